@@ -1,0 +1,121 @@
+/** The middle of a sale: which offer, what amount, what is left to pay. */
+import { decimal, discount, parseCents } from "./pricing.js";
+
+const $ = (id) => document.getElementById(id);
+
+export class Sale {
+  constructor({ texts, say, euro, onConfirm, onCancel }) {
+    Object.assign(this, { texts, say, euro, onConfirm, onCancel, offers: [] });
+    this.field = $("amount");
+    this.field.addEventListener("input", () => this.#update());
+    $("offers").addEventListener("change", () => { this.#update(); if (this.needsAmount) this.field.focus(); });
+    $("sale-form").addEventListener("submit", (event) => { event.preventDefault(); this.#confirm(); });
+    $("sale-cancel").addEventListener("click", () => { this.clear(); onCancel(); });
+    for (const key of document.querySelectorAll("[data-key]")) key.addEventListener("click", () => this.#press(key.dataset.key));
+  }
+
+  get offer() { return this.offers.find((offer) => String(offer.id) === $("offers").querySelector("input:checked")?.value); }
+
+  get needsAmount() { return this.offer ? this.offer.kind !== "gift" || this.offer.min_spend_cents > 0 : true; }
+
+  get gift() { return this.lastGift ?? ""; }
+
+  open(code, data) {
+    this.clear();
+    this.code = code;
+    this.offers = data.offers;
+    $("holder").textContent = [data.holder?.first_name, data.holder?.initial && `${data.holder.initial}.`].filter(Boolean).join(" ");
+    $("offers").replaceChildren($("offers-legend"), ...data.offers.map((offer) => this.#row(offer)));
+    const usable = data.offers.filter((offer) => offer.usable);
+    // One offer fits: nothing to choose. Several: the cashier decides, not the order of a list.
+    if (usable.length === 1) $("offers").querySelector("input:enabled").checked = true;
+    this.#update();
+    (usable.length > 1 ? $("offers").querySelector("input:enabled") : this.needsAmount ? this.field : $("confirm")).focus();
+  }
+
+  clear() {
+    this.code = "";
+    this.offers = [];
+    this.field.value = "";
+    $("holder").textContent = "";
+    $("offers").replaceChildren($("offers-legend"));
+    this.#update();
+  }
+
+  #row(offer) {
+    const row = $("offer-row").content.firstElementChild.cloneNode(true);
+    const input = row.querySelector("input");
+    input.value = offer.id;
+    input.disabled = !offer.usable;
+    row.classList.toggle("is-unusable", !offer.usable);
+    row.querySelector("[data-part=title]").textContent = offer.title;
+    row.querySelector("[data-part=worth]").textContent = this.#worth(offer);
+    row.querySelector("[data-part=left]").textContent = this.#left(offer);
+    return row;
+  }
+
+  #worth(offer) {
+    if (offer.kind === "percent") return `−${offer.percent} %`;
+    if (offer.kind === "fixed") return `−${this.euro.format(offer.amount_cents / 100)}`;
+    return this.texts.gift;
+  }
+
+  #left(offer) {
+    const parts = [];
+    if (!offer.usable) parts.push(offer.reason || this.texts.not_now);
+    else if (offer.remaining_uses !== null && offer.remaining_uses !== undefined) {
+      parts.push(this.say(this.texts.uses_left, { count: offer.remaining_uses }));
+    }
+    if (offer.min_spend_cents) parts.push(this.say(this.texts.from, { amount: this.euro.format(offer.min_spend_cents / 100) }));
+    return parts.join(" · ");
+  }
+
+  #press(key) {
+    const value = this.field.value;
+    if (key === "back") this.field.value = value.slice(0, -1);
+    else if (key === ",") { if (!value.includes(",")) this.field.value = `${value || "0"},`; }
+    else if (!/,\d\d$/.test(value) && value.length < 8) this.field.value = value + key;
+    this.#update();
+  }
+
+  #update() {
+    const { offer } = this;
+    const cents = parseCents(this.field.value);
+    const typed = this.field.value.trim() !== "";
+    $("amount-box").hidden = Boolean(offer) && !this.needsAmount;
+    let note = "";
+    let label = offer ? this.texts.enter_amount : this.texts.choose_offer;
+    this.ready = false;
+    if (typed && cents === null) note = this.texts.amount_unclear;
+    else if (offer && !this.needsAmount) {
+      this.ready = true;
+      label = this.say(this.texts.confirm_gift, { gift: offer.gift || offer.title });
+    } else if (offer && cents) {
+      const off = discount(offer, cents);
+      const short = cents < (offer.min_spend_cents ?? 0);
+      if (short) note = this.say(this.texts.below_minimum, { amount: this.euro.format(offer.min_spend_cents / 100) });
+      else {
+        this.ready = true;
+        note = off ? this.say(this.texts.off, { off: this.euro.format(off / 100) }) : "";
+        label = offer.kind === "gift" ? this.say(this.texts.confirm_gift, { gift: offer.gift || offer.title })
+          : this.say(this.texts.confirm, { pay: this.euro.format((cents - off) / 100) });
+      }
+    }
+    $("amount-note").textContent = note;
+    this.field.setAttribute("aria-invalid", String(typed && cents === null));
+    $("confirm").textContent = label;
+    // Not `disabled`: a button that can be reached and says what is missing helps more than a dead one.
+    $("confirm").setAttribute("aria-disabled", String(!this.ready));
+  }
+
+  #confirm() {
+    const { offer } = this;
+    if (!this.ready || !offer) {
+      (offer ? this.field : $("offers").querySelector("input:enabled"))?.focus();
+      return;
+    }
+    this.lastGift = offer.kind === "gift" ? offer.gift || offer.title : "";
+    const cents = this.needsAmount ? parseCents(this.field.value) : 0;
+    this.onConfirm({ code: this.code, offer: offer.id, version: offer.offer_version, amount: decimal(cents) });
+  }
+}
