@@ -1,0 +1,94 @@
+"""Money that goes back: refunds, and disputes opened by the payer or the payer's bank."""
+
+import time
+
+from deploy.standalone.stripe_double import cards
+from deploy.standalone.stripe_double.store import JSON
+from deploy.standalone.stripe_double.world import World, integer, invalid, known, metadata
+
+REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
+
+
+def open_dispute(world: World, intent_id: str, reason: str = "") -> JSON:
+    """The payer claims the money back; for SEPA that is lost at once, for a card it awaits an answer."""
+    intent = world.find(intent_id, "payment_intent")
+    charge = world.find(intent["latest_charge"] or "", "charge")
+    if intent["status"] != "succeeded" or charge["disputed"]:
+        raise invalid("This payment cannot be disputed.")
+    sepa = charge["payment_method_details"]["type"] == "sepa_debit"
+    dispute = world.create(
+        "du" if sepa else "dp",
+        "dispute",
+        amount=charge["amount_captured"],
+        charge=charge["id"],
+        payment_intent=intent["id"],
+        currency="eur",
+        reason=reason or ("debit_not_authorized" if sepa else "fraudulent"),
+        status="lost" if sepa else "needs_response",
+        is_charge_refundable=False,
+        metadata={},
+        evidence_details={"due_by": int(time.time()) + 7 * 86400, "has_evidence": False},
+    )
+    world.store.save(charge | {"disputed": True})
+    world.emit("charge.dispute.created", dispute)
+    world.emit("charge.dispute.funds_withdrawn", dispute)
+    if sepa:
+        world.emit("charge.dispute.closed", dispute)
+    return dispute
+
+
+def close_dispute(world: World, dispute_id: str, params: JSON) -> JSON:
+    """Stripe's `close` gives up; the control page may also decide that we won."""
+    dispute = world.find(dispute_id, "dispute")
+    if dispute["status"] in ("won", "lost"):
+        raise invalid("This dispute is already closed.")
+    dispute["status"] = "won" if params.get("status") == "won" else "lost"
+    if dispute["status"] == "won":
+        world.emit("charge.dispute.funds_reinstated", dispute)
+    world.emit("charge.dispute.closed", world.store.save(dispute))
+    return dispute
+
+
+def create_refund(world: World, params: JSON) -> JSON:
+    known(params, "payment_intent", "charge", "amount", "reason", "metadata")
+    if "payment_intent" in params:
+        intent = world.find(params["payment_intent"], "payment_intent")
+        if not intent["latest_charge"]:
+            raise invalid("This PaymentIntent does not have a successful charge to refund.")
+        charge = world.find(intent["latest_charge"], "charge")
+    else:
+        charge = world.find(params.get("charge", ""), "charge")
+    if charge["status"] != "succeeded" or not charge["captured"]:
+        raise invalid("This PaymentIntent does not have a successful charge to refund.")
+    if charge["disputed"]:
+        raise invalid("Charge has been charged back; cannot issue a refund.", code="charge_disputed")
+    room = charge["amount_captured"] - charge["amount_refunded"]
+    if room == 0:
+        raise invalid("Charge has already been refunded.", code="charge_already_refunded")
+    amount = integer(params, "amount", default=room, least=1)
+    if amount > room:
+        raise invalid(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({room}).", param="amount")
+    if params.get("reason") and params["reason"] not in REFUND_REASONS:
+        raise invalid("Invalid reason", param="reason")
+    card = cards.CARDS.get(world.find(charge["payment_method"], "payment_method")["_secret"])
+    failed = card is not None and card.refund_fails
+    refund = world.create(
+        "re",
+        "refund",
+        amount=amount,
+        charge=charge["id"],
+        payment_intent=charge["payment_intent"],
+        currency="eur",
+        reason=params.get("reason"),
+        metadata=metadata(params),
+        status="failed" if failed else "succeeded",
+        failure_reason="expired_or_canceled_card" if failed else None,
+    )
+    if failed:
+        world.emit("refund.failed", refund)
+        return refund
+    charge["amount_refunded"] += amount
+    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+    world.emit("refund.created", refund)
+    world.emit("charge.refunded", world.store.save(charge))
+    return refund
