@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -78,6 +78,9 @@ def parse(data: Any) -> Case:
     if policies["freight"] == shares.WEIGHT and len({p.weight is None for _, p in rows}) == 2:
         missing = next(i for i, (_, p) in enumerate(rows) if p.weight is None)
         raise RuleError("required", "Freight by weight needs a weight for everybody.", f"commitments[{missing}].weight")
+    bill = _bill(top.get("supplier_invoice"))
+    if bill and not rows and any((bill.goods_cents, bill.freight_cents, bill.discount_cents)):
+        raise RuleError("nobody_to_pay", "There is a bill but nobody committed.", "supplier_invoice")
     rows.sort(key=lambda row: (row[0].committed_at, row[0].member))
     freight = _object(top["freight_terms"], "freight_terms") if top.get("freight_terms") is not None else {}
     return Case(
@@ -92,7 +95,7 @@ def parse(data: Any) -> Case:
         receipts=tuple(
             _whole(r, f"receipts[{i}]") for i, r in enumerate(_list(_or(top.get("receipts"), []), "receipts"))
         ),
-        bill=_bill(top.get("supplier_invoice")),
+        bill=bill,
         model=_choice(top.get("model", shares.AGENT), MODELS, "model"),
         vat_bp=_whole(top.get("vat_bp", 0), "vat_bp", most=10_000),
         freight_cents=_cents(freight["freight"], "freight_terms.freight")
@@ -230,10 +233,11 @@ def _choice(value: Any, allowed: tuple[str, ...], field: str) -> str:
 def _moment(value: Any, field: str) -> datetime:
     try:
         at = datetime.fromisoformat(value)
-        offset = at.utcoffset()
+        naive = at.utcoffset() is None
+        at = at.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise RuleError("not_a_time", "Write a time as ISO 8601 with offset.", field) from None
-    if offset is None:
+    if naive:
         raise RuleError("no_offset", "Write the time with its offset, for example +01:00.", field)
     return at
 
