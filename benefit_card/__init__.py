@@ -1,0 +1,1 @@
+"""The QR benefit card: codes, cards, print sheets, scans and redemptions."""

@@ -1,0 +1,1 @@
+"""The buying centre: requests, pools, tenders, awards, commitments, orders, deliveries and settlement."""

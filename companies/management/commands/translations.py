@@ -1,0 +1,92 @@
+"""Extract, merge and compile the translations with Babel alone, so that no machine needs GNU gettext."""
+
+import io
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils.translation.template import templatize
+
+KEYWORDS = {
+    **dict.fromkeys(["_", "gettext", "gettext_lazy", "gettext_noop"], None),
+    **dict.fromkeys(["ngettext", "ngettext_lazy"], (1, 2)),
+    **dict.fromkeys(["pgettext", "pgettext_lazy"], ((1, "c"), 2)),
+    "npgettext": ((1, "c"), 2, 3),
+}
+ROOMS = ["companies", "companies/billing", "merchants", "benefit_card", "purchasing", "deploy"]
+
+
+class Command(BaseCommand):
+    help = "Refresh every room's French catalogue from its code and templates, and compile all of them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--compile", action="store_true", help="only compile")
+        parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a sentence has no French")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        missing = 0
+        for room in ROOMS:
+            path = Path(settings.BASE_DIR) / room / "locale/fr/LC_MESSAGES/django.po"
+            catalogue = self._read(path)
+            if not options["compile"]:
+                catalogue = self._refresh(catalogue, Path(settings.BASE_DIR) / room)
+            blank = [m for m in catalogue if m.id and (not _filled(m.string) or m.fuzzy)]
+            missing += len(blank)
+            for message in blank:
+                self.stdout.write(f"{room}: no French for {message.id!r}")
+            if options["check"]:
+                continue
+            if not options["compile"] and len(catalogue):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("wb") as file:
+                    write_po(file, catalogue, width=120, omit_header=False, no_location=True, sort_output=True)
+            if path.exists():
+                with path.with_suffix(".mo").open("wb") as file:
+                    write_mo(file, catalogue)
+        if options["check"] and missing:
+            raise SystemExit(1)
+
+    @staticmethod
+    def _read(path: Path) -> Catalog:
+        if not path.exists():
+            return Catalog(locale="fr", charset="utf-8", fuzzy=False)
+        with path.open("rb") as file:
+            return read_po(file, locale="fr", charset="utf-8")
+
+    @staticmethod
+    def _refresh(old: Catalog, room: Path) -> Catalog:
+        """The sentences of the code now, with the French known so far; what is gone from the code goes."""
+        fresh = Catalog(locale="fr", charset="utf-8", fuzzy=False)
+        fresh.mime_headers = old.mime_headers
+        for message, context in sorted(_sentences(room), key=lambda row: (str(row[0]), row[1] or "")):
+            known = old.get(message if isinstance(message, str) else message[0], context)
+            fresh.add(message, known.string if known else None, context=context, flags=known.flags if known else ())
+        return fresh
+
+
+def _filled(text: Any) -> bool:
+    return all(text) if isinstance(text, tuple | list) else bool(text)
+
+
+def _sentences(room: Path) -> set[tuple[Any, str | None]]:
+    found: set[tuple[Any, str | None]] = set()
+    nested = [room / other.name for other in room.iterdir() if (other / "apps.py").exists()]
+    for path in sorted([*room.rglob("*.py"), *room.rglob("*.html"), *room.rglob("*.txt"), *room.rglob("*.typ")]):
+        if any(path.is_relative_to(child) for child in nested) or "migrations" in path.parts:
+            continue
+        source = path.read_text(encoding="utf-8")
+        if path.suffix != ".py":
+            if "{%" not in source:
+                continue
+            source = templatize(source)
+        for _line, message, _comments, context in extract("python", io.BytesIO(source.encode()), keywords=KEYWORDS):
+            text = message if isinstance(message, str) else tuple(message)
+            if text:
+                found.add((text, context))
+    return found

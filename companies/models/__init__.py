@@ -1,0 +1,31 @@
+"""Tables of the room, one module per concept."""
+
+from companies.models.api import ApiToken, IdempotentReply
+from companies.models.audit import AuditEntry, AuditSeal
+from companies.models.company import Company, CompanyStatus, Membership, Role, Site, StaffRole
+from companies.models.document import Document
+from companies.models.job import Heartbeat, Job, JobState
+from companies.models.mail import OutboxMail
+from companies.models.person import Employment, Person
+from companies.models.user import User
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "AuditSeal",
+    "Company",
+    "CompanyStatus",
+    "Document",
+    "Employment",
+    "Heartbeat",
+    "IdempotentReply",
+    "Job",
+    "JobState",
+    "Membership",
+    "OutboxMail",
+    "Person",
+    "Role",
+    "Site",
+    "StaffRole",
+    "User",
+]

@@ -1,0 +1,108 @@
+"""Filters and tags of the page shell: money, dates and icons in the reader's way."""
+
+from datetime import date, datetime
+from typing import Any
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal
+from django import template
+from django.utils import timezone, translation
+from django.utils.safestring import SafeString
+from lucide.templatetags.lucide import lucide as _lucide
+
+register = template.Library()
+
+
+def _locale() -> str:
+    return "fr_FR" if (translation.get_language() or "fr").startswith("fr") else "en_GB"
+
+
+@register.filter
+def euros(cents: int | None) -> str:
+    """Cents as `1 234,56 €`; a dash when there is no amount."""
+    if cents is None or cents == "":
+        return "–"
+    return str(format_currency(cents / 100, "EUR", locale=_locale()))
+
+
+@register.filter
+def unit_price(e4: int | None) -> str:
+    """Ten-thousandths as `3,4917 €`, at least two decimals."""
+    if e4 is None:
+        return "–"
+    return str(format_currency(e4 / 10_000, "EUR", format="#,##0.00##\u00a0¤", currency_digits=False, locale=_locale()))
+
+
+@register.filter
+def quantity(number: int | None) -> str:
+    """A whole number with the reader's thousands separator."""
+    return "–" if number is None else str(format_decimal(number, locale=_locale()))
+
+
+@register.filter
+def percent(bp: int | None) -> str:
+    """Basis points as `5,5 %`."""
+    if bp is None:
+        return "–"
+    return str(format_decimal(bp / 100, locale=_locale(), format="#,##0.##")) + "\u00a0%"
+
+
+@register.filter
+def day(value: date | datetime | None) -> str:
+    """A date as `mar. 3 mars 2026`."""
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        value = timezone.localtime(value).date()
+    return str(format_date(value, "EEE d MMMM y", locale=_locale()))
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """A time as `mar. 3 mars 2026 à 14:05`."""
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    joined = "EEE d MMMM y 'à' HH:mm" if _locale() == "fr_FR" else "EEE d MMMM y 'at' HH:mm"
+    return str(format_datetime(local, joined, locale=_locale()))
+
+
+@register.filter
+def clock(value: datetime | None) -> str:
+    """The time of day as `14:05`."""
+    return "–" if value is None else f"{timezone.localtime(value):%H:%M}"
+
+
+@register.filter
+def days_left(value: date | datetime | None) -> int | None:
+    """Whole days from today to a date; negative when it has passed."""
+    if value is None:
+        return None
+    end = timezone.localtime(value).date() if isinstance(value, datetime) else value
+    return (end - timezone.localdate()).days
+
+
+@register.simple_tag
+def icon(name: str, size: int = 20, **attributes: Any) -> SafeString:
+    """A lucide icon, hidden from screen readers: the word stands beside it."""
+    attributes.setdefault("aria_hidden", "true")
+    attributes.setdefault("class", "icon")
+    return SafeString(_lucide(name, size=size, **attributes))
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict[str, Any], **changes: Any) -> str:
+    """The current query string with some parameters changed (None removes one)."""
+    parameters = context["request"].GET.copy()
+    for key, value in changes.items():
+        if value is None:
+            parameters.pop(key, None)
+        else:
+            parameters[key] = value
+    return f"?{parameters.urlencode()}" if parameters else "?"
+
+
+@register.filter
+def starts(text: str, beginning: str) -> bool:
+    """Whether a text starts with another."""
+    return str(text).startswith(beginning)

@@ -1,0 +1,76 @@
+"""Home pages: for each scope, what needs the reader now. The rooms say what; this page puts it in order."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from companies.access import is_staff, roles_in
+from companies.models import Company
+from companies.shell import Todo
+from deploy.navigation import scopes_of
+
+ROOMS = ["companies", "purchasing", "benefit_card", "companies.billing", "merchants"]
+
+
+def _todos(function: str, *args: Any) -> list[Todo]:
+    """What every room has for the reader: deadlines first, soonest on top."""
+    found: list[Todo] = []
+    for room in ROOMS:
+        if find_spec(f"{room}.todo"):
+            ask = getattr(import_module(f"{room}.todo"), function, None)
+            found += ask(*args) if ask else []
+    return _ordered(found)
+
+
+def _ordered(todos: Iterable[Todo]) -> list[Todo]:
+    tones = {"danger": 0, "warning": 1, "info": 2, "success": 3}
+    far = timezone.now() + timezone.timedelta(days=3650)
+    return sorted(todos, key=lambda todo: (todo.due or far, tones.get(todo.tone, 2)))
+
+
+@login_not_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The public page for strangers; for everybody else the home of the scope they used last."""
+    if not request.user.is_authenticated:
+        return render(request, "welcome.html")
+    scopes = scopes_of(request.user)
+    remembered = request.session.get("scope")
+    for scope in scopes:
+        if [scope.kind, scope.id] == remembered:
+            return redirect(scope.url)
+    if scopes:
+        return redirect(scopes[0].url)
+    return render(request, "nowhere.html")
+
+
+def company(request: HttpRequest, company: int) -> HttpResponse:
+    """What needs the reader now in a company."""
+    row = get_object_or_404(Company.objects.visible_to(request.user), pk=company)
+    roles = roles_in(request.user, row)
+    todos = _todos("for_company", request.user, row, roles, timezone.now())
+    return render(request, "home.html", {"title": row.name, "company": row, "roles": roles, "todos": todos})
+
+
+def staff(request: HttpRequest) -> HttpResponse:
+    """What needs the association's staff now."""
+    if not is_staff(request.user):
+        raise Http404
+    return render(request, "home.html", {"title": "ERB", "todos": _todos("for_staff", request.user, timezone.now())})
+
+
+def person(request: HttpRequest) -> HttpResponse:
+    """An employee's home is the card."""
+    if not hasattr(request.user, "person"):
+        raise Http404
+    return redirect("benefit_card:card")
+
+
+def merchant(request: HttpRequest, merchant: int) -> HttpResponse:
+    """A merchant's home."""
+    return redirect("merchants:home", merchant)

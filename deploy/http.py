@@ -1,0 +1,91 @@
+"""What stands between the rooms and HTTP: the reader's language, refusals as pages or problem details, error pages."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from companies.errors import DomainError
+from companies.problems import json_problem
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def language(get_response: Handler) -> Handler:
+    """French unless the reader chose English: the choice is a cookie, and beats what the browser says."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        chosen = request.COOKIES.get("language") or ("en" if _prefers_english(request) else "fr")
+        chosen = chosen if chosen in {"fr", "en"} else "fr"
+        with translation.override(chosen):
+            request.LANGUAGE_CODE = chosen
+            response = get_response(request)
+        response.headers.setdefault("Content-Language", chosen)
+        return response
+
+    return middleware
+
+
+def _prefers_english(request: HttpRequest) -> bool:
+    """Programs may ask for English; browsers get French first, as most of our readers do."""
+    return request.path.startswith("/api/") and translation.get_language_from_request(request) == "en"
+
+
+class DomainErrors:
+    """A refusal that no view showed on its form becomes a page (or a problem answer) with its sentence."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, DomainError):
+            return None
+        if request.path.startswith("/api/"):
+            return json_problem(request, status=error.status, code=error.code, title=error.sentence)
+        return refusal(request, status=error.status, sentence=error.sentence)
+
+
+def refusal(request: HttpRequest, *, status: int, sentence: str) -> HttpResponse:
+    """The page of a refusal."""
+    return render(request, "error.html", {"status": status, "sentence": sentence}, status=status)
+
+
+def _error(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return json_problem(request, status=status, code=code, title=sentence)
+    return refusal(request, status=status, sentence=sentence)
+
+
+def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    """400."""
+    return _error(request, 400, "bad_request", _("This request could not be understood. Go back and try again."))
+
+
+def forbidden(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    """403."""
+    return _error(
+        request, 403, "not_allowed", _("You are not allowed to do this. Ask an administrator of your company.")
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 when the form was open too long or in another session."""
+    return _error(request, 403, "csrf", _("This page was open too long. Go back, reload it and send the form again."))
+
+
+def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    """404."""
+    return _error(request, 404, "not_found", _("There is nothing at this address, or it is not yours."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500."""
+    return _error(
+        request, 500, "server_error", _("Something went wrong on our side. Nothing was lost; try again in a moment.")
+    )

@@ -1,0 +1,166 @@
+"""What the shell shows around a page: whom one acts for, and the places to go there."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+
+from companies.models import Role
+from companies.shell import Place, Scope, company_scopes
+
+Names = list[tuple[str, str, str, frozenset[str]]]
+
+
+def _company_places() -> Names:
+    everybody = frozenset(Role.values)
+    return [
+        ("home_company", _("Home"), "house", everybody),
+        ("purchasing:request_list", _("Requests"), "clipboard-list", frozenset({"buyer", "approver"})),
+        ("purchasing:pool_list", _("Pooled orders"), "users", frozenset({"buyer", "approver"})),
+        ("purchasing:delivery_list", _("Deliveries"), "truck", frozenset({"buyer"})),
+        ("companies:employee_list", _("Employees"), "contact", frozenset({"hr", "admin"})),
+        ("benefit_card:company_cards", _("Cards"), "id-card", frozenset({"hr", "admin"})),
+        ("billing:invoice_list", _("Invoices"), "receipt-text", frozenset({"accountant", "admin"})),
+        ("companies:role_list", _("Roles"), "key-round", frozenset({"admin"})),
+    ]
+
+
+def _staff_places() -> Names:
+    staff = frozenset({"staff"})
+    return [
+        ("home_staff", _("Home"), "house", staff),
+        ("purchasing:staff_pool_list", _("Pooled orders"), "users", staff),
+        ("companies:company_list", _("Companies"), "factory", staff),
+        ("merchants:staff_list", _("Merchants"), "store", staff),
+        ("billing:staff_invoices", _("Invoices"), "receipt-text", staff),
+    ]
+
+
+def _merchant_places() -> Names:
+    owner = frozenset({"owner"})
+    return [
+        ("merchants:home", _("Home"), "house", owner),
+        ("merchants:offer_list", _("Offers"), "tag", owner),
+        ("merchants:till_list", _("Tills"), "scan-qr-code", owner),
+        ("merchants:today", _("Today"), "list-checks", owner),
+    ]
+
+
+def _person_places() -> Names:
+    holder = frozenset({"self"})
+    return [
+        ("benefit_card:card", _("My card"), "id-card", holder),
+        ("merchants:offers", _("Offers"), "tag", holder),
+        ("benefit_card:my_redemptions", _("History"), "history", holder),
+    ]
+
+
+BY_KIND: dict[str, tuple[Callable[[], Names], str]] = {
+    "company": (_company_places, "factory"),
+    "staff": (_staff_places, "landmark"),
+    "merchant": (_merchant_places, "store"),
+    "person": (_person_places, "id-card"),
+}
+
+
+def scopes_of(user: Any) -> list[Scope]:
+    """Everything a person acts for: the association, companies, merchants, and their own card."""
+    scopes = company_scopes(user)
+    scopes += _merchant_scopes(user)
+    if hasattr(user, "person"):
+        scopes.append(Scope("person", user.person.pk, _("My card"), frozenset({"self"}), reverse("home_person")))
+    return scopes
+
+
+def _merchant_scopes(user: Any) -> list[Scope]:
+    try:
+        from merchants.models import MerchantRole
+    except ImportError:
+        return []
+    rows = MerchantRole.objects.filter(user=user).select_related("merchant").order_by("merchant__name")
+    return [
+        Scope(
+            "merchant",
+            row.merchant_id,
+            row.merchant.name,
+            frozenset({"owner"}),
+            reverse("home_merchant", args=[row.merchant_id]),
+        )
+        for row in rows
+    ]
+
+
+def _detail(scope: Scope) -> str:
+    if scope.kind == "company":
+        return ", ".join(str(Role(role).label) for role in Role.values if role in scope.roles)
+    return {"staff": _("Association staff"), "merchant": _("Merchant"), "person": _("Employee")}[scope.kind]
+
+
+def _current(request: HttpRequest, scopes: list[Scope]) -> Scope | None:
+    """The scope of the page's address, else the one used last, else the first."""
+    match = request.resolver_match
+    kwargs = match.kwargs if match else {}
+    wanted: tuple[str, int] | None = None
+    if "company" in kwargs:
+        wanted = ("company", int(kwargs["company"]))
+    elif "merchant" in kwargs:
+        wanted = ("merchant", int(kwargs["merchant"]))
+    elif request.path.startswith("/erb/"):
+        wanted = ("staff", 0)
+    elif request.path.startswith(("/me/", "/card/")):
+        wanted = ("person", -1)
+    remembered = request.session.get("scope")
+    wanted = wanted or (tuple(remembered) if remembered else None)
+    for scope in scopes:
+        if wanted and scope.kind == wanted[0] and (scope.id == wanted[1] or wanted[1] == -1):
+            if remembered != [scope.kind, scope.id]:
+                request.session["scope"] = [scope.kind, scope.id]
+            return scope
+    return scopes[0] if scopes else None
+
+
+def _places(scope: Scope) -> list[Place]:
+    names, _icon = BY_KIND[scope.kind]
+    places = []
+    for name, label, icon, roles in names():
+        if scope.roles.isdisjoint(roles):
+            continue
+        for args in ([scope.id], []):
+            try:
+                places.append(Place(label, reverse(name, args=args), icon))
+            except NoReverseMatch:
+                continue
+            break
+    return places
+
+
+def _here(path: str, places: list[Place]) -> str:
+    fitting = [place.url for place in places if path.startswith(place.url)]
+    return max(fitting, key=len, default="")
+
+
+def _shell(request: HttpRequest) -> dict[str, Any]:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"scopes": [], "places": []}
+    scopes = scopes_of(user)
+    scope = _current(request, scopes)
+    places = _places(scope) if scope else []
+    return {
+        "scopes": [{"name": s.name, "url": s.url, "detail": _detail(s)} for s in scopes],
+        "scope": scope,
+        "scope_name": scope.name if scope else "",
+        "scope_url": scope.url if scope else "",
+        "scope_icon": BY_KIND[scope.kind][1] if scope else "user",
+        "places": places,
+        "here": _here(request.path, places),
+    }
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context processor; computed only when a template draws the shell."""
+    return {"shell": SimpleLazyObject(lambda: _shell(request)), "demo": settings.DEMO}

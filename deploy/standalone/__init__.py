@@ -1,0 +1,1 @@
+"""Everything the product needs to run on one machine with no server installed."""

@@ -1,0 +1,39 @@
+"""Addresses of the whole product. Each room has its own `urls.py` and `api_urls.py`."""
+
+from importlib.util import find_spec
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+from django.views.i18n import set_language
+from drf_spectacular.views import SpectacularAPIView
+
+from deploy import api_docs, gallery, health, home
+
+ROOMS = ["companies", "companies.billing", "merchants", "benefit_card", "purchasing"]
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("company/<int:company>/", home.company, name="home_company"),
+    path("erb/", home.staff, name="home_staff"),
+    path("me/", home.person, name="home_person"),
+    path("merchant/<int:merchant>/start/", home.merchant, name="home_merchant"),
+    path("language/", login_not_required(set_language), name="set_language"),
+    path("healthz", health.healthz, name="healthz"),
+    path("ui/", gallery.gallery, name="gallery"),
+    path("accounts/", include("allauth.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(permission_classes=[]), name="schema"),
+    path("api/v1/docs/", api_docs.docs, name="api_docs"),
+]
+for _room in ROOMS:
+    if find_spec(f"{_room}.urls"):
+        urlpatterns.append(path("", include(f"{_room}.urls")))
+    if find_spec(f"{_room}.api_urls"):
+        urlpatterns.append(path("api/v1/", include(f"{_room}.api_urls")))
+if settings.DEMO:
+    urlpatterns.append(path("demo/", include("deploy.standalone.demo_urls")))
+
+handler400 = "deploy.http.bad_request"
+handler403 = "deploy.http.forbidden"
+handler404 = "deploy.http.not_found"
+handler500 = "deploy.http.server_error"

@@ -1,0 +1,60 @@
+"""What every test shares: compiled translations, a reader of French, a browser that knows where Chromium is."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+
+CHROMIUM = (
+    os.environ.get("CHROMIUM")
+    or shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or shutil.which("google-chrome")
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    stale = [
+        po
+        for po in Path(__file__).resolve().parent.parent.glob("*/**/locale/fr/LC_MESSAGES/django.po")
+        if not po.with_suffix(".mo").exists() or po.with_suffix(".mo").stat().st_mtime < po.stat().st_mtime
+    ]
+    if stale and not os.environ.get("PYTEST_XDIST_WORKER"):
+        import django
+
+        django.setup()
+        call_command("translations", "--compile", verbosity=0)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Benchmarks run only when asked for; browser tests need a Chromium and say so when there is none."""
+    selected, deselected = [], []
+    for item in items:
+        (deselected if "bench" in item.keywords and "bench" not in (config.option.markexpr or "") else selected).append(
+            item
+        )
+        if "browser" in item.keywords and not CHROMIUM:
+            item.add_marker(pytest.mark.skip(reason="no Chromium on this machine: install it or set CHROMIUM"))
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = selected
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> Iterator[None]:
+    """Rate limits and cached answers never leak from one test into the next."""
+    yield
+    cache.clear()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Debian's Chromium, quiet and offline."""
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    flags += ["--disable-component-update", "--disable-sync"]
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": flags}
