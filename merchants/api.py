@@ -1,0 +1,47 @@
+"""REST door of the room: pairing a till."""
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from merchants import services
+
+
+class PairingInput(serializers.Serializer):  # type: ignore[type-arg]
+    code = serializers.CharField(max_length=40)
+
+
+class PairingOutput(serializers.Serializer):  # type: ignore[type-arg]
+    token = serializers.CharField()
+    till = serializers.CharField()
+    till_id = serializers.IntegerField()
+    shop = serializers.CharField()
+    merchant = serializers.CharField()
+    server_time = serializers.DateTimeField()
+
+
+class Pair(APIView):
+    """Turn a one-time pairing code into a till token. The token is shown this once and stored hashed."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]  # the code is the permission
+
+    @extend_schema(request=PairingInput, responses={201: PairingOutput}, auth=[])
+    def post(self, request: Request) -> Response:
+        data = PairingInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        now = timezone.now()
+        till, token = services.pair(code=data.validated_data["code"], at=now)
+        answer = {
+            "token": token,
+            "till": till.name,
+            "till_id": till.pk,
+            "shop": till.shop.name,
+            "merchant": till.merchant.name,
+            "server_time": timezone.localtime(now),
+        }
+        return Response(PairingOutput(answer).data, status=201)

@@ -1,0 +1,66 @@
+"""Tills: paired devices. No cashier needs an account."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from companies.models import User
+from merchants.models.merchant import Merchant, MerchantStatus, Shop
+
+
+class TillQuerySet(models.QuerySet["Till"]):
+    def paired(self) -> "TillQuerySet":
+        """Tills that may scan now: not revoked, of an active merchant, in a shop that is open for business."""
+        return self.filter(
+            revoked_at__isnull=True, shop__closed_at__isnull=True, shop__merchant__status=MerchantStatus.ACTIVE
+        ).select_related("shop__merchant")
+
+
+class Till(models.Model):
+    """A device that may scan cards for one shop. Its token is shown once, at pairing; only the hash is kept."""
+
+    shop = models.ForeignKey(Shop, models.PROTECT, related_name="tills")
+    name = models.CharField(_("name"), max_length=60)
+    token_hash = models.CharField(max_length=64, unique=True)
+    paired_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TillQuerySet.as_manager()
+
+    # What REST framework asks of `request.user`; a till is authenticated by its token and is nobody's account.
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+
+    class Meta:
+        ordering = ["shop", "name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def merchant(self) -> Merchant:
+        return self.shop.merchant
+
+
+class PairingCode(models.Model):
+    """Lets one device become a till, once, within ten minutes."""
+
+    shop = models.ForeignKey(Shop, models.CASCADE, related_name="pairing_codes")
+    till_name = models.CharField(max_length=60)
+    code_hash = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    till = models.OneToOneField(Till, models.SET_NULL, null=True, blank=True, related_name="pairing_code")
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="pairing_code_expiry")]
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="pairing_code_lives_after_birth"),
+        ]
+
+    def __str__(self) -> str:
+        return self.till_name

@@ -1,0 +1,124 @@
+"""How a merchant comes in, and how the association lets it in or stops it."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from stdnum.exceptions import ValidationError as SiretError
+from stdnum.fr import siret as siret_rules
+
+from companies import audit, mail
+from companies.access import require
+from companies.errors import DomainError
+from companies.models import User
+from companies.states import move
+from merchants import access
+from merchants.models import Category, Merchant, MerchantRole, MerchantStatus, Shop
+
+AGREEMENT = "2026-1"
+
+STATUS_TRANSITIONS = {
+    MerchantStatus.APPLIED: frozenset({MerchantStatus.ACTIVE}),
+    MerchantStatus.ACTIVE: frozenset({MerchantStatus.SUSPENDED}),
+    MerchantStatus.SUSPENDED: frozenset({MerchantStatus.ACTIVE}),
+}
+
+
+class SiretRefused(DomainError):
+    """The number is not a SIRET."""
+
+    code = "siret_refused"
+    message = _("This SIRET is not valid. It has 14 digits; you find it on your invoices or on annuaire-entreprises.data.gouv.fr.")
+    status = 400
+
+
+class MerchantKnown(DomainError):
+    """The SIRET belongs to a merchant that is already here."""
+
+    code = "merchant_known"
+    message = _("A merchant with this SIRET has already applied. Sign in with the e-mail address given then, or ask ERB.")
+
+
+class AgreementMissing(DomainError):
+    """The merchant agreement was not accepted."""
+
+    code = "agreement_missing"
+    message = _("Accept the merchant agreement to apply.")
+    status = 400
+
+
+def check_siret(text: str) -> str:
+    """Return a SIRET as 14 digits, or raise `SiretRefused`."""
+    try:
+        return str(siret_rules.validate(text))
+    except SiretError as error:
+        raise SiretRefused(field="siret") from error
+
+
+@transaction.atomic(durable=True)
+def apply(
+    *,
+    name: str,
+    siret: str,
+    category: Category,
+    owner_name: str,
+    email: str,
+    phone: str = "",
+    street: str,
+    postcode: str,
+    city: str,
+    agreed: bool,
+    at: datetime,
+) -> Merchant:
+    """Record an application: merchant, first shop, and an account for the owner, who signs in with a code sent to `email`.
+
+    The account gives access to this merchant only; nothing is public until the association approves.
+    """
+    if not agreed:
+        raise AgreementMissing(field="agreed")
+    number = check_siret(siret)
+    merchant, new = Merchant.objects.get_or_create(
+        siret=number,
+        defaults={
+            "name": name,
+            "category": category,
+            "email": email.strip().lower(),
+            "phone": phone,
+            "agreed_at": at,
+            "agreement": AGREEMENT,
+        },
+    )
+    if not new:
+        raise MerchantKnown(field="siret")
+    Shop.objects.create(merchant=merchant, name=name, street=street, postcode=postcode, city=city)
+    address = email.strip().lower()
+    owner = User.objects.filter(email=address).first() or User.objects.create_user(address, owner_name)
+    MerchantRole.objects.create(user=owner, merchant=merchant)
+    audit.record(
+        "merchant.applied", target=merchant, at=at, actor=None, actor_label=f"{owner_name} <{address}>", data={"agreement": AGREEMENT}
+    )
+    return merchant
+
+
+@transaction.atomic(durable=True)
+def approve(*, actor: User, merchant: Merchant, at: datetime) -> None:
+    """Let a merchant in (or back in) and tell its owners."""
+    require(access.can_approve(actor))
+    move(merchant, MerchantStatus.ACTIVE, table=STATUS_TRANSITIONS, at=at, actor=actor, field="status")
+    for role in merchant.roles.select_related("user"):
+        mail.queue(
+            to=role.user.email,
+            template="merchants/mail/approved",
+            context={"merchant": merchant.name, "url": mail.absolute(reverse("merchants:home", args=[merchant.pk]))},
+            key=f"merchant-approved:{merchant.pk}:{role.user_id}:{at.isoformat()}",
+            language=role.user.language,
+            at=at,
+        )
+
+
+@transaction.atomic(durable=True)
+def suspend(*, actor: User, merchant: Merchant, reason: str, at: datetime) -> None:
+    """Stop a merchant: its offers disappear and its tills are refused from the next scan on."""
+    require(access.can_approve(actor))
+    move(merchant, MerchantStatus.SUSPENDED, table=STATUS_TRANSITIONS, at=at, actor=actor, field="status", reason=reason)

@@ -1,0 +1,44 @@
+"""How a till signs in: `Authorization: Till <token>`."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from merchants.models import Till
+from merchants.services.tills import digest
+
+SEEN_EVERY = timedelta(minutes=5)
+
+
+class TillAuthentication(BaseAuthentication):
+    """`request.user` is the till, with its shop and merchant, in one query. A revoked till gets 401 from then on."""
+
+    def authenticate(self, request: Request) -> tuple[Till, None] | None:
+        scheme, _space, token = get_authorization_header(request).decode(errors="replace").partition(" ")
+        if scheme.lower() != "till":
+            return None
+        till = Till.objects.paired().filter(token_hash=digest(token.strip())).first()
+        if till is None:
+            raise exceptions.AuthenticationFailed(
+                _("This till is not linked any more. Link it again from the merchant space."), code="till_not_paired"
+            )
+        now = timezone.now()
+        if till.last_seen_at is None or till.last_seen_at < now - SEEN_EVERY:
+            Till.objects.filter(pk=till.pk).update(last_seen_at=now)
+        return till, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Till"
+
+
+class IsTill(BasePermission):
+    """Only a paired till; a person who is signed in is not one."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.user, Till)

@@ -1,0 +1,47 @@
+"""Films for Chromium's fake camera: a printed code on a table, turned, tilted, out of focus, in bad light."""
+
+from pathlib import Path
+
+import numpy as np
+import qrcode
+from PIL import Image, ImageFilter
+from qrcode.util import MODE_ALPHA_NUM, QRData
+
+WIDTH, HEIGHT = 1280, 720
+
+
+def code_image(text: str, *, module: int = 8, mode: int | None = MODE_ALPHA_NUM) -> Image.Image:
+    """The QR code of a text, level M, with its quiet zone."""
+    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, box_size=module, border=4)
+    code.add_data(QRData(text.encode(), mode=mode) if mode else text)
+    code.make(fit=True)
+    return code.make_image().get_image().convert("L")
+
+
+def frame(text: str, *, size: int = 330, angle: float = 17, blur: float = 1.4, noise: float = 9, seed: int = 1) -> Image.Image:
+    """One picture: a pale card on a dark table, with the code `size` pixels wide."""
+    random = np.random.default_rng(seed)
+    table = Image.new("L", (WIDTH, HEIGHT), 70)
+    if text:
+        code = code_image(text).resize((size, size), Image.Resampling.LANCZOS)
+        card = Image.new("LA", (size + 260, size + 60), (222, 255))
+        card.paste(code, (30, 30))
+        card = card.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
+        table.paste(card.getchannel("L"), ((WIDTH - card.width) // 2 + 60, (HEIGHT - card.height) // 2), card.getchannel("A"))
+    grey = np.asarray(table.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32)
+    light = np.linspace(0.72, 1.0, WIDTH, dtype=np.float32)  # a lamp on one side
+    noisy = grey * light + random.normal(0, noise, grey.shape)
+    return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8), "L")
+
+
+def film(path: Path, shots: list[tuple[str, int]], *, rate: int = 5, **look: float) -> Path:
+    """Write a .y4m film of (text, number of pictures) shots; an empty text is the bare table. Chromium plays it in a loop."""
+    chroma = bytes([128]) * (WIDTH // 2 * HEIGHT // 2 * 2)
+    with path.open("wb") as out:
+        out.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{rate}:1 Ip A1:1 C420jpeg\n".encode())
+        number = 0
+        for text, pictures in shots:
+            for _ in range(pictures):
+                number += 1
+                out.write(b"FRAME\n" + frame(text, seed=number, **look).tobytes() + chroma)
+    return path
