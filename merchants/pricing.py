@@ -20,7 +20,13 @@ class Terms(Protocol):
 
 
 def discount(
-    *, kind: str, percent: int | None, amount_cents: int | None, cap_cents: int | None, min_spend_cents: int, gross_cents: int
+    *,
+    kind: str,
+    percent: int | None,
+    amount_cents: int | None,
+    cap_cents: int | None,
+    min_spend_cents: int,
+    gross_cents: int,
 ) -> int:
     """Return the discount in cents on a price in cents; never more than the price, zero below the minimum purchase.
 
@@ -50,7 +56,9 @@ def is_open_at(terms: Terms, moment: datetime) -> bool:
     start, end = terms.from_time, terms.until_time
     if start is not None and end is not None and start > end and clock < end:
         day = date.fromordinal(day.toordinal() - 1)
-    elif (start is not None and clock < start) or (end is not None and clock >= end and (start is None or start <= end)):
+    elif (start is not None and clock < start) or (
+        end is not None and clock >= end and (start is None or start <= end)
+    ):
         return False
     if day < terms.starts_on or (terms.ends_on is not None and day > terms.ends_on):
         return False

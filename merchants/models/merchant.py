@@ -73,7 +73,9 @@ class Merchant(models.Model):
     class Meta:
         ordering = ["name"]
         indexes = [models.Index(fields=["status", "name"], name="merchant_status_name")]
-        constraints = [models.CheckConstraint(condition=Q(status__in=MerchantStatus.values), name="merchant_status_known")]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=MerchantStatus.values), name="merchant_status_known")
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -72,7 +72,8 @@ class Offer(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=OfferState.values), name="offer_state_known"),
             models.CheckConstraint(
-                condition=Q(state__in=["draft", "ended"]) | Q(current__isnull=False), name="offer_published_has_a_version"
+                condition=Q(state__in=["draft", "ended"]) | Q(current__isnull=False),
+                name="offer_published_has_a_version",
             ),
         ]
 
@@ -113,15 +114,20 @@ class OfferVersion(models.Model):
                 name="offer_version_says_what_it_gives",
                 condition=Q(kind=Kind.PERCENT, percent__gte=1, percent__lte=100, amount_cents__isnull=True, gift="")
                 | Q(kind=Kind.FIXED, amount_cents__gte=1, percent__isnull=True, cap_cents__isnull=True, gift="")
-                | (Q(kind=Kind.GIFT, percent__isnull=True, amount_cents__isnull=True, cap_cents__isnull=True) & ~Q(gift="")),
+                | (
+                    Q(kind=Kind.GIFT, percent__isnull=True, amount_cents__isnull=True, cap_cents__isnull=True)
+                    & ~Q(gift="")
+                ),
                 violation_error_message=_("Say what the holder gets: a percentage, an amount or a gift."),
             ),
             models.CheckConstraint(condition=Q(weekdays__gte=1, weekdays__lte=127), name="offer_version_has_a_weekday"),
             models.CheckConstraint(
-                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=F("starts_on")), name="offer_version_ends_after_it_starts"
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=F("starts_on")),
+                name="offer_version_ends_after_it_starts",
             ),
             models.CheckConstraint(
-                condition=Q(per_person_limit__isnull=True) | Q(per_person_limit__gte=1), name="offer_version_limit_allows_one"
+                condition=Q(per_person_limit__isnull=True) | Q(per_person_limit__gte=1),
+                name="offer_version_limit_allows_one",
             ),
         ]
 

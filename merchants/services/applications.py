@@ -29,7 +29,9 @@ class SiretRefused(DomainError):
     """The number is not a SIRET."""
 
     code = "siret_refused"
-    message = _("This SIRET is not valid. It has 14 digits; you find it on your invoices or on annuaire-entreprises.data.gouv.fr.")
+    message = _(
+        "This SIRET is not valid. It has 14 digits; you find it on your invoices or on annuaire-entreprises.data.gouv.fr."
+    )
     status = 400
 
 
@@ -37,7 +39,9 @@ class MerchantKnown(DomainError):
     """The SIRET belongs to a merchant that is already here."""
 
     code = "merchant_known"
-    message = _("A merchant with this SIRET has already applied. Sign in with the e-mail address given then, or ask ERB.")
+    message = _(
+        "A merchant with this SIRET has already applied. Sign in with the e-mail address given then, or ask ERB."
+    )
 
 
 class AgreementMissing(DomainError):
@@ -96,7 +100,12 @@ def apply(
     owner = User.objects.filter(email=address).first() or User.objects.create_user(address, owner_name)
     MerchantRole.objects.create(user=owner, merchant=merchant)
     audit.record(
-        "merchant.applied", target=merchant, at=at, actor=None, actor_label=f"{owner_name} <{address}>", data={"agreement": AGREEMENT}
+        "merchant.applied",
+        target=merchant,
+        at=at,
+        actor=None,
+        actor_label=f"{owner_name} <{address}>",
+        data={"agreement": AGREEMENT},
     )
     return merchant
 
@@ -121,4 +130,6 @@ def approve(*, actor: User, merchant: Merchant, at: datetime) -> None:
 def suspend(*, actor: User, merchant: Merchant, reason: str, at: datetime) -> None:
     """Stop a merchant: its offers disappear and its tills are refused from the next scan on."""
     require(access.can_approve(actor))
-    move(merchant, MerchantStatus.SUSPENDED, table=STATUS_TRANSITIONS, at=at, actor=actor, field="status", reason=reason)
+    move(
+        merchant, MerchantStatus.SUSPENDED, table=STATUS_TRANSITIONS, at=at, actor=actor, field="status", reason=reason
+    )

@@ -34,7 +34,9 @@ class MerchantNotActive(DomainError):
     """The association has not approved the merchant, or has suspended it."""
 
     code = "merchant_not_active"
-    message = _("Your business is not approved yet. You can prepare everything; publishing opens when ERB has approved it.")
+    message = _(
+        "Your business is not approved yet. You can prepare everything; publishing opens when ERB has approved it."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +76,19 @@ class OfferTerms:
         if self.ends_on and self.ends_on < self.starts_on:
             raise OfferRefused(_("The last day lies before the first."), field="ends_on")
         if self.from_time and self.from_time == self.until_time:
-            raise OfferRefused(_("The hours begin and end at the same time. Leave both empty for the whole day."), field="until_time")
+            raise OfferRefused(
+                _("The hours begin and end at the same time. Leave both empty for the whole day."), field="until_time"
+            )
         if self.per_person_limit == 0:
-            raise OfferRefused(_("A limit of zero uses helps nobody. Leave it empty for no limit."), field="per_person_limit")
+            raise OfferRefused(
+                _("A limit of zero uses helps nobody. Leave it empty for no limit."), field="per_person_limit"
+            )
 
 
 @transaction.atomic(durable=True)
-def save_offer(*, actor: User, merchant: Merchant, terms: OfferTerms, at: datetime, offer: Offer | None = None) -> Offer:
+def save_offer(
+    *, actor: User, merchant: Merchant, terms: OfferTerms, at: datetime, offer: Offer | None = None
+) -> Offer:
     """Write a new offer as a draft, or give one a new version, in force at once. The same terms again change nothing."""
     require(access.can_manage(actor, merchant))
     terms.check()
@@ -88,7 +96,9 @@ def save_offer(*, actor: User, merchant: Merchant, terms: OfferTerms, at: dateti
         offer = Offer.objects.create(merchant=merchant)
         number = 1
     else:
-        offer = Offer.objects.select_for_update(of=("self",)).select_related("current").get(pk=offer.pk, merchant=merchant)
+        offer = (
+            Offer.objects.select_for_update(of=("self",)).select_related("current").get(pk=offer.pk, merchant=merchant)
+        )
         if offer.state == OfferState.ENDED:
             raise OfferOver
         values = asdict(terms)

@@ -26,7 +26,9 @@ class PairingRefused(DomainError):
     """One answer for unknown, used, too old, and for a merchant that may not trade."""
 
     code = "pairing_refused"
-    message = _("This link code is unknown, already used or older than ten minutes. Create a new one in the merchant space.")
+    message = _(
+        "This link code is unknown, already used or older than ten minutes. Create a new one in the merchant space."
+    )
 
 
 def digest(secret: str) -> str:
@@ -51,7 +53,12 @@ def create_pairing(*, actor: User, shop: Shop, till_name: str, at: datetime) -> 
         raise MerchantNotActive
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     row = PairingCode.objects.create(
-        shop=shop, till_name=till_name, code_hash=digest(code), created_by=actor, created_at=at, expires_at=at + LIFETIME
+        shop=shop,
+        till_name=till_name,
+        code_hash=digest(code),
+        created_by=actor,
+        created_at=at,
+        expires_at=at + LIFETIME,
     )
     audit.record("till.pairing_code", target=shop, at=at, actor=actor, data={"till": till_name})
     return row, code

@@ -18,7 +18,9 @@ def code_image(text: str, *, module: int = 8, mode: int | None = MODE_ALPHA_NUM)
     return code.make_image().get_image().convert("L")
 
 
-def frame(text: str, *, size: int = 330, angle: float = 17, blur: float = 1.4, noise: float = 9, seed: int = 1) -> Image.Image:
+def frame(
+    text: str, *, size: int = 330, angle: float = 17, blur: float = 1.4, noise: float = 9, seed: int = 1
+) -> Image.Image:
     """One picture: a pale card on a dark table, with the code `size` pixels wide."""
     random = np.random.default_rng(seed)
     table = Image.new("L", (WIDTH, HEIGHT), 70)
@@ -27,7 +29,9 @@ def frame(text: str, *, size: int = 330, angle: float = 17, blur: float = 1.4, n
         card = Image.new("LA", (size + 260, size + 60), (222, 255))
         card.paste(code, (30, 30))
         card = card.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
-        table.paste(card.getchannel("L"), ((WIDTH - card.width) // 2 + 60, (HEIGHT - card.height) // 2), card.getchannel("A"))
+        table.paste(
+            card.getchannel("L"), ((WIDTH - card.width) // 2 + 60, (HEIGHT - card.height) // 2), card.getchannel("A")
+        )
     grey = np.asarray(table.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32)
     light = np.linspace(0.72, 1.0, WIDTH, dtype=np.float32)  # a lamp on one side
     noisy = grey * light + random.normal(0, noise, grey.shape)
