@@ -1,0 +1,47 @@
+"""The rows of the buying centre, one module per concept."""
+
+from purchasing.models.article import Article, Category, Unit, VatRate
+from purchasing.models.commitment import Commitment, CommitmentVersion
+from purchasing.models.delivery import Allocation, HandOver, Receipt, ReceiptLine
+from purchasing.models.order import Acknowledgement, AcknowledgementLine, Consent, PurchaseOrder, PurchaseOrderLine
+from purchasing.models.pool import Pool, PooledNeed, PoolLine
+from purchasing.models.request import PurchaseRequest, RequestDecision, RequestLine
+from purchasing.models.settlement import CostShare, SupplierInvoice, SupplierInvoiceLine
+from purchasing.models.supplier import Supplier, SupplierContact
+from purchasing.models.tender import Award, AwardLine, PriceTier, Quote, QuoteLine, Tender, TenderInvitation
+
+__all__ = [
+    "Acknowledgement",
+    "AcknowledgementLine",
+    "Allocation",
+    "Article",
+    "Award",
+    "AwardLine",
+    "Category",
+    "Commitment",
+    "CommitmentVersion",
+    "Consent",
+    "CostShare",
+    "HandOver",
+    "Pool",
+    "PoolLine",
+    "PooledNeed",
+    "PriceTier",
+    "PurchaseOrder",
+    "PurchaseOrderLine",
+    "PurchaseRequest",
+    "Quote",
+    "QuoteLine",
+    "Receipt",
+    "ReceiptLine",
+    "RequestDecision",
+    "RequestLine",
+    "Supplier",
+    "SupplierContact",
+    "SupplierInvoice",
+    "SupplierInvoiceLine",
+    "Tender",
+    "TenderInvitation",
+    "Unit",
+    "VatRate",
+]

@@ -1,0 +1,301 @@
+"""The states of the buying centre and the one table of allowed transitions of each.
+
+A table maps a state to the states that may follow it; whatever is not listed is refused by
+`companies.states.move` and, independently, by a trigger of the database (`machine` below).
+"""
+
+from collections.abc import Mapping
+
+import pgtrigger
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+Table = Mapping[str, frozenset[str]]
+
+
+def machine(name: str, table: Table, field: str = "state") -> pgtrigger.FSM:
+    """Return the trigger that makes PostgreSQL refuse every transition the table does not list."""
+    transitions = [(source, target) for source, targets in sorted(table.items()) for target in sorted(targets)]
+    return pgtrigger.FSM(name=name, field=field, transitions=transitions)
+
+
+class RequestState(TextChoices):
+    DRAFT = "draft", _("Draft")
+    SUBMITTED = "submitted", _("Waiting for approval")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    RETURNED = "returned", _("Returned for correction")
+    CANCELLED = "cancelled", _("Cancelled")
+    EXPIRED = "expired", _("Expired")
+    CLOSED = "closed", _("Closed")
+
+
+REQUEST: Table = {
+    "draft": frozenset({"submitted", "cancelled"}),
+    "submitted": frozenset({"approved", "rejected", "returned", "cancelled"}),
+    "returned": frozenset({"draft", "cancelled"}),
+    "approved": frozenset({"cancelled", "expired", "closed"}),
+    "rejected": frozenset(),
+    "cancelled": frozenset(),
+    "expired": frozenset(),
+    "closed": frozenset(),
+}
+
+
+class LineState(TextChoices):
+    """Where one line of a request stands: lines of one request may go to different pools."""
+
+    WAITING = "waiting", _("Not approved yet")
+    APPROVED = "approved", _("Approved, not pooled yet")
+    POOLED = "pooled", _("In a pool")
+    COMMITTED = "committed", _("Committed")
+    ORDERED = "ordered", _("Ordered")
+    PART_RECEIVED = "part_received", _("Partly received")
+    RECEIVED = "received", _("Received")
+    INVOICED = "invoiced", _("Invoiced")
+    CLOSED = "closed", _("Closed")
+    CANCELLED = "cancelled", _("Cancelled")
+    EXPIRED = "expired", _("Expired")
+
+
+# pooled → approved, committed → pooled | approved and ordered → approved: a pool that fails, or an
+# order cancelled before any receipt, gives its needs back.
+REQUEST_LINE: Table = {
+    "waiting": frozenset({"approved", "cancelled"}),
+    "approved": frozenset({"pooled", "cancelled", "expired"}),
+    "pooled": frozenset({"committed", "approved", "cancelled"}),
+    "committed": frozenset({"ordered", "pooled", "approved", "cancelled"}),
+    "ordered": frozenset({"part_received", "received", "approved"}),
+    "part_received": frozenset({"received", "invoiced", "closed"}),
+    "received": frozenset({"part_received", "invoiced"}),
+    "invoiced": frozenset({"closed"}),
+    "closed": frozenset(),
+    "cancelled": frozenset(),
+    "expired": frozenset(),
+}
+
+
+class PoolState(TextChoices):
+    DRAFT = "draft", _("Draft")
+    GATHERING = "gathering", _("Gathering needs")
+    TENDERING = "tendering", _("Asking suppliers")
+    OFFER_READY = "offer_ready", _("Offer ready")
+    COMMITTING = "committing", _("Open for commitments")
+    COMPLETING = "completing", _("Completing packs")
+    EXTENDED = "extended", _("Extended")
+    LOCKED = "locked", _("Locked")
+    FAILED = "failed", _("Failed")
+    ORDERED = "ordered", _("Ordered")
+    RECEIVING = "receiving", _("Being received")
+    SETTLING = "settling", _("Being settled")
+    CLOSED = "closed", _("Closed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+POOL: Table = {
+    "draft": frozenset({"gathering", "cancelled"}),
+    "gathering": frozenset({"tendering", "cancelled"}),
+    "tendering": frozenset({"offer_ready", "cancelled"}),
+    "offer_ready": frozenset({"committing", "cancelled"}),
+    "committing": frozenset({"completing", "extended", "locked", "cancelled"}),
+    "completing": frozenset({"extended", "locked", "cancelled"}),
+    "extended": frozenset({"committing", "cancelled"}),
+    "locked": frozenset({"ordered", "failed", "cancelled"}),
+    "ordered": frozenset({"receiving"}),
+    "receiving": frozenset({"settling"}),
+    "settling": frozenset({"closed"}),
+    "failed": frozenset(),
+    "closed": frozenset(),
+    "cancelled": frozenset(),
+}
+
+
+class PoolLineState(TextChoices):
+    OPEN = "open", _("Open")
+    LOCKED = "locked", _("Locked")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+POOL_LINE: Table = {
+    "open": frozenset({"locked", "failed", "cancelled"}),
+    "locked": frozenset({"failed", "cancelled"}),
+    "failed": frozenset(),
+    "cancelled": frozenset(),
+}
+
+
+class TenderState(TextChoices):
+    DRAFT = "draft", _("Draft")
+    OPEN = "open", _("Waiting for quotes")
+    OPENED = "opened", _("Quotes opened")
+    AWARDED = "awarded", _("Awarded")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+TENDER: Table = {
+    "draft": frozenset({"open", "cancelled"}),
+    "open": frozenset({"opened", "cancelled"}),
+    "opened": frozenset({"awarded", "cancelled"}),
+    "awarded": frozenset(),
+    "cancelled": frozenset(),
+}
+
+
+class QuoteState(TextChoices):
+    """The supplier's side of a tender; kept on the invitation, the versions hang below it."""
+
+    INVITED = "invited", _("Invited")
+    OPENED = "opened", _("Link opened")
+    SUBMITTED = "submitted", _("Quote received")
+    NEGOTIATING = "negotiating", _("In negotiation")
+    SHORTLISTED = "shortlisted", _("Shortlisted")
+    AWARDED = "awarded", _("Awarded")
+    PART_AWARDED = "part_awarded", _("Awarded in part")
+    LOST = "lost", _("Not chosen")
+    LATE = "late", _("Received late")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    EXPIRED = "expired", _("Expired")
+
+
+_OUTCOMES = frozenset({"awarded", "part_awarded", "lost"})
+
+QUOTE: Table = {
+    "invited": frozenset({"opened", "submitted", "late", "declined", "expired"}),
+    "opened": frozenset({"submitted", "late", "declined", "expired"}),
+    "submitted": frozenset({"negotiating", "shortlisted", "withdrawn", "expired"}) | _OUTCOMES,
+    "negotiating": frozenset({"submitted", "withdrawn", "expired", "lost"}),
+    "shortlisted": frozenset({"negotiating", "withdrawn", "expired"}) | _OUTCOMES,
+    "late": frozenset({"submitted", "lost", "withdrawn", "expired"}),
+    "declined": frozenset({"submitted", "late"}),
+    "awarded": frozenset(),
+    "part_awarded": frozenset(),
+    "lost": frozenset(),
+    "withdrawn": frozenset(),
+    "expired": frozenset({"late"}),
+}
+
+
+class AwardState(TextChoices):
+    PROPOSED = "proposed", _("Waiting for a second person")
+    CONFIRMED = "confirmed", _("Confirmed")
+    REFUSED = "refused", _("Refused")
+
+
+AWARD: Table = {
+    "proposed": frozenset({"confirmed", "refused"}),
+    "confirmed": frozenset(),
+    "refused": frozenset(),
+}
+
+
+class CommitmentState(TextChoices):
+    DRAFT = "draft", _("Draft")
+    TO_APPROVE = "to_approve", _("Waiting for approval")
+    COMMITTED = "committed", _("Committed")
+    LOCKED = "locked", _("Locked")
+    DROPPED = "dropped", _("Dropped")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+COMMITMENT: Table = {
+    "draft": frozenset({"to_approve", "committed", "withdrawn", "dropped"}),
+    "to_approve": frozenset({"committed", "draft", "withdrawn", "dropped"}),
+    "committed": frozenset({"to_approve", "locked", "dropped", "withdrawn"}),
+    "locked": frozenset({"dropped"}),
+    "dropped": frozenset({"draft", "to_approve", "committed"}),
+    "withdrawn": frozenset({"draft", "to_approve", "committed"}),
+}
+
+
+class OrderState(TextChoices):
+    DRAFT = "draft", _("Draft")
+    TO_SIGN = "to_sign", _("To be signed")
+    SENT = "sent", _("Sent")
+    ACKNOWLEDGED = "acknowledged", _("Acknowledged")
+    CHANGED = "changed", _("Changed by the supplier")
+    ACCEPTED = "accepted", _("Change accepted")
+    REFUSED = "refused", _("Change refused")
+    PART_RECEIVED = "part_received", _("Partly received")
+    RECEIVED = "received", _("Received")
+    BILLED = "billed", _("Billed")
+    CLOSED = "closed", _("Closed")
+    CLOSED_SHORT = "closed_short", _("Closed short")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+ORDER: Table = {
+    "draft": frozenset({"to_sign", "sent", "cancelled"}),
+    "to_sign": frozenset({"sent", "cancelled"}),
+    "sent": frozenset({"acknowledged", "changed", "part_received", "received", "cancelled"}),
+    "changed": frozenset({"accepted", "refused", "cancelled"}),
+    "refused": frozenset({"sent", "changed", "cancelled"}),
+    "acknowledged": frozenset({"changed", "part_received", "received", "cancelled"}),
+    "accepted": frozenset({"part_received", "received", "cancelled"}),
+    "part_received": frozenset({"received", "billed", "closed_short"}),
+    "received": frozenset({"part_received", "billed"}),
+    "billed": frozenset({"closed", "closed_short"}),
+    "closed_short": frozenset({"billed"}),
+    "closed": frozenset(),
+    "cancelled": frozenset(),
+}
+
+
+class ReceiptState(TextChoices):
+    ANNOUNCED = "announced", _("Announced")
+    ARRIVED = "arrived", _("Arrived")
+    COUNTED = "counted", _("Counted")
+    ACCEPTED = "accepted", _("Accepted")
+    ACCEPTED_WITH_RESERVES = "accepted_with_reserves", _("Accepted with reserves")
+    REFUSED = "refused", _("Refused")
+    ALLOCATED = "allocated", _("Shared out")
+    HANDED_OVER = "handed_over", _("Handed over")
+
+
+RECEIPT: Table = {
+    "announced": frozenset({"arrived"}),
+    "arrived": frozenset({"counted", "refused"}),
+    "counted": frozenset({"accepted", "accepted_with_reserves", "refused"}),
+    "accepted": frozenset({"allocated"}),
+    "accepted_with_reserves": frozenset({"allocated"}),
+    "allocated": frozenset({"handed_over"}),
+    "handed_over": frozenset(),
+    "refused": frozenset(),
+}
+
+
+class HandOverState(TextChoices):
+    READY = "ready", _("Ready to collect")
+    HANDED_OVER = "handed_over", _("Handed over")
+    CONFIRMED = "confirmed", _("Confirmed")
+    CONTESTED = "contested", _("Contested")
+    RESOLVED = "resolved", _("Resolved")
+
+
+HAND_OVER: Table = {
+    "ready": frozenset({"handed_over"}),
+    "handed_over": frozenset({"confirmed", "contested"}),
+    "contested": frozenset({"resolved"}),
+    "confirmed": frozenset(),
+    "resolved": frozenset(),
+}
+
+
+class SupplierInvoiceState(TextChoices):
+    RECEIVED = "received", _("Received")
+    MATCHED = "matched", _("Matches the order")
+    DISPUTED = "disputed", _("Disputed")
+    ACCEPTED = "accepted", _("Accepted")
+    SHARED = "shared", _("Shared out")
+    INVOICED = "invoiced", _("Invoiced to the companies")
+
+
+SUPPLIER_INVOICE: Table = {
+    "received": frozenset({"matched", "disputed"}),
+    "matched": frozenset({"accepted", "disputed"}),
+    "disputed": frozenset({"accepted", "received"}),
+    "accepted": frozenset({"shared", "disputed"}),
+    "shared": frozenset({"invoiced"}),
+    "invoiced": frozenset(),
+}
