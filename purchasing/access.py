@@ -1,0 +1,58 @@
+"""Who may do what in the buying centre. Called as `access.require(...)` at the top of every service."""
+
+from companies.access import has_role, is_staff
+from companies.models import Company, Role, User
+
+from purchasing.models import Pool, PurchaseRequest, Tender
+
+READERS = (Role.BUYER, Role.APPROVER, Role.ACCOUNTANT, Role.ADMIN)
+
+
+def can_see_requests(user: User, company: Company) -> bool:
+    """Those who buy, approve, pay or administer; human resources have no business there."""
+    return is_staff(user) or has_role(user, company, *READERS)
+
+
+def can_request(user: User, company: Company) -> bool:
+    """Buyers of a company that is a member today."""
+    return company.is_member and has_role(user, company, Role.BUYER)
+
+
+def can_approve(user: User, request: PurchaseRequest) -> bool:
+    """An approver of the company who is not the requester (I14)."""
+    return (
+        request.company.is_member and user.pk != request.requester_id and has_role(user, request.company, Role.APPROVER)
+    )
+
+
+def can_see_pools(user: User, company: Company) -> bool:
+    return can_see_requests(user, company)
+
+
+def is_lead_capable(user: User) -> bool:
+    """Anybody who buys for a member company may lead a pool."""
+    return user.memberships.filter(role=Role.BUYER, company__in=Company.objects.members()).exists()
+
+
+def can_open_pools(user: User) -> bool:
+    """Association staff, and buyers of member companies."""
+    return is_staff(user) or is_lead_capable(user)
+
+
+def can_run_pool(user: User, pool: Pool) -> bool:
+    """Association staff, and the pool's lead buyer while still a buyer."""
+    return is_staff(user) or (pool.lead_id == user.pk and is_lead_capable(user))
+
+
+def can_run_tender(user: User, tender: Tender) -> bool:
+    return can_run_pool(user, tender.pool)
+
+
+def can_keep_catalogue(user: User) -> bool:
+    """Suppliers and articles are common to all: staff keep them."""
+    return is_staff(user)
+
+
+def sees_members(user: User) -> bool:
+    """Only staff see which company needs how much; a lead buyer sees totals (I13)."""
+    return is_staff(user)

@@ -1,0 +1,225 @@
+"""Reading the buying centre: needs that go together, pooled volumes, current quotes, deadlines."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from companies.models import Company, User
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+
+from purchasing.models import Article, Pool, PooledNeed, PoolLine, PurchaseRequest, Quote, RequestLine, Tender
+from purchasing.states import LineState, PoolLineState, PoolState, QuoteState, RequestState
+from purchasing.wording import alike
+
+# With fewer companies than this a total lets one member deduce the other's quantity (I13).
+ENOUGH_TO_HIDE = 3
+
+
+@dataclass(slots=True)
+class NeedGroup:
+    """Request lines that are probably the same thing, under the words used most."""
+
+    key: str
+    text: str
+    unit: str
+    article: Article | None
+    category: str
+    lines: list[RequestLine] = field(default_factory=list)
+
+    @property
+    def quantity(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def companies(self) -> int:
+        return len({line.request.company_id for line in self.lines})
+
+    @property
+    def needed_by(self) -> object:
+        return min((line.needed_by for line in self.lines if line.needed_by), default=None)
+
+    @property
+    def ids(self) -> list[int]:
+        return [line.pk for line in self.lines]
+
+    @property
+    def hides_members(self) -> bool:
+        return self.companies < ENOUGH_TO_HIDE
+
+
+def open_needs(*, category: str = "", words: str = "") -> QuerySet[RequestLine]:
+    """Approved needs in no pool. Whoever may open pools sees them grouped; only staff see whose they are."""
+    needs = RequestLine.objects.poolable().select_related("request__company", "article")
+    if category:
+        needs = needs.filter(category=category)
+    if words:
+        needs = needs.filter(Q(text__icontains=words) | Q(normalised__icontains=words.lower()))
+    return needs.order_by("normalised", "unit", "pk")
+
+
+def grouped(lines: Iterable[RequestLine]) -> list[NeedGroup]:
+    """Suggest which needs go together: same article, else same or like words in the same unit."""
+    groups: dict[str, NeedGroup] = {}
+    by_words: dict[str, dict[str, NeedGroup]] = {}
+    for line in lines:
+        key = f"a{line.article_id}" if line.article_id else f"{line.unit}:{line.normalised}"
+        bucket = by_words.setdefault(line.unit, {})
+        group = groups.get(key) or bucket.get(line.normalised)
+        if group is None:
+            first = line.normalised.split(" ", 1)[0]
+            near = (g for words, g in bucket.items() if words[:1] == first[:1] and alike(words, line.normalised))
+            group = next(near, None) if not line.article_id else None
+        if group is None:
+            group = NeedGroup(key, line.text, line.unit, line.article, line.category)
+        groups[key] = group
+        bucket.setdefault(line.normalised, group)
+        group.article = group.article or line.article
+        group.lines.append(line)
+    unique = {id(group): group for group in groups.values()}
+    return sorted(unique.values(), key=lambda g: (-g.companies, -len(g.lines), g.text.lower()))
+
+
+def request_list(user: User, company: Company) -> QuerySet[PurchaseRequest]:
+    """A company's requests with the count of their lines, newest first."""
+    return (
+        PurchaseRequest.objects.visible_to(user)
+        .filter(company=company)
+        .select_related("requester", "site")
+        .annotate(
+            line_count=Count("lines"),
+            pooled_count=Count("lines", filter=~Q(lines__state__in=[LineState.WAITING, LineState.APPROVED])),
+        )
+    )
+
+
+def to_approve(user: User, company: Company) -> QuerySet[PurchaseRequest]:
+    """Requests this approver may decide: submitted, and not the approver's own."""
+    return (
+        PurchaseRequest.objects.visible_to(user)
+        .filter(company=company, state=RequestState.SUBMITTED)
+        .exclude(requester=user)
+        .select_related("requester")
+        .annotate(line_count=Count("lines"))
+    )
+
+
+LIVE_NEEDS = Q(lines__needs__released_at__isnull=True)
+
+
+def pool_list(user: User) -> QuerySet[Pool]:
+    """Pools with the number of lines and of companies that need something from them."""
+    return (
+        Pool.objects.visible_to(user)
+        .select_related("lead")
+        .annotate(
+            line_count=Count("lines", filter=~Q(lines__state=PoolLineState.CANCELLED), distinct=True),
+            company_count=Count("lines__needs__company", filter=LIVE_NEEDS, distinct=True),
+        )
+    )
+
+
+def pool_lines(pool: Pool) -> QuerySet[PoolLine]:
+    """Living lines of a pool with the number of companies behind each."""
+    return (
+        pool.lines.exclude(state=PoolLineState.CANCELLED)
+        .select_related("article")
+        .annotate(
+            company_count=Count("needs__company", filter=Q(needs__released_at__isnull=True), distinct=True),
+        )
+        .order_by("position")
+    )
+
+
+def live_needs(pool: Pool) -> QuerySet[PooledNeed]:
+    return (
+        PooledNeed.objects.filter(pool_line__pool=pool, released_at__isnull=True)
+        .select_related("company", "request_line__request", "pool_line")
+        .order_by("pool_line__position", "company__name")
+    )
+
+
+def pooled_quantity(line: PoolLine) -> int:
+    """What companies said they need, or what they committed to once they may commit."""
+    if line.pool.state in (PoolState.COMMITTING, PoolState.COMPLETING, PoolState.EXTENDED):
+        firm = line.commitments.filter(state="committed").aggregate(total=Sum("quantity"))["total"] or 0
+        return max(firm, 0)
+    return line.order_quantity if line.order_quantity is not None else line.asked_quantity
+
+
+def may_see_total(user: User, companies: int, *, staff: bool) -> bool:
+    """Whether showing a total would let the reader deduce another company's quantity."""
+    return staff or companies >= ENOUGH_TO_HIDE
+
+
+def band(quantity: int) -> str:
+    """A range of one fifth around a total, wide enough that no single member shows through.
+
+    >>> band(70), band(3)
+    ('60–80', '1–10')
+    """
+    step = max(10, 10 ** (len(str(quantity)) - 1) * 2)
+    low = quantity // step * step
+    return f"{low or 1}–{low + step}"
+
+
+def current_quotes(tender: Tender) -> list[Quote]:
+    """The quote of each supplier that counts: its last version in time, or a late one that was accepted."""
+    counted = Q(late=False) | Q(invitation__late_accepted_at__gte=F("submitted_at"))
+    last = (
+        Quote.objects.submitted()
+        .filter(counted, invitation=OuterRef("invitation"))
+        .order_by("-version")
+        .values("pk")[:1]
+    )
+    alive = [
+        QuoteState.SUBMITTED,
+        QuoteState.NEGOTIATING,
+        QuoteState.SHORTLISTED,
+        QuoteState.AWARDED,
+        QuoteState.PART_AWARDED,
+        QuoteState.LOST,
+        QuoteState.EXPIRED,
+    ]
+    return list(
+        Quote.objects.filter(invitation__tender=tender, invitation__state__in=alive, pk=Subquery(last))
+        .select_related("invitation__supplier")
+        .prefetch_related("lines__tiers")
+        .order_by("invitation__supplier__name")
+    )
+
+
+def tender_of(pool: Pool) -> Tender | None:
+    """The running or decided tender of a pool."""
+    return pool.tenders.exclude(state="cancelled").select_related("opened_by").first()
+
+
+def companies_in(pool: Pool) -> int:
+    return live_needs(pool).values("company").distinct().count()
+
+
+def joinable_needs(user: User, company: Company, lines: Sequence[PoolLine]) -> dict[int, list[RequestLine]]:
+    """For each pool line the company's own approved needs that look like it."""
+    from purchasing.wording import normalise
+
+    needs = list(
+        RequestLine.objects.visible_to(user).filter(request__company=company).poolable().select_related("request")
+    )
+    found: dict[int, list[RequestLine]] = {}
+    for line in lines:
+        words = normalise(line.text)
+        found[line.pk] = [
+            need
+            for need in needs
+            if need.unit == line.unit
+            and ((need.article_id and need.article_id == line.article_id) or alike(words, need.normalised))
+        ]
+    return found
+
+
+def closing_soon(at: datetime) -> QuerySet[Tender]:
+    return Tender.objects.filter(state="open", deadline__lte=at)
+
+
+def with_lines(requests: QuerySet[PurchaseRequest]) -> QuerySet[PurchaseRequest]:
+    lines = RequestLine.objects.select_related("article").order_by("position")
+    return requests.prefetch_related(Prefetch("lines", queryset=lines))

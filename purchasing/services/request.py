@@ -1,0 +1,277 @@
+"""Needs: written down, submitted, approved above the company's limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from companies import audit
+from companies.access import require
+from companies.errors import DomainError
+from companies.models import Company, Site, User
+from companies.money import line_total
+from companies.states import move
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from purchasing import access, mails
+from purchasing.models import Article, PooledNeed, PurchaseRequest, RequestDecision, RequestLine
+from purchasing.states import REQUEST, REQUEST_LINE, LineState, RequestState
+from purchasing.wording import normalise
+
+Verdict = RequestDecision.Verdict
+
+
+class RequestNotEditable(DomainError):
+    code = "request_not_editable"
+    message = _("This request was already submitted. Ask an approver to return it if it must change.")
+
+
+class RequestEmpty(DomainError):
+    code = "request_empty"
+    message = _("Add at least one line: what you need and how many.")
+
+
+class NeededByPast(DomainError):
+    code = "needed_by_past"
+    message = _("The date “needed by” is in the past. Choose a later one.")
+    field = "needed_by"
+
+
+class ReasonMissing(DomainError):
+    code = "reason_missing"
+    message = _("Say why in a few words: the requester reads it.")
+    field = "reason"
+
+
+class RequestInPool(DomainError):
+    code = "request_in_pool"
+    message = _("A line of this request is committed or ordered. It can no longer be cancelled here.")
+
+
+class SiteElsewhere(DomainError):
+    code = "site_elsewhere"
+    message = _("This site does not belong to your company.")
+    field = "site"
+
+
+@dataclass(frozen=True, slots=True)
+class LineDraft:
+    """One need as typed: an article of the catalogue or free words; price in ten-thousandths of a euro."""
+
+    text: str
+    quantity: int
+    article: Article | None = None
+    unit: str = "piece"
+    tolerance: int = 0
+    ref_price_e4: int | None = None
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDraft:
+    title: str
+    lines: Sequence[LineDraft]
+    site: Site | None = None
+    cost_centre: str = ""
+    needed_by: date | None = None
+    notes: str = ""
+
+
+@transaction.atomic(durable=True)
+def save(
+    *, actor: User, company: Company, draft: RequestDraft, at: datetime, request: PurchaseRequest | None = None
+) -> PurchaseRequest:
+    """Create or replace a draft. A returned request becomes a draft again by being corrected."""
+    require(access.can_request(actor, company))
+    if draft.site is not None and draft.site.company_id != company.pk:
+        raise SiteElsewhere
+    if request is None:
+        request = PurchaseRequest(company=company, requester=actor, created_at=at)
+        action = "purchaserequest.created"
+    else:
+        request = PurchaseRequest.objects.select_for_update(of=("self",)).get(pk=request.pk, company=company)
+        if request.state == RequestState.RETURNED:
+            move(request, RequestState.DRAFT, table=REQUEST, at=at, actor=actor, company=company)
+        if request.state != RequestState.DRAFT:
+            raise RequestNotEditable
+        action = "purchaserequest.changed"
+    request.title, request.site, request.cost_centre = draft.title, draft.site, draft.cost_centre
+    request.needed_by, request.notes = draft.needed_by, draft.notes
+    request.amount_cents = amount_of(draft.lines)
+    request.save()
+    request.lines.all().delete()
+    RequestLine.objects.bulk_create(_lines(request, draft.lines))
+    audit.record(action, target=request, at=at, actor=actor, company=company)
+    return request
+
+
+def amount_of(lines: Sequence[LineDraft]) -> int:
+    """What the lines cost at the prices paid today; a line without a price counts its article's usual one."""
+    return sum(line_total(line.quantity, _price(line) or 0) for line in lines)
+
+
+def _price(line: LineDraft) -> int | None:
+    if line.ref_price_e4 is None and line.article is not None:
+        return line.article.ref_price_e4
+    return line.ref_price_e4
+
+
+def _lines(request: PurchaseRequest, drafts: Sequence[LineDraft]) -> list[RequestLine]:
+    return [
+        RequestLine(
+            request=request,
+            position=position,
+            article=draft.article,
+            text=draft.article.name if draft.article else draft.text,
+            normalised=normalise(draft.article.name if draft.article else draft.text),
+            category=draft.article.category if draft.article else draft.category,
+            quantity=draft.quantity,
+            tolerance=draft.tolerance,
+            unit=draft.article.unit if draft.article else draft.unit,
+            ref_price_e4=_price(draft),
+            needed_by=request.needed_by,
+        )
+        for position, draft in enumerate(drafts, start=1)
+    ]
+
+
+@transaction.atomic(durable=True)
+def submit(*, actor: User, request: PurchaseRequest, at: datetime) -> PurchaseRequest:
+    """Hand a draft in. Within the company's limit it is approved at once; above it, approvers get a mail.
+
+    A line without a price has no known amount, so a request that holds one always needs an approver.
+    """
+    require(access.can_request(actor, request.company))
+    request = _locked(request)
+    lines = list(request.lines.all())
+    if not lines:
+        raise RequestEmpty
+    if request.needed_by is not None and request.needed_by < at.date():
+        raise NeededByPast
+    move(request, RequestState.SUBMITTED, table=REQUEST, at=at, actor=actor, company=request.company, submitted_at=at)
+    limit = request.company.approval_limit_cents
+    priced = all(line.ref_price_e4 is not None for line in lines)
+    if limit and priced and request.amount_cents <= limit:
+        _decide(request, Verdict.WITHIN_LIMIT, approver=None, reason="", at=at)
+        _approve_lines(request, actor=actor, at=at)
+    else:
+        mails.approval_asked(request, at=at)
+    return request
+
+
+@transaction.atomic(durable=True)
+def decide(*, actor: User, request: PurchaseRequest, verdict: str, reason: str = "", at: datetime) -> PurchaseRequest:
+    """Approve, reject or return a submitted request. The requester never decides (I14); a refusal says why."""
+    require(access.can_approve(actor, request))
+    request = _locked(request)
+    if verdict in (Verdict.REJECTED, Verdict.RETURNED) and not reason.strip():
+        raise ReasonMissing
+    _decide(request, verdict, approver=actor, reason=reason.strip(), at=at)
+    if verdict == Verdict.APPROVED:
+        _approve_lines(request, actor=actor, at=at)
+    elif verdict == Verdict.REJECTED:
+        _move_lines(request, LineState.CANCELLED, actor=actor, at=at)
+    mails.request_decided(request, verdict=verdict, reason=reason, at=at)
+    return request
+
+
+def _decide(request: PurchaseRequest, verdict: str, *, approver: User | None, reason: str, at: datetime) -> None:
+    state = RequestState.APPROVED if verdict == Verdict.WITHIN_LIMIT else RequestState(verdict)
+    move(
+        request,
+        state,
+        table=REQUEST,
+        at=at,
+        actor=approver,
+        actor_label="" if approver else "limit",
+        reason=reason,
+        company=request.company,
+        decided_at=at,
+    )
+    request.decisions.create(
+        requester=request.requester,
+        approver=approver,
+        verdict=verdict,
+        reason=reason,
+        at=at,
+        amount_cents=request.amount_cents,
+        limit_cents=request.company.approval_limit_cents,
+    )
+
+
+@transaction.atomic(durable=True)
+def cancel(*, actor: User, request: PurchaseRequest, reason: str = "", at: datetime) -> PurchaseRequest:
+    """Give a request up, from draft to pooled; what suppliers were asked stays asked, the need leaves the pool."""
+    require(access.can_request(actor, request.company))
+    request = _locked(request)
+    lines = list(request.lines.select_for_update())
+    if any(line.state not in CANCELLABLE for line in lines):
+        raise RequestInPool
+    move(request, RequestState.CANCELLED, table=REQUEST, at=at, actor=actor, reason=reason, company=request.company)
+    _move_lines(request, LineState.CANCELLED, actor=actor, at=at)
+    PooledNeed.objects.filter(request_line__in=lines, released_at__isnull=True).update(
+        released_at=at, release_reason="cancelled"
+    )
+    return request
+
+
+CANCELLABLE = (LineState.WAITING, LineState.APPROVED, LineState.POOLED, LineState.CANCELLED)
+
+
+@transaction.atomic(durable=True)
+def copy(*, actor: User, request: PurchaseRequest, at: datetime) -> PurchaseRequest:
+    """Start a new draft with the lines of an earlier request."""
+    require(access.can_request(actor, request.company))
+    lines = list(request.lines.all())
+    new = PurchaseRequest.objects.create(
+        company=request.company,
+        site=request.site,
+        title=request.title,
+        cost_centre=request.cost_centre,
+        requester=actor,
+        created_at=at,
+        amount_cents=request.amount_cents,
+    )
+    for line in lines:
+        line.pk, line.request, line.state, line.needed_by = None, new, LineState.WAITING, None
+    RequestLine.objects.bulk_create(lines)
+    audit.record("purchaserequest.created", target=new, at=at, actor=actor, company=new.company)
+    return new
+
+
+@transaction.atomic(durable=True)
+def expire(*, request: PurchaseRequest, at: datetime) -> None:
+    """Close the lines nobody pooled before they were needed; the request follows when no line is left."""
+    request = _locked(request)
+    for line in request.lines.filter(state=LineState.APPROVED, needed_by__lt=at.date()).order_by("pk"):
+        move(
+            line, LineState.EXPIRED, table=REQUEST_LINE, at=at, actor=None, actor_label="clock", company=request.company
+        )
+    if request.state == RequestState.APPROVED and not request.lines.exclude(state=LineState.EXPIRED).exists():
+        move(
+            request,
+            RequestState.EXPIRED,
+            table=REQUEST,
+            at=at,
+            actor=None,
+            actor_label="clock",
+            company=request.company,
+        )
+        mails.request_expired(request, at=at)
+
+
+def _locked(request: PurchaseRequest) -> PurchaseRequest:
+    return (
+        PurchaseRequest.objects.select_for_update(of=("self",))
+        .select_related("company", "requester")
+        .get(pk=request.pk)
+    )
+
+
+def _approve_lines(request: PurchaseRequest, *, actor: User, at: datetime) -> None:
+    _move_lines(request, LineState.APPROVED, actor=actor, at=at)
+
+
+def _move_lines(request: PurchaseRequest, to: str, *, actor: User, at: datetime) -> None:
+    for line in request.lines.exclude(state=to).order_by("pk"):
+        move(line, to, table=REQUEST_LINE, at=at, actor=actor, company=request.company)
