@@ -9,7 +9,7 @@ from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from purchasing.models import Article, Pool, PooledNeed, PoolLine, PurchaseRequest, Quote, RequestLine, Tender
 from purchasing.states import LineState, PoolLineState, PoolState, QuoteState, RequestState
-from purchasing.wording import alike
+from purchasing.wording import alike, normalise
 
 # With fewer companies than this a total lets one member deduce the other's quantity (I13).
 ENOUGH_TO_HIDE = 3
@@ -199,8 +199,6 @@ def companies_in(pool: Pool) -> int:
 
 def joinable_needs(user: User, company: Company, lines: Sequence[PoolLine]) -> dict[int, list[RequestLine]]:
     """For each pool line the company's own approved needs that look like it."""
-    from purchasing.wording import normalise
-
     needs = list(
         RequestLine.objects.visible_to(user).filter(request__company=company).poolable().select_related("request")
     )

@@ -6,37 +6,10 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 # Words that say nothing about what is bought, in French and in English.
-_EMPTY = frozenset(
-    [
-        "de",
-        "du",
-        "des",
-        "la",
-        "le",
-        "les",
-        "l",
-        "d",
-        "un",
-        "une",
-        "et",
-        "a",
-        "au",
-        "aux",
-        "en",
-        "pour",
-        "par",
-        "avec",
-        "sans",
-        "sur",
-        "type",
-        "ref",
-        "the",
-        "of",
-        "for",
-        "with",
-        "and",
-        "in",
-    ]
+_EMPTY = (
+    {"de", "du", "des", "la", "le", "les", "un", "une", "et", "a", "au", "aux", "en", "pour", "par", "avec", "sans"}
+    | {"sur", "type", "ref"}
+    | {"the", "of", "for", "with", "and", "in"}
 )
 _ALIKE = 0.82
 
@@ -51,6 +24,7 @@ def normalise(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", text.lower().replace("œ", "oe"))
     plain = "".join(c for c in plain if not unicodedata.combining(c))
+    plain = re.sub(r"\b[a-z]['’]", " ", plain)
     # "80g" and "80 g" are the same; "a4" stays one word.
     plain = re.sub(r"(\d)(?=(?:g|kg|ml|cl|l|mm|cm|m|w|v)\b)", r"\1 ", plain)
     words = (_singular(word) for word in re.findall(r"[a-z]+\d*|\d+(?:[.,]\d+)?", plain))

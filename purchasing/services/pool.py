@@ -279,7 +279,7 @@ def publish(*, actor: User, pool: Pool, at: datetime) -> Pool:
 
 @transaction.atomic(durable=True)
 def change(*, actor: User, pool: Pool, draft: PoolDraft, at: datetime) -> Pool:
-    """Change words and policies while nobody has committed: the rules of a pool are known before a firm word is given."""
+    """Change words and policies while nobody has committed: rules are known before a firm word is given."""
     require(access.can_run_pool(actor, pool))
     pool = locked(pool)
     if pool.state not in BEFORE_COMMITMENTS:
