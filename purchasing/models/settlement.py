@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pgtrigger
-from companies.billing.models import Invoice
 from companies.models import Company, Document, User
 from django.db import models
 from django.db.models import F, Q
@@ -140,7 +139,6 @@ class CostShare(models.Model):
     net_cents = models.BigIntegerField()
     vat_bp = models.PositiveIntegerField()
     vat_cents = models.BigIntegerField()
-    billed_in = models.ForeignKey(Invoice, models.PROTECT, null=True, blank=True, related_name="cost_shares")
 
     objects = CostShareQuerySet.as_manager()
 
