@@ -2,7 +2,6 @@
 
 from companies.access import has_role, is_staff
 from companies.models import Company, Role, User
-
 from purchasing.models import Pool, PurchaseRequest, Tender
 
 READERS = (Role.BUYER, Role.APPROVER, Role.ACCOUNTANT, Role.ADMIN)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from companies import mail
-from companies.models import Company, Role, User
 from django.urls import reverse
 
+from companies import mail
+from companies.models import Company, Role, User
 from purchasing.models import Award, Pool, PurchaseRequest, Tender, TenderInvitation
 
 

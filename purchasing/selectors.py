@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from companies.models import Company, User
 from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 
+from companies.models import Company, User
 from purchasing.models import Article, Pool, PooledNeed, PoolLine, PurchaseRequest, Quote, RequestLine, Tender
 from purchasing.states import LineState, PoolLineState, PoolState, QuoteState, RequestState
 from purchasing.wording import alike, normalise

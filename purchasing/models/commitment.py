@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pgtrigger
-from companies.models import Company, Site, User
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.models import Company, Site, User
 from purchasing.models.pool import PoolLine
 from purchasing.models.request import RequestLine
 from purchasing.states import COMMITMENT, CommitmentState, machine

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pgtrigger
-from companies.models import Company, User
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.models import Company, User
 from purchasing.models.commitment import Commitment
 from purchasing.models.order import PurchaseOrder, PurchaseOrderLine
 from purchasing.models.pool import Pool

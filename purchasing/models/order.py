@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from companies.models import Document, User
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.models import Document, User
 from purchasing.models.commitment import Commitment
 from purchasing.models.pool import Pool, PoolLine
 from purchasing.models.supplier import Supplier

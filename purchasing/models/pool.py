@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from companies.models import Company, Role, User
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.models import Company, Role, User
 from purchasing.models.article import Article, Category, Unit, VatRate
 from purchasing.models.request import RequestLine
 from purchasing.states import POOL, POOL_LINE, PoolLineState, PoolState, machine

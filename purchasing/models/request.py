@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from companies.models import Company, Site, User
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.models import Company, Site, User
 from purchasing.models.article import Article, Category, Unit
 from purchasing.states import REQUEST, REQUEST_LINE, LineState, RequestState, machine
 

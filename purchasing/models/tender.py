@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 import pgtrigger
-from companies.models import User
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.models import User
 from purchasing.models.pool import Pool, PoolLine
 from purchasing.models.supplier import Supplier, SupplierContact
 from purchasing.states import AWARD, QUOTE, TENDER, AwardState, QuoteState, TenderState, machine

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from companies import audit
-from companies.access import require
-from companies.errors import DomainError
-from companies.models import User
-from companies.states import move
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from companies import audit
+from companies.access import require
+from companies.errors import DomainError
+from companies.models import User
+from companies.states import move
 from purchasing import access, mails
 from purchasing.comparison import cost_of, landed_line
 from purchasing.models import Award, AwardLine, Pool, QuoteLine, Tender
@@ -44,7 +44,6 @@ class QuoteExpired(DomainError):
 class ReasonMissing(DomainError):
     code = "reason_missing"
     message = _("Say in a sentence why this choice: it is kept with the award.")
-    field = "reason"
 
 
 class SamePerson(DomainError):
@@ -66,7 +65,7 @@ def decide(*, actor: User, tender: Tender, choices: Mapping[int, int], reason: s
     if tender.state != TenderState.OPENED:
         raise NotOpened
     if not reason.strip():
-        raise ReasonMissing
+        raise ReasonMissing(field="reason")
     if tender.awards.filter(state=AwardState.PROPOSED).exists():
         raise AwardPending
     lines, value = _award_lines(tender, choices, at=at)
@@ -146,7 +145,7 @@ def refuse(*, actor: User, award: Award, reason: str, at: datetime) -> Award:
     """The second person does not agree: the comparison is open again."""
     require(access.can_run_tender(actor, award.tender))
     if not reason.strip():
-        raise ReasonMissing
+        raise ReasonMissing(field="reason")
     award = Award.objects.select_for_update(of=("self",)).select_related("tender__pool").get(pk=award.pk)
     move(award, AwardState.REFUSED, table=AWARD, at=at, actor=actor, reason=reason)
     return award

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db import transaction
+from django.db.models import Max, Sum
+from django.utils.translation import gettext_lazy as _
+
 from companies import audit
 from companies.access import require
 from companies.errors import DomainError
 from companies.models import User
 from companies.states import move
-from django.db import transaction
-from django.db.models import Max, Sum
-from django.utils.translation import gettext_lazy as _
-
 from purchasing import access, mails
 from purchasing.models import Article, AwardLine, Commitment, Pool, PooledNeed, PoolLine, RequestLine, Tender
 from purchasing.states import (
@@ -54,13 +54,11 @@ class UnitsDiffer(DomainError):
 class DatesWrong(DomainError):
     code = "dates_wrong"
     message = _("The dates must follow each other: commitments, completion, order.")
-    field = "closes_at"
 
 
 class DeadlinePast(DomainError):
     code = "deadline_past"
     message = _("This deadline is in the past. Choose a later one.")
-    field = "closes_at"
 
 
 class NotAwarded(DomainError):
@@ -71,7 +69,6 @@ class NotAwarded(DomainError):
 class ReasonMissing(DomainError):
     code = "reason_missing"
     message = _("Say why in a few words: the companies read it.")
-    field = "reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,10 +314,10 @@ def open_commitments(*, actor: User, pool: Pool, calendar: Calendar, at: datetim
     if pool.state == PoolState.OFFER_READY and not winners:
         raise NotAwarded
     if calendar.closes_at <= at:
-        raise DeadlinePast
+        raise DeadlinePast(field="closes_at")
     last = calendar.completes_at or calendar.closes_at
     if last < calendar.closes_at or (calendar.order_on is not None and calendar.order_on < last.date()):
-        raise DatesWrong
+        raise DatesWrong(field="closes_at")
     move(
         pool,
         PoolState.COMMITTING,
@@ -358,7 +355,7 @@ def cancel(*, actor: User, pool: Pool, reason: str, at: datetime) -> Pool:
     """Give the pool up before anything is ordered: needs become free again, companies and suppliers are told."""
     require(access.can_run_pool(actor, pool))
     if not reason.strip():
-        raise ReasonMissing
+        raise ReasonMissing(field="reason")
     pool = locked(pool)
     companies = mails.pool_members(pool)
     move(pool, PoolState.CANCELLED, table=POOL, at=at, actor=actor, reason=reason)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from companies.errors import DomainError
-from companies.states import move
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from companies.errors import DomainError
+from companies.states import move
 from purchasing import links, mails
 from purchasing.models import PoolLine, PriceTier, Quote, QuoteLine, TenderInvitation
 from purchasing.states import QUOTE, PoolLineState, QuoteState, TenderState
@@ -45,19 +45,16 @@ class QuoteEmpty(DomainError):
 class ValidityMissing(DomainError):
     code = "validity_missing"
     message = _("Say until when your prices hold.")
-    field = "valid_until"
 
 
 class ValidityPast(DomainError):
     code = "validity_past"
     message = _("This date is in the past. Choose a later one.")
-    field = "valid_until"
 
 
 class TiersWrong(DomainError):
     code = "tiers_wrong"
     message = _("%(article)s: each quantity appears once, and the price never rises with the quantity.")
-    field = "lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +210,9 @@ def _check(draft: QuoteDraft, *, at: datetime) -> None:
     if not any(offer.tiers for offer in draft.offers):
         raise QuoteEmpty
     if draft.valid_until is None:
-        raise ValidityMissing
+        raise ValidityMissing(field="valid_until")
     if draft.valid_until < timezone.localdate(at):
-        raise ValidityPast
+        raise ValidityPast(field="valid_until")
     for offer in draft.offers:
         tiers = sorted(offer.tiers)
         quantities = [quantity for quantity, _price in tiers]

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
 from companies import audit
 from companies.access import require
 from companies.errors import DomainError
 from companies.models import Company, Site, User
 from companies.money import line_total
 from companies.states import move
-from django.db import transaction
-from django.utils.translation import gettext_lazy as _
-
 from purchasing import access, mails
 from purchasing.models import Article, PooledNeed, PurchaseRequest, RequestDecision, RequestLine
 from purchasing.states import REQUEST, REQUEST_LINE, LineState, RequestState
@@ -34,13 +34,11 @@ class RequestEmpty(DomainError):
 class NeededByPast(DomainError):
     code = "needed_by_past"
     message = _("The date “needed by” is in the past. Choose a later one.")
-    field = "needed_by"
 
 
 class ReasonMissing(DomainError):
     code = "reason_missing"
     message = _("Say why in a few words: the requester reads it.")
-    field = "reason"
 
 
 class RequestInPool(DomainError):
@@ -51,7 +49,6 @@ class RequestInPool(DomainError):
 class SiteElsewhere(DomainError):
     code = "site_elsewhere"
     message = _("This site does not belong to your company.")
-    field = "site"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ def save(
     """Create or replace a draft. A returned request becomes a draft again by being corrected."""
     require(access.can_request(actor, company))
     if draft.site is not None and draft.site.company_id != company.pk:
-        raise SiteElsewhere
+        raise SiteElsewhere(field="site")
     if request is None:
         request = PurchaseRequest(company=company, requester=actor, created_at=at)
         action = "purchaserequest.created"
@@ -147,7 +144,7 @@ def submit(*, actor: User, request: PurchaseRequest, at: datetime) -> PurchaseRe
     if not lines:
         raise RequestEmpty
     if request.needed_by is not None and request.needed_by < at.date():
-        raise NeededByPast
+        raise NeededByPast(field="needed_by")
     move(request, RequestState.SUBMITTED, table=REQUEST, at=at, actor=actor, company=request.company, submitted_at=at)
     limit = request.company.approval_limit_cents
     priced = all(line.ref_price_e4 is not None for line in lines)
@@ -165,7 +162,7 @@ def decide(*, actor: User, request: PurchaseRequest, verdict: str, reason: str =
     require(access.can_approve(actor, request))
     request = _locked(request)
     if verdict in (Verdict.REJECTED, Verdict.RETURNED) and not reason.strip():
-        raise ReasonMissing
+        raise ReasonMissing(field="reason")
     _decide(request, verdict, approver=actor, reason=reason.strip(), at=at)
     if verdict == Verdict.APPROVED:
         _approve_lines(request, actor=actor, at=at)

@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
 from companies import audit
 from companies.access import require
 from companies.errors import DomainError
 from companies.models import User
 from companies.states import move
-from django.db import transaction
-from django.utils.translation import gettext_lazy as _
-
 from purchasing import access, links, mails
 from purchasing.models import Pool, Supplier, SupplierContact, Tender, TenderInvitation
 from purchasing.services.pool import locked as locked_pool
@@ -24,7 +24,6 @@ SILENT = (QuoteState.INVITED, QuoteState.OPENED)
 class DeadlinePast(DomainError):
     code = "deadline_past"
     message = _("This deadline is in the past. Choose a later one.")
-    field = "deadline"
 
 
 class TenderNotOpen(DomainError):
@@ -60,7 +59,6 @@ class NotLate(DomainError):
 class ReasonMissing(DomainError):
     code = "reason_missing"
     message = _("Say why in a few words: it is kept with the tender.")
-    field = "reason"
 
 
 @transaction.atomic(durable=True)
@@ -78,7 +76,7 @@ def prepare(
     require(access.can_run_pool(actor, pool))
     pool = locked_pool(pool)
     if deadline <= at:
-        raise DeadlinePast
+        raise DeadlinePast(field="deadline")
     if pool.state not in (PoolState.DRAFT, PoolState.GATHERING):
         raise TenderNotOpen
     tender = pool.tenders.filter(state=TenderState.DRAFT).first() or Tender(pool=pool, created_at=at)
@@ -137,7 +135,7 @@ def send(*, actor: User, tender: Tender, at: datetime) -> Tender:
     pool = locked_pool(tender.pool)
     tender = _locked(tender)
     if tender.deadline <= at:
-        raise DeadlinePast
+        raise DeadlinePast(field="deadline")
     invitations = list(tender.invitations.select_related("supplier").order_by("pk"))
     if not invitations:
         raise NoSupplier
@@ -169,7 +167,7 @@ def revoke(*, actor: User, invitation: TenderInvitation, reason: str, at: dateti
     """Stop a link at once, e.g. when it went to the wrong person. What was answered stays."""
     require(access.can_run_tender(actor, invitation.tender))
     if not reason.strip():
-        raise ReasonMissing
+        raise ReasonMissing(field="reason")
     invitation = _locked_invitation(invitation)
     invitation.revoked_at = at
     invitation.save(update_fields=["revoked_at"])
@@ -185,7 +183,7 @@ def postpone(*, actor: User, tender: Tender, deadline: datetime, at: datetime) -
     if tender.state != TenderState.OPEN:
         raise TenderNotOpen
     if deadline <= max(at, tender.deadline):
-        raise DeadlinePast
+        raise DeadlinePast(field="deadline")
     audit.record(
         "tender.postponed",
         target=tender,
@@ -216,7 +214,7 @@ def accept_late(*, actor: User, invitation: TenderInvitation, reason: str, at: d
     """Let a late answer compete, with the reason kept beside it."""
     require(access.can_run_tender(actor, invitation.tender))
     if not reason.strip():
-        raise ReasonMissing
+        raise ReasonMissing(field="reason")
     tender = _locked(invitation.tender)
     invitation = _locked_invitation(invitation)
     if tender.state not in (TenderState.OPEN, TenderState.OPENED) or not has_late_answer(invitation):
@@ -244,7 +242,7 @@ def negotiate(*, actor: User, invitation: TenderInvitation, message: str, at: da
     """Ask one supplier for a better version, after the opening; every version is kept."""
     require(access.can_run_tender(actor, invitation.tender))
     if not message.strip():
-        raise ReasonMissing
+        raise ReasonMissing(field="reason")
     tender = _locked(invitation.tender)
     if tender.state != TenderState.OPENED:
         raise TenderNotOpen
