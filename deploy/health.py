@@ -58,4 +58,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
         except Exception as error:
             results[name] = type(error).__name__
     healthy = all(result == "ok" for result in results.values())
-    return JsonResponse({"status": "ok" if healthy else "failing", "checks": results}, status=200 if healthy else 503)
+    response = JsonResponse(
+        {"status": "ok" if healthy else "failing", "checks": results}, status=200 if healthy else 503
+    )
+    response._has_been_logged = True  # type: ignore[attr-defined] # asked every few seconds: the answer is the report
+    return response

@@ -4,7 +4,6 @@ With no DATABASE_URL and no BROKER_URL the process starts (or joins) an embedded
 that every command works on a fresh machine. With them the same code uses real servers. Every variable is in the runbook.
 """
 
-import secrets
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,20 +27,13 @@ DEBUG = env.bool("DEBUG", False)
 
 
 def _secret(name: str) -> str:
-    """A secret from the environment; in standalone mode drawn once and kept in a file only the owner can read.
+    """A secret from the environment; in standalone mode one drawn once and kept in the state directory.
 
     No other default: a missing secret must stop the boot, not weaken it.
     """
     if not STANDALONE and not DEMO and not TESTING:
         return env.str(name)
-    if given := env.str(name, ""):
-        return given
-    path = STATE_DIR / "secrets" / name.lower()
-    if not path.exists():
-        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
-    return path.read_text()
+    return env.str(name, "") or servers.kept_secret(STATE_DIR, name)
 
 
 if STANDALONE:
@@ -316,7 +308,7 @@ EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 20
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", "sk_test_double")
-STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", "") or _secret("STRIPE_WEBHOOK_SECRET")
+STRIPE_WEBHOOK_SECRET = _secret("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")  # empty: Stripe itself; the demo and the tests point it at the double
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -51,6 +52,20 @@ def hold(state_dir: Path) -> Servers:
         broker_url=f"redis+socket://{socket}?virtual_host=0",
         cache_url=f"unix://{socket}?db=1",
     )
+
+
+def kept_secret(state_dir: Path, name: str) -> str:
+    """A secret drawn once per state directory and kept in a file that only its owner can read."""
+    path = state_dir / "secrets" / name.lower()
+    if not path.exists():
+        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)  # of two processes at once, the first one's secret stays
+        draft.unlink()
+    return path.read_text()
 
 
 def _short_directory(state_dir: Path) -> Path:
