@@ -119,9 +119,9 @@ def attachment(request: HttpRequest, name: str, number: int) -> HttpResponse:
 def till(request: HttpRequest) -> HttpResponse:
     """Pair this browser as the till of the demo's merchant: a fresh pairing code, as its owner would show it."""
     from django.utils import timezone
-    from merchants.models import MerchantRole
 
     from merchants import services
+    from merchants.models import MerchantRole
 
     owner = MerchantRole.objects.select_related("user", "merchant").order_by("pk").first()
     if owner is None:
