@@ -1,0 +1,84 @@
+"""What pages read. Every list has a constant number of queries."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
+
+from merchants import opening
+from merchants.models import Category, Merchant, Offer, OfferState, Shop, Till
+
+if TYPE_CHECKING:
+    from companies.models import User
+
+
+def offers_of(merchant: Merchant) -> QuerySet[Offer]:
+    """A merchant's offers, those in force first."""
+    order = {
+        state: place
+        for place, state in enumerate([OfferState.PUBLISHED, OfferState.DRAFT, OfferState.PAUSED, OfferState.ENDED])
+    }
+    from django.db.models import Case, IntegerField, Value, When
+
+    rank = Case(*(When(state=state, then=Value(place)) for state, place in order.items()), output_field=IntegerField())
+    return merchant.offers.select_related("current", "merchant").annotate(rank=rank).order_by("rank", "-pk")
+
+
+def tills_of(merchant: Merchant) -> QuerySet[Till]:
+    """Tills that are linked today, by shop."""
+    return (
+        Till.objects.filter(shop__merchant=merchant, revoked_at__isnull=True)
+        .select_related("shop")
+        .order_by("shop__name", "name")
+    )
+
+
+def open_shops(merchant: Merchant) -> QuerySet[Shop]:
+    return merchant.shops.filter(closed_at__isnull=True)
+
+
+def find_offers(*, text: str, category: Category | None, today: date) -> QuerySet[Offer]:
+    """Published offers that hold today or will, newest merchants last; every word must be found somewhere."""
+    offers = (
+        Offer.objects.published()
+        .filter(current__starts_on__lte=today)
+        .filter(Q(current__ends_on__isnull=True) | Q(current__ends_on__gte=today))
+        .filter(merchant__shops__closed_at__isnull=True)
+        .select_related("current", "merchant__category")
+        .prefetch_related(Prefetch("merchant__shops", Shop.objects.filter(closed_at__isnull=True)))
+        .order_by("merchant__name", "pk")
+        .distinct()
+    )
+    if category is not None:
+        offers = offers.filter(merchant__category=category)
+    for word in text.split()[:6]:
+        offers = offers.filter(
+            Q(merchant__name__icontains=word)
+            | Q(current__title__icontains=word)
+            | Q(current__description__icontains=word)
+            | Q(merchant__category__name_fr__icontains=word)
+            | Q(merchant__category__name_en__icontains=word)
+            | Q(merchant__shops__city__icontains=word)
+            | Q(merchant__shops__street__icontains=word)
+        )
+    return offers
+
+
+def open_at(offers: QuerySet[Offer], moment: datetime) -> QuerySet[Offer]:
+    """Of these offers, those with a shop that is open at a local moment."""
+    shops = Shop.objects.filter(closed_at__isnull=True).values_list("merchant_id", "hours")
+    return offers.filter(merchant__in={merchant for merchant, hours in shops if opening.is_open(hours, moment)})
+
+
+def merchants_for_staff(user: "User", *, text: str = "", status: str = "") -> QuerySet[Merchant]:
+    """The association's list, applications first."""
+    rows = Merchant.objects.visible_to(user).select_related("category")
+    if status:
+        rows = rows.filter(status=status)
+    for word in text.split()[:6]:
+        rows = rows.filter(Q(name__icontains=word) | Q(siret__startswith=word) | Q(shops__city__icontains=word))
+    return rows.annotate(
+        published=Count("offers", filter=Q(offers__state=OfferState.PUBLISHED), distinct=True),
+        tills=Count("shops__tills", filter=Q(shops__tills__revoked_at__isnull=True), distinct=True),
+        seen_at=Max("shops__tills__last_seen_at"),
+    ).order_by("name")

@@ -1,0 +1,51 @@
+"""Offers and opening hours in templates."""
+
+from django import template
+from django.utils import timezone
+
+from merchants import opening, words
+from merchants.models import Offer, OfferState, OfferVersion, Shop
+
+register = template.Library()
+TONES = {
+    OfferState.DRAFT: ("muted", "pencil"),
+    OfferState.PUBLISHED: ("success", "circle-check"),
+    OfferState.PAUSED: ("warning", "circle-pause"),
+    OfferState.ENDED: ("muted", "circle-x"),
+}
+
+
+@register.filter
+def worth(version: OfferVersion | None) -> str:
+    return words.worth(version) if version else ""
+
+
+@register.filter
+def example(version: OfferVersion | None) -> str:
+    return words.example(version) if version else ""
+
+
+@register.filter
+def conditions(version: OfferVersion | None) -> list[str]:
+    return words.conditions(version) if version else []
+
+
+@register.filter
+def tone(offer: Offer) -> str:
+    return TONES[OfferState(offer.state)][0]
+
+
+@register.filter
+def sign(offer: Offer) -> str:
+    return TONES[OfferState(offer.state)][1]
+
+
+@register.filter
+def open_now(shop: Shop) -> bool:
+    return opening.is_open(shop.hours, timezone.localtime())
+
+
+@register.filter
+def hours_of(shop: Shop) -> list[tuple[int, str]]:
+    """The week as (ISO weekday, text) pairs; empty text means closed."""
+    return [(day, opening.show_day(shop.hours.get(str(day), []))) for day in range(1, 8)]

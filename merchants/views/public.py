@@ -1,0 +1,29 @@
+"""Applying as a merchant: the one page of the room for strangers."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from companies.errors import DomainError
+from companies.forms import form_error
+from merchants import services
+from merchants.forms import ApplicationForm
+
+
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def apply(request: HttpRequest) -> HttpResponse:
+    """The application form, and what happens next once it is sent."""
+    form = ApplicationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            merchant = services.apply(**form.cleaned_data, at=timezone.now())
+        except DomainError as error:
+            form_error(form, error)
+        else:
+            return render(
+                request, "merchants/applied.html", {"merchant": merchant, "email": form.cleaned_data["email"]}
+            )
+    return render(request, "merchants/apply.html", {"form": form}, status=400 if form.is_bound else 200)

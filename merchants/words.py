@@ -1,0 +1,121 @@
+"""An offer in words and numbers, the same on every screen."""
+
+from collections.abc import Iterable
+
+from babel.dates import format_time, get_day_names
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from companies.models import AuditEntry
+from companies.templatetags.ui import day, euros
+from merchants.models import Kind, OfferVersion, Period
+from merchants.pricing import discount
+
+EXAMPLE_CENTS = 8_000
+EVERY_DAY = 127
+
+
+def worth(version: OfferVersion) -> str:
+    """The few characters that make somebody look: `−10 %`, `−5,00 €` or the gift."""
+    if version.kind == Kind.PERCENT:
+        return f"−{version.percent}\u00a0%"
+    if version.kind == Kind.FIXED:
+        return f"−{euros(version.amount_cents)}"
+    return version.gift
+
+
+def example(version: OfferVersion) -> str:
+    """A sum anybody can check: `On 80,00 € you pay 72,00 €`."""
+    gross = max(EXAMPLE_CENTS, version.min_spend_cents)
+    if version.kind == Kind.GIFT:
+        if version.min_spend_cents:
+            return _("From %(price)s the customer receives: %(gift)s.") % {
+                "price": euros(version.min_spend_cents),
+                "gift": version.gift,
+            }
+        return _("The customer receives: %(gift)s.") % {"gift": version.gift}
+    if version.kind == Kind.FIXED and not version.min_spend_cents:
+        gross = max(EXAMPLE_CENTS, (version.amount_cents or 0) * 2)
+    off = discount(
+        kind=version.kind,
+        percent=version.percent,
+        amount_cents=version.amount_cents,
+        cap_cents=version.cap_cents,
+        min_spend_cents=version.min_spend_cents,
+        gross_cents=gross,
+    )
+    return _("On %(price)s the customer pays %(pay)s.") % {"price": euros(gross), "pay": euros(gross - off)}
+
+
+def conditions(version: OfferVersion) -> list[str]:
+    """What limits the offer, one short phrase each; empty when nothing does."""
+    found = []
+    if version.cap_cents is not None:
+        found.append(_("%(amount)s off at most") % {"amount": euros(version.cap_cents)})
+    if version.min_spend_cents:
+        found.append(_("from %(amount)s of purchases") % {"amount": euros(version.min_spend_cents)})
+    if when := hours(version):
+        found.append(when)
+    if version.per_person_limit:
+        found.append(limit(version.per_person_limit, version.period))
+    if version.stock is not None:
+        found.append(ngettext("%(n)s use in all", "%(n)s uses in all", version.stock) % {"n": version.stock})
+    if version.ends_on:
+        found.append(_("until %(day)s") % {"day": day(version.ends_on)})
+    return found
+
+
+def limit(uses: int, period: str) -> str:
+    """`twice a month`, in figures."""
+    counted = ngettext("%(n)s use", "%(n)s uses", uses) % {"n": uses}
+    return _("%(uses)s %(period)s per person") % {"uses": counted, "period": str(Period(period).label)}
+
+
+def hours(version: OfferVersion) -> str:
+    """Weekdays and hours; empty when the offer holds all week, all day."""
+    locale = "fr_FR" if (get_language() or "fr").startswith("fr") else "en_GB"
+    parts = []
+    if version.weekdays != EVERY_DAY:
+        names = get_day_names("wide", locale=locale)
+        parts.append(", ".join(names[bit] for bit in range(7) if version.weekdays >> bit & 1))
+    if version.from_time and version.until_time:
+        span = {"start": _time(version.from_time, locale), "end": _time(version.until_time, locale)}
+        parts.append(_("from %(start)s to %(end)s") % span)
+    elif version.from_time:
+        parts.append(_("from %(start)s on") % {"start": _time(version.from_time, locale)})
+    elif version.until_time:
+        parts.append(_("before %(end)s") % {"end": _time(version.until_time, locale)})
+    return " ".join(parts)
+
+
+def _time(value: object, locale: str) -> str:
+    if locale == "fr_FR":
+        return f"{value:%H}\u00a0h" + (f"\u00a0{value:%M}" if f"{value:%M}" != "00" else "")
+    return str(format_time(value, "HH:mm", locale=locale))
+
+
+def actions() -> dict[str, str]:
+    """What the audit log's actions of this room are called on a page."""
+    return {
+        "merchant.applied": _("Applied"),
+        "merchant.active": _("Approved"),
+        "merchant.suspended": _("Suspended"),
+        "offer.version": _("Terms saved"),
+        "offer.published": _("Published"),
+        "offer.paused": _("Paused"),
+        "offer.ended": _("Ended"),
+    }
+
+
+def timeline(entries: Iterable[AuditEntry]) -> list[dict[str, object]]:
+    """Audit entries as the timeline component wants them, newest first."""
+    names = actions()
+    return [
+        {
+            "at": entry.at,
+            "words": names.get(entry.action, entry.action),
+            "actor_name": str(entry.actor or entry.actor_label),
+            "reason": entry.reason,
+        }
+        for entry in reversed(list(entries))
+    ]
