@@ -20,7 +20,7 @@ def require(allowed: bool) -> None:
 
 def _roles(user: Any) -> dict[int, set[str]]:
     """Roles of a user by company id, read once per user object (that is, once per request)."""
-    cached: dict[int, set[str]] | None = getattr(user, "_roles_by_company", None)
+    cached: dict[int, set[str]] | None = user._roles_by_company
     if cached is None:
         cached = {}
         for company_id, role in Membership.objects.filter(user=user).values_list("company_id", "role"):
@@ -45,11 +45,9 @@ def is_staff(user: "AnyUser") -> bool:
     """Whether the user belongs to the association's staff."""
     if user is None or not user.is_authenticated:
         return False
-    cached: bool | None = getattr(user, "_is_association_staff", None)
-    if cached is None:
-        cached = StaffRole.objects.filter(user=user).exists()
-        user._is_association_staff = cached  # type: ignore[union-attr]
-    return cached
+    if user._is_association_staff is None:
+        user._is_association_staff = StaffRole.objects.filter(user=user).exists()
+    return user._is_association_staff
 
 
 def companies_of(user: "AnyUser", *roles: Role) -> "QuerySet[Company]":

@@ -36,7 +36,7 @@ class KeyBusy(DomainError):
     message = _("The first request with this Idempotency-Key is still being worked on. Try again in a moment.")
 
 
-class ApiView(GenericAPIView):  # type: ignore[type-arg]
+class ApiView(GenericAPIView):
     """Base of our REST views. A write with an `Idempotency-Key` is answered once and then repeated for 24 hours."""
 
     permission_classes = [IsAuthenticated, HasScope]

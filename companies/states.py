@@ -11,7 +11,7 @@ from companies import audit
 from companies.errors import DomainError
 from companies.models import Company, User
 
-Transitions = Mapping[str, frozenset[str]]
+Transitions = Mapping[Any, frozenset[Any]]
 
 
 class StateRefused(DomainError):

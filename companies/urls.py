@@ -2,12 +2,12 @@
 
 from importlib.util import find_spec
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from companies.views import progress
 
 app_name = "companies"
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("jobs/<uuid:pk>/", progress.job, name="job"),
     path("jobs/<uuid:pk>/progress/", progress.job_progress, name="job_progress"),
 ]

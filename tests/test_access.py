@@ -1,0 +1,131 @@
+"""Every address and API route, visited as every role and as a stranger."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from companies.models import Role
+from tests.access import ROLES, SIGNED_IN, Visit
+from tests.factories.companies import CompanyFactory, EmploymentFactory, SiteFactory, member, staff
+
+ROOMS = ["companies", "billing", "merchants", "benefit_card", "purchasing", "deploy"]
+TABLES = [
+    name
+    for room in ROOMS
+    for name in (f"tests.{room}.access_table", f"tests.{room}.access_table_back")
+    if find_spec(f"tests.{room}") and find_spec(name)
+]
+# django-allauth's own pages are its own matter: they never show a row of ours.
+FOREIGN_NAMESPACES = ("account_", "mfa_", "usersessions_", "socialaccount_")
+
+
+def visits():
+    for table in TABLES:
+        yield from import_module(table).VISITS
+
+
+def addresses(patterns=None, namespace=""):
+    """The name of every address of the project; an address without a name is reported by its pattern."""
+    for pattern in patterns if patterns is not None else get_resolver().url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from addresses(pattern.url_patterns, inner)
+        elif isinstance(pattern, URLPattern):
+            yield f"{namespace}{pattern.name or pattern.pattern}"
+
+
+class Browser(Client):
+    """A client that is remembered by its role."""
+
+    role = ""
+
+
+@pytest.fixture
+def world(db):
+    """One company with every role, another company whose only person holds every role, and rows of each room."""
+    w = SimpleNamespace(company=CompanyFactory(name="Own"), foreign_company=CompanyFactory(name="Foreign"))
+    SiteFactory(company=w.company)
+    w.users = {role.value: member(w.company, role) for role in Role}
+    w.users["staff"] = staff()
+    w.users["foreign"] = member(w.foreign_company, *Role)
+    w.employment = EmploymentFactory(company=w.company)
+    w.users["employee"] = member(CompanyFactory())  # no role anywhere
+    w.employment.person.user = w.users["employee"]
+    w.employment.person.save()
+    w.users["merchant"] = member(CompanyFactory())
+    w.till_token = ""
+    for table in TABLES:
+        if hasattr(import_module(table), "prepare"):
+            import_module(table).prepare(w)
+    return w
+
+
+def browser(w, role):
+    client = Browser(raise_request_exception=False)
+    if role == "till" and w.till_token:
+        client = Browser(raise_request_exception=False, headers={"authorization": f"Till {w.till_token}"})
+    elif role not in {"stranger", "till"}:
+        client.force_login(w.users[role])
+        session = client.session
+        session["account_authentication_methods"] = [{"method": "mfa", "type": "totp", "at": 0, "reauthenticated": False}]
+        session["demo_second_factor"] = True
+        session.save()
+    client.role = role
+    return client
+
+
+def answer(client, visit: Visit, w):
+    address = reverse(visit.name, kwargs=visit.args(w))
+    if visit.method == "get":
+        return client.get(address)
+    if address.startswith("/api/"):
+        return getattr(client, visit.method)(address, visit.data(w), content_type="application/json")
+    return getattr(client, visit.method)(address, visit.data(w))
+
+
+def sent_to_sign_in(response):
+    return response.status_code == 302 and ("/accounts/" in response.headers["Location"])
+
+
+def wrong(response, role, visit: Visit):
+    """What is wrong with an answer, in words; empty when it is right."""
+    status = response.status_code
+    refused = status in {401, 403, 404} or sent_to_sign_in(response)
+    if status >= 500:
+        return f"{role} broke {visit.name}: {status}"
+    if role in visit.allowed:
+        return f"{role} was refused at {visit.name}: {status}" if refused else ""
+    if not refused:
+        return f"{role} got into {visit.name}: {status}"
+    if role == "foreign" and "company" in str(visit.name) and status not in {403, 404}:
+        return f"foreign learned that {visit.name} exists: {status}"
+    return ""
+
+
+@pytest.mark.django_db
+class TestAccess:
+    @pytest.mark.parametrize("visit", list(visits()), ids=lambda visit: f"{visit.method} {visit.name}")
+    def test_opens_an_address_to_the_roles_it_is_for_and_to_no_other(self, visit, world):
+        from django.db import transaction
+
+        mistakes = []
+        for role in ROLES:
+            with transaction.atomic():
+                response = answer(browser(world, role), visit, world)
+                if mistake := wrong(response, role, visit):
+                    mistakes.append(mistake)
+                transaction.set_rollback(True)
+        assert not mistakes
+
+    def test_lists_every_address_of_the_project(self):
+        listed = {visit.name for visit in visits()}
+        missing = [name for name in addresses() if name not in listed and not name.startswith(FOREIGN_NAMESPACES)]
+        assert not missing
+
+    def test_knows_only_roles_that_exist(self):
+        assert all(visit.allowed <= set(ROLES) for visit in visits())
+        assert set(ROLES) > SIGNED_IN
