@@ -71,7 +71,9 @@ def browser(w, role):
     elif role not in {"stranger", "till"}:
         client.force_login(w.users[role])
         session = client.session
-        session["account_authentication_methods"] = [{"method": "mfa", "type": "totp", "at": 0, "reauthenticated": False}]
+        session["account_authentication_methods"] = [
+            {"method": "mfa", "type": "totp", "at": 0, "reauthenticated": False}
+        ]
         session["demo_second_factor"] = True
         session.save()
     client.role = role

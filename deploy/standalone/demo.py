@@ -128,5 +128,7 @@ def till(request: HttpRequest) -> HttpResponse:
     shop = owner.merchant.shops.order_by("pk").first()
     if shop is None:
         raise Http404
-    _row, code = tills.create_pairing(shop=shop, till_name="Caisse de démonstration", actor=owner.user, at=timezone.now())
+    _row, code = tills.create_pairing(
+        shop=shop, till_name="Caisse de démonstration", actor=owner.user, at=timezone.now()
+    )
     return redirect(f"/till/#{code}")

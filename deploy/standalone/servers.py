@@ -134,7 +134,8 @@ def stop(state_dir: Path) -> None:
 
         with contextlib.suppress(subprocess.SubprocessError):
             _commands.pg_ctl(  # type: ignore[attr-defined] # made at import
-                ["-w", "-m", "fast", "stop"], pgdata=data, user=_database_user(), timeout=60)
+                ["-w", "-m", "fast", "stop"], pgdata=data, user=_database_user(), timeout=60
+            )
     with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(int((short / "valkey" / "valkey.pid").read_text()), signal.SIGTERM)  # saves its append-only file
 
