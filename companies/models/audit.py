@@ -26,6 +26,9 @@ class AuditEntry(models.Model):
         indexes = [models.Index(fields=["target_type", "target_id", "id"], name="audit_target")]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.target_type} {self.target_id}"
+
     @property
     def words(self) -> str:
         """The action for people; rooms register sentences in `companies.audit_words`."""
@@ -37,9 +40,6 @@ class AuditEntry(models.Model):
     def actor_name(self) -> str:
         """Who did it: the account's name, or the label of a till, a supplier or the system."""
         return self.actor_label or (str(self.actor) if self.actor_id and self.actor else "")
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.target_type} {self.target_id}"
 
 
 class AuditSeal(models.Model):
