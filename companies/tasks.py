@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from companies import audit, jobs
 from companies.models import Heartbeat, Job, JobState, OutboxMail
+from companies.services import imports
 
 MAIL_ATTEMPTS = 12
 STALE_JOB = timedelta(minutes=2)
@@ -71,3 +72,30 @@ def heartbeat() -> None:
 def clear_sessions() -> None:
     """Drop sessions that expired."""
     call_command("clearsessions", stdout=StringIO())
+
+
+@shared_task(name="companies.read_staff_list")
+def read_staff_list(*, job_id: str, **_later: object) -> None:
+    """Dry run of a staff list."""
+    if job := jobs.begin(job_id):
+        imports.dry_run(job=job, at=timezone.now())
+
+
+@shared_task(name="companies.apply_staff_list")
+def apply_staff_list(*, job_id: str, **_later: object) -> None:
+    """Apply a reviewed staff list, whole or not at all."""
+    if job := jobs.begin(job_id):
+        imports.apply(job=job, at=timezone.now())
+
+
+@shared_task(name="companies.undo_staff_list")
+def undo_staff_list(*, job_id: str, **_later: object) -> None:
+    """Put back what an import changed."""
+    if job := jobs.begin(job_id):
+        imports.undo(job=job, at=timezone.now())
+
+
+@shared_task(name="companies.forget_imports")
+def forget_imports() -> int:
+    """Drop files and lines of imports older than three months; the counts and the audit entries stay."""
+    return imports.forget(before=timezone.now() - timedelta(days=90))

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "pgtrigger",
+    "companies",  # before allauth: our templates of its pages win
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -75,7 +76,6 @@ INSTALLED_APPS = [
     "crispy_forms",
     "crispy_bootstrap5",
     "lucide",
-    "companies",
     "companies.billing",
     "merchants",
     "benefit_card",
@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "companies.second_factor.SecondFactor",
     "django_htmx.middleware.HtmxMiddleware",
     "deploy.http.DomainErrors",
 ]
@@ -178,6 +179,7 @@ CELERY_BEAT_SCHEDULE = {
     "send what mail stayed behind": {"task": "companies.sweep_mail", "schedule": 30.0},
     "resume work that stopped": {"task": "companies.sweep_jobs", "schedule": 30.0},
     "beat": {"task": "companies.heartbeat", "schedule": 20.0},
+    "forget old imports": {"task": "companies.forget_imports", "schedule": crontab(hour="3", minute="20")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 
@@ -203,6 +205,9 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = False
 MFA_TOTP_ISSUER = "ERB"
+MFA_TOTP_TOLERANCE = 1  # a phone may be half a minute off
+# Tests sign in as staff without one; those about the second factor switch it on.
+STAFF_NEEDS_SECOND_FACTOR = not TESTING
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True

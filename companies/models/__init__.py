@@ -4,6 +4,8 @@ from companies.models.api import ApiToken, IdempotentReply
 from companies.models.audit import AuditEntry, AuditSeal
 from companies.models.company import Company, CompanyStatus, Membership, Role, Site, StaffRole
 from companies.models.document import Document
+from companies.models.imports import EmployeeImport, ImportRow, ImportState
+from companies.models.invitation import Application, Invitation
 from companies.models.job import Heartbeat, Job, JobState
 from companies.models.mail import OutboxMail
 from companies.models.person import Employment, Person
@@ -11,14 +13,19 @@ from companies.models.user import User
 
 __all__ = [
     "ApiToken",
+    "Application",
     "AuditEntry",
     "AuditSeal",
     "Company",
     "CompanyStatus",
     "Document",
+    "EmployeeImport",
     "Employment",
     "Heartbeat",
     "IdempotentReply",
+    "ImportRow",
+    "ImportState",
+    "Invitation",
     "Job",
     "JobState",
     "Membership",

@@ -1,0 +1,71 @@
+"""API tokens: a company's programs sign in with them."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from companies import audit
+from companies.access import can_administer, has_role, require
+from companies.errors import DomainError
+from companies.models import ApiToken, Company, Role, User
+
+SCOPES: dict[str, str | Promise] = {
+    "hr": _("read the employees"),
+    "hr:write": _("add, change and end employees"),
+    "requests": _("read requests and pooled orders"),
+    "requests:write": _("file requests and commit"),
+    "invoices": _("read invoices"),
+    "cards": _("read who holds a card"),
+    "cards:write": _("hand out and block cards"),
+}
+PREFIX = "erb_"  # so that a leaked token is recognised by scanners
+
+
+class ScopeUnknown(DomainError):
+    code = "scope_unknown"
+    message = _("Choose what the program may do.")
+
+
+class RoleLacking(DomainError):
+    """A token never allows more than the person who makes it."""
+
+    code = "role_lacking"
+    message = _("The token acts in your name, and you do not have the role for: %(scopes)s. Take the role first.")
+
+
+NEEDS: dict[str, tuple[Role, ...]] = {
+    "hr": (Role.HR, Role.ADMIN), "cards": (Role.HR, Role.ADMIN), "requests": (Role.BUYER, Role.APPROVER),
+    "invoices": (Role.ACCOUNTANT, Role.ADMIN),
+}  # fmt: skip
+
+
+@transaction.atomic(durable=True)
+def create(*, company: Company, name: str, scopes: Iterable[str], actor: User, at: datetime) -> tuple[ApiToken, str]:
+    """Make a token and return it with its secret, which is stored nowhere."""
+    from companies.api_auth import token_hash
+
+    require(can_administer(actor, company))
+    wanted = sorted(set(scopes))
+    if not wanted or not set(wanted) <= set(SCOPES):
+        raise ScopeUnknown(field="scopes")
+    lacking = [scope for scope in wanted if not has_role(actor, company, *NEEDS[scope.partition(":")[0]])]
+    if lacking:
+        raise RoleLacking(field="scopes", scopes=", ".join(str(SCOPES[scope]) for scope in lacking))
+    secret = PREFIX + secrets.token_urlsafe(32)
+    row = ApiToken.objects.create(
+        company=company, user=actor, name=name, scopes=wanted, token_hash=token_hash(secret), created_at=at
+    )
+    audit.record("api_token.created", target=row, at=at, actor=actor, company=company, data={"scopes": wanted})
+    return row, secret
+
+
+@transaction.atomic(durable=True)
+def revoke(*, token: ApiToken, actor: User, at: datetime) -> None:
+    """Stop a token; doing it again changes nothing."""
+    require(can_administer(actor, token.company))
+    if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at):
+        audit.record("api_token.revoked", target=token, at=at, actor=actor, company=token.company)
