@@ -47,6 +47,7 @@ class Command(BaseCommand):
             facts = {
                 "scale": world.scale,
                 "home_company": world.home.pk,
+                "buyer_email": world.one(world.home, "buyer").email,
                 "companies": [company.pk for company in world.companies],
                 **world.notes,
             }
