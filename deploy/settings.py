@@ -180,6 +180,8 @@ CELERY_BEAT_SCHEDULE = {
     "resume work that stopped": {"task": "companies.sweep_jobs", "schedule": 30.0},
     "beat": {"task": "companies.heartbeat", "schedule": 20.0},
     "forget old imports": {"task": "companies.forget_imports", "schedule": crontab(hour="3", minute="20")},
+    "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
+    "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 
@@ -316,6 +318,22 @@ EMAIL_TIMEOUT = 20
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", "sk_test_double")
 STRIPE_WEBHOOK_SECRET = _secret("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")  # empty: Stripe itself; the demo and the tests point it at the double
+# The legal identity on invoices (money.md): SELLER is a JSON object that replaces these entries.
+SELLER = {
+    "name": "Entreprises Romans Bourg-de-Péage",
+    "legal_form": "association loi 1901",
+    "street": "Pôle Sud, 68 avenue Gambetta",
+    "postcode": "26100",
+    "city": "Romans-sur-Isère",
+    "siren": "732829320",
+    "siret": "73282932000074",
+    "vat_no": "FR44732829320",
+    "register": "RNA W263000000",
+    "iban": "FR14 2004 1010 0505 0001 3M02 606",
+    "vat_on_debits": True,
+    "exemption": "TVA non applicable.",
+    **env.json("SELLER", {}),
+}
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 
 LOGGING = {

@@ -1,0 +1,202 @@
+"""Issuing invoices: drafts in, a numbered and immutable document out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from companies import audit, money
+from companies.billing import ledger, numbering
+from companies.billing.models import AccountKind, Invoice, InvoiceLine, InvoiceVat, LegalModel, LineKind
+from companies.billing.seller import buyer, seller
+from companies.errors import DomainError
+from companies.models import Company, User
+
+RATES = frozenset({0, 210, 550, 1000, 2000})
+
+
+class InvoiceRefused(DomainError):
+    """The drafts do not make an invoice."""
+
+    code = "invoice_refused"
+
+
+@dataclass(frozen=True)
+class LineDraft:
+    """One line to invoice. `vat_cents` is given when it is a share of a supplier's VAT; None computes VAT per rate."""
+
+    description: str
+    quantity: int
+    unit: str
+    unit_price_e4: int | None
+    net_cents: int
+    vat_bp: int
+    vat_cents: int | None = None
+    kind: LineKind = LineKind.GOODS
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An invoice that lacks only its number, with everything that belongs to it. Nothing is saved."""
+
+    invoice: Invoice
+    lines: list[InvoiceLine]
+    vat_rows: list[InvoiceVat]
+    sides: list[ledger.Side]
+
+
+def vat_rows(lines: Sequence[LineDraft]) -> list[InvoiceVat]:
+    """Base and VAT per rate: shares are added up where they were given, else VAT is computed once on the base, half up."""
+    rows = []
+    for rate in sorted({line.vat_bp for line in lines}, reverse=True):
+        of_rate = [line for line in lines if line.vat_bp == rate]
+        given = [line.vat_cents for line in of_rate if line.vat_cents is not None]
+        if given and len(given) != len(of_rate):
+            raise InvoiceRefused(_("The VAT of one rate must be given for all of its lines or for none."))
+        base = sum(line.net_cents for line in of_rate)
+        rows.append(InvoiceVat(vat_bp=rate, base_cents=base, vat_cents=sum(given) if given else money.vat(base, rate)))
+    return rows
+
+
+def prepare(
+    *,
+    company: Company,
+    lines: Sequence[LineDraft],
+    at: datetime,
+    due_on: date,
+    source: str,
+    key: str,
+    legal_model: str,
+    supply_on: date,
+    order_reference: str = "",
+    notes: str = "",
+) -> Prepared:
+    """Check the drafts and compute the totals. Raises InvoiceRefused with the reason."""
+    if not lines:
+        raise InvoiceRefused(_("There is nothing to invoice: no line was given."))
+    if legal_model not in LegalModel.values:
+        raise InvoiceRefused(_("The legal model of this invoice is unknown."))
+    if unknown := {line.vat_bp for line in lines} - RATES:
+        raise InvoiceRefused(_("%(rate)s is not a VAT rate."), rate=f"{min(unknown) / 100:g} %")
+    rows = vat_rows(lines)
+    net = sum(line.net_cents for line in lines)
+    vat = sum(row.vat_cents for row in rows)
+    if net + vat <= 0:
+        raise InvoiceRefused(_("The total is not above zero. Issue a credit note instead of an invoice."))
+    invoice = Invoice(
+        company=company,
+        key=key,
+        source=source,
+        legal_model=legal_model,
+        nature=nature(lines),
+        issued_at=at,
+        issued_on=timezone.localdate(at),
+        supply_on=supply_on,
+        due_on=due_on,
+        order_reference=order_reference,
+        notes=notes,
+        seller=seller(),
+        buyer=buyer(company),
+        net_cents=net,
+        vat_cents=vat,
+        gross_cents=net + vat,
+        balance_cents=net + vat,
+    )
+    stored = [
+        InvoiceLine(
+            position=position,
+            kind=line.kind,
+            description=line.description[:240],
+            quantity=line.quantity,
+            unit=line.unit,
+            unit_price_e4=line.unit_price_e4,
+            net_cents=line.net_cents,
+            vat_bp=line.vat_bp,
+            vat_cents=line.vat_cents,
+        )
+        for position, line in enumerate(lines, 1)
+    ]
+    return Prepared(invoice, stored, rows, sides_of(invoice, lines, rows))
+
+
+def nature(lines: Sequence[LineDraft]) -> str:
+    """Goods, services or mixed; freight follows the goods it carries."""
+    kinds = {line.kind for line in lines}
+    if kinds <= {LineKind.FEE}:
+        return "services"
+    return "mixed" if LineKind.FEE in kinds else "goods"
+
+
+def sides_of(invoice: Invoice, lines: Sequence[LineDraft], rows: Sequence[InvoiceVat]) -> list[ledger.Side]:
+    """The posting of an invoice: the company owes the gross; revenue by kind of line, VAT by rate."""
+    goods = AccountKind.REBILLED if invoice.legal_model == LegalModel.AGENT else AccountKind.SALES
+    fees = AccountKind.DUES if invoice.legal_model == LegalModel.DUES else AccountKind.FEES
+    accounts = {LineKind.GOODS: goods, LineKind.FREIGHT: AccountKind.FREIGHT, LineKind.FEE: fees}
+    revenue: dict[AccountKind, int] = {}
+    for line in lines:
+        kind = accounts[LineKind(line.kind)]
+        revenue[kind] = revenue.get(kind, 0) + line.net_cents
+    sides = [ledger.Side(AccountKind.RECEIVABLE, invoice.gross_cents, company=invoice.company, invoice=invoice)]
+    sides += [ledger.Side(kind, -cents) for kind, cents in revenue.items()]
+    sides += [ledger.Side(AccountKind.VAT_COLLECTED, -row.vat_cents, vat_bp=row.vat_bp) for row in rows]
+    return sides
+
+
+def issue(
+    *,
+    company: Company,
+    lines: Sequence[LineDraft],
+    at: datetime,
+    due_on: date,
+    source: str,
+    key: str,
+    actor: User | None,
+    legal_model: str,
+    supply_on: date,
+    order_reference: str = "",
+    notes: str = "",
+) -> Invoice:
+    """Issue an invoice inside the caller's transaction; the same key returns the first one and changes nothing.
+
+    The number is given here, unbroken. The PDF is rendered and mailed to the company's accountants after commit.
+    Raises InvoiceRefused when there is nothing to pay, a rate is unknown or VAT is given for some lines of a rate only.
+    """
+    from companies.billing.tasks import render_invoice
+
+    numbering.lock(numbering.INVOICE_SERIES, at=at)
+    earlier = Invoice.objects.filter(key=key).first()
+    if earlier is not None:
+        return earlier
+    prepared = prepare(
+        company=company,
+        lines=lines,
+        at=at,
+        due_on=due_on,
+        source=source,
+        key=key,
+        legal_model=legal_model,
+        supply_on=supply_on,
+        order_reference=order_reference,
+        notes=notes,
+    )
+    invoice = prepared.invoice
+    (number,) = numbering.take(numbering.INVOICE_SERIES, at=at)
+    invoice.number = numbering.text(numbering.INVOICE_SERIES, numbering.year_of(at), number)
+    invoice.save(force_insert=True)
+    for row in (*prepared.lines, *prepared.vat_rows):
+        row.invoice = invoice
+    InvoiceLine.objects.bulk_create(prepared.lines)
+    InvoiceVat.objects.bulk_create(prepared.vat_rows)
+    ledger.post(key=f"invoice-{invoice.pk}", kind="invoice", at=at, sides=prepared.sides, reason=invoice.number)
+    audit.record(
+        "invoice.issued",
+        target=invoice,
+        at=at,
+        actor=actor,
+        company=company,
+        data={"number": invoice.number, "gross_cents": invoice.gross_cents, "source": source},
+    )
+    render_invoice.delay_on_commit(invoice_id=invoice.pk)
+    return invoice

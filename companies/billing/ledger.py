@@ -1,0 +1,87 @@
+"""Posting to the books. PostgreSQL checks at commit that every transaction sums to zero."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Sum
+
+from companies.billing.models import Account, AccountKind, Invoice, LedgerEntry, LedgerTransaction
+from companies.models import Company
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a posting: debits positive, credits negative. Zero sides are left out."""
+
+    kind: AccountKind
+    cents: int
+    company: Company | None = None
+    vat_bp: int | None = None
+    invoice: Invoice | None = None
+
+
+def account(kind: AccountKind, *, company: Company | None = None, vat_bp: int | None = None) -> Account:
+    """The account, made on first use."""
+    found, _new = Account.objects.get_or_create(kind=kind, company=company, vat_bp=vat_bp)
+    return found
+
+
+def post(
+    *,
+    key: str,
+    kind: str,
+    at: datetime,
+    sides: Iterable[Side],
+    reason: str = "",
+    reverses: LedgerTransaction | None = None,
+) -> LedgerTransaction | None:
+    """Write one transaction, once per key; None when the key was posted before. Call it inside a transaction.
+
+    Sides that do not sum to zero are refused by the database when the transaction commits.
+    """
+    row, new = LedgerTransaction.objects.get_or_create(
+        key=key, defaults={"kind": kind, "at": at, "reason": reason[:240], "reverses": reverses}
+    )
+    if not new:
+        return None
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            transaction=row,
+            account=account(side.kind, company=side.company, vat_bp=side.vat_bp),
+            invoice=side.invoice,
+            cents=side.cents,
+        )
+        for side in sides
+        if side.cents
+    )
+    return row
+
+
+@transaction.atomic(durable=True)
+def reverse(original: LedgerTransaction, *, at: datetime, reason: str) -> LedgerTransaction | None:
+    """Put a mistake right: the same sides with the opposite sign, once."""
+    entries = list(original.entries.select_related("account__company", "invoice"))
+    sides = [
+        Side(AccountKind(e.account.kind), -e.cents, e.account.company, e.account.vat_bp, e.invoice) for e in entries
+    ]
+    return post(key=f"reversal-{original.pk}", kind="reversal", at=at, sides=sides, reason=reason, reverses=original)
+
+
+def balance(kind: AccountKind, *, company: Company | None = None, vat_bp: int | None = None) -> int:
+    """The sum of an account."""
+    entries = LedgerEntry.objects.filter(account__kind=kind, account__company=company, account__vat_bp=vat_bp)
+    return int(entries.aggregate(total=Sum("cents"))["total"] or 0)
+
+
+def owed(invoices: Sequence[Invoice]) -> dict[int, int]:
+    """What is still owed on invoices, as the books say it."""
+    rows = (
+        LedgerEntry.objects.filter(invoice__in=invoices, account__kind=AccountKind.RECEIVABLE)
+        .values("invoice")
+        .annotate(total=Sum("cents"))
+        .order_by()
+    )
+    sums = {row["invoice"]: row["total"] for row in rows}
+    return {invoice.pk: sums.get(invoice.pk, 0) for invoice in invoices}

@@ -1,0 +1,29 @@
+"""Who issues the invoices: the association's legal identity, frozen into every document it appears on."""
+
+from typing import Any
+
+from django.conf import settings
+
+from companies.models import Company
+
+LATE_RATE = "3 fois le taux d'intérêt légal"
+RECOVERY_CENTS = 4_000  # art. D441-5 of the commercial code
+
+
+def seller() -> dict[str, Any]:
+    """The mentions about the seller, from settings.SELLER."""
+    return dict(settings.SELLER)
+
+
+def buyer(company: Company) -> dict[str, Any]:
+    """The mentions about the buyer as they are today."""
+    return {
+        "name": company.name,
+        "legal_form": company.legal_form,
+        "street": company.street,
+        "postcode": company.postcode,
+        "city": company.city,
+        "siren": company.siren,
+        "siret": company.siret,
+        "vat_no": company.vat_no,
+    }

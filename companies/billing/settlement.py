@@ -1,0 +1,248 @@
+"""What payments do to invoices and to the books. No call leaves the machine from here.
+
+`apply` takes what Stripe says now about one attempt and brings our rows to it. It may run twice, late and out of order:
+every change is a guarded update or a ledger posting with a key of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from companies import audit
+from companies.billing import ledger
+from companies.billing.models import AccountKind, Invoice, InvoiceState, Payment, PaymentState, Refund
+from companies.billing.models.invoice import TRANSITIONS
+from companies.billing.models.payment import PAYMENT_TRANSITIONS
+from companies.models import User
+from companies.states import move
+
+BY_STRIPE = "Stripe"
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A claim of the payer. `returned` is true when the money came back to us."""
+
+    id: str
+    cents: int
+    returned: bool
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What Stripe says about one attempt, read at once: `outcome` is open, processing, succeeded, failed or cancelled."""
+
+    outcome: str
+    received_cents: int = 0
+    fee_cents: int = 0
+    intent_id: str = ""
+    method: str = ""
+    method_hint: str = ""
+    mandate_reference: str = ""
+    failure: str = ""
+    disputes: Sequence[Dispute] = ()
+    refunds: Sequence[tuple[str, int]] = ()
+    failed_refunds: Sequence[str] = field(default=())
+
+
+@transaction.atomic(durable=True)
+def apply(*, payment_id: int, seen: Observation, at: datetime) -> Payment:
+    """Bring one attempt, its invoice and the books to what Stripe says. Returns the attempt as it stands now."""
+    invoice_id = Payment.objects.values_list("invoice_id", flat=True).get(pk=payment_id)
+    invoice = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice_id)
+    payment = Payment.objects.select_for_update(of=("self",)).get(pk=payment_id)
+    payment.invoice = invoice
+    facts = {
+        "intent_id": seen.intent_id or payment.intent_id,
+        "method": seen.method or payment.method,
+        "method_hint": seen.method_hint or payment.method_hint,
+        "mandate_reference": seen.mandate_reference or payment.mandate_reference,
+        "seen_at": at,
+    }
+    Payment.objects.filter(pk=payment.pk).update(**facts)
+    for name, value in facts.items():
+        setattr(payment, name, value)
+    if seen.outcome == "processing":
+        mark_processing(payment, at=at)
+    elif seen.outcome == "failed":
+        mark_failed(payment, seen.failure, at=at)
+    elif seen.outcome == "cancelled":
+        mark_cancelled(payment, at=at)
+    elif seen.outcome == "succeeded":
+        mark_paid(payment, seen, at=at)
+        for dispute in seen.disputes:
+            charge_back(payment, dispute, at=at)
+        for refund_id, cents in seen.refunds:
+            record_refund(payment, refund_id, cents, at=at)
+        if seen.failed_refunds:
+            Refund.objects.filter(refund_id__in=seen.failed_refunds).update(state="failed")
+    return payment
+
+
+def _step(payment: Payment, to: PaymentState, *, at: datetime, reason: str = "", **changes: Any) -> bool:
+    """One guarded move of an attempt; False when it is there already or may not go there any more."""
+    if to not in PAYMENT_TRANSITIONS.get(payment.state, frozenset()):
+        return False
+    move(
+        payment,
+        to,
+        table=PAYMENT_TRANSITIONS,
+        at=at,
+        actor=None,
+        actor_label=BY_STRIPE,
+        company=payment.invoice.company,
+        reason=reason,
+        **changes,
+    )
+    return True
+
+
+def set_invoice(
+    invoice: Invoice,
+    to: InvoiceState,
+    *,
+    at: datetime,
+    reason: str = "",
+    actor: User | None = None,
+    label: str = BY_STRIPE,
+) -> None:
+    """Move the invoice and its balance to where the books put them.
+
+    A move the table does not know changes the balance only: an invoice whose second attempt is in collection stays there
+    when the first one is taken back, and what follows is decided when the second ends.
+    """
+    balance = ledger.owed([invoice])[invoice.pk]
+    if invoice.state == to or to not in TRANSITIONS[invoice.state]:
+        Invoice.objects.filter(pk=invoice.pk).update(balance_cents=balance)
+        invoice.balance_cents = balance
+        return
+    move(
+        invoice,
+        to,
+        table=TRANSITIONS,
+        at=at,
+        actor=actor,
+        actor_label="" if actor else label,
+        company=invoice.company,
+        reason=reason,
+        data={"balance_cents": balance},
+        balance_cents=balance,
+    )
+
+
+def by_balance(invoice: Invoice, *, when_open: InvoiceState) -> InvoiceState:
+    """The state that follows from the books: settled, partly paid, or `when_open` when nothing is paid."""
+    balance = ledger.owed([invoice])[invoice.pk]
+    if balance > 0:
+        return InvoiceState.PART_PAID if balance < invoice.gross_cents else when_open
+    arrived = invoice.payments.filter(state=PaymentState.SUCCEEDED).exists()
+    return InvoiceState.PAID if arrived else InvoiceState.CREDITED
+
+
+def mark_processing(payment: Payment, *, at: datetime) -> None:
+    """The debit is on its way: the invoice is in collection."""
+    if _step(payment, PaymentState.PROCESSING, at=at) and payment.invoice.is_payable:
+        set_invoice(payment.invoice, InvoiceState.COLLECTING, at=at)
+
+
+def mark_failed(payment: Payment, failure: str, *, at: datetime) -> None:
+    """The attempt came to nothing: the invoice waits for another."""
+    if not _step(payment, PaymentState.FAILED, at=at, reason=failure, failure=failure[:60]):
+        return
+    invoice = payment.invoice
+    if invoice.is_payable:  # the news that it was on its way never came, or comes later
+        set_invoice(invoice, InvoiceState.COLLECTING, at=at)
+    set_invoice(invoice, InvoiceState.FAILED, at=at, reason=failure)
+
+
+def mark_cancelled(payment: Payment, *, at: datetime) -> None:
+    """The payer left without paying: nothing is wrong with the invoice."""
+    _step(payment, PaymentState.CANCELLED, at=at)
+
+
+def mark_paid(payment: Payment, seen: Observation, *, at: datetime) -> None:
+    """The one door through which money arrives. The ledger's key makes a second time a no-op."""
+    invoice = payment.invoice
+    posted = ledger.post(
+        key=f"payment-{payment.pk}",
+        kind="payment",
+        at=at,
+        reason=f"{invoice.number} · {payment.intent_id}",
+        sides=[
+            ledger.Side(AccountKind.STRIPE, seen.received_cents),
+            ledger.Side(AccountKind.RECEIVABLE, -seen.received_cents, company=invoice.company, invoice=invoice),
+        ],
+    )
+    if seen.fee_cents:
+        ledger.post(
+            key=f"payment-{payment.pk}-fee",
+            kind="fee",
+            at=at,
+            reason=payment.intent_id,
+            sides=[
+                ledger.Side(AccountKind.BANK_CHARGES, seen.fee_cents),
+                ledger.Side(AccountKind.STRIPE, -seen.fee_cents),
+            ],
+        )
+    if posted is None:
+        return
+    _step(payment, PaymentState.SUCCEEDED, at=at, settled_at=at, failure="")
+    set_invoice(invoice, by_balance(invoice, when_open=InvoiceState(invoice.state)), at=at)
+
+
+def charge_back(payment: Payment, dispute: Dispute, *, at: datetime) -> None:
+    """The payer took the money back: this one invoice is owed again, nobody else's share moves."""
+    invoice = payment.invoice
+    for name, sign, wanted in (("charge_back", 1, True), ("reinstated", -1, dispute.returned)):
+        if not wanted:
+            continue
+        posted = ledger.post(
+            key=f"{name}-{dispute.id}",
+            kind=name,
+            at=at,
+            reason=f"{invoice.number} · {dispute.id}",
+            sides=[
+                ledger.Side(AccountKind.RECEIVABLE, sign * dispute.cents, company=invoice.company, invoice=invoice),
+                ledger.Side(AccountKind.STRIPE, -sign * dispute.cents),
+            ],
+        )
+        if posted is None:
+            continue
+        _step(payment, PaymentState.CHARGED_BACK if sign > 0 else PaymentState.SUCCEEDED, at=at, reason=dispute.id)
+        if sign > 0:
+            set_invoice(invoice, InvoiceState.CHARGED_BACK, at=at, reason=dispute.id)
+        else:
+            set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=dispute.id)
+
+
+def record_refund(payment: Payment, refund_id: str, cents: int, *, at: datetime) -> None:
+    """Money went back to the payer on purpose; what a credit note does not cover is owed again."""
+    invoice = payment.invoice
+    posted = ledger.post(
+        key=f"refund-{refund_id}",
+        kind="refund",
+        at=at,
+        reason=f"{invoice.number} · {refund_id}",
+        sides=[
+            ledger.Side(AccountKind.RECEIVABLE, cents, company=invoice.company, invoice=invoice),
+            ledger.Side(AccountKind.STRIPE, -cents),
+        ],
+    )
+    if posted is None:
+        return
+    Refund.objects.filter(refund_id=refund_id).update(state="succeeded")
+    payment.refunded_cents += cents
+    Payment.objects.filter(pk=payment.pk).update(refunded_cents=payment.refunded_cents)
+    audit.record(
+        "payment.refunded",
+        target=payment,
+        at=at,
+        actor=None,
+        actor_label=BY_STRIPE,
+        company=invoice.company,
+        data={"refund": refund_id, "cents": cents},
+    )
+    set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=refund_id)

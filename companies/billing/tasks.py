@@ -1,0 +1,96 @@
+"""Background work of the room. Every task takes ids and may run twice."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from companies.billing import payments, printing, windows
+from companies.billing.models import CreditNote, Invoice, InvoiceState, Payment, Refund, StripeEvent
+
+log = logging.getLogger(__name__)
+RETRIES: dict[str, Any] = {
+    "autoretry_for": (payments.PaymentServiceDown,),
+    "retry_backoff": 2,
+    "retry_backoff_max": 300,
+    "max_retries": 8,
+}
+
+
+def payment_of(event: dict[str, Any]) -> int | None:
+    """The attempt an event is about: by the session, the intent, or the mark we put on both. None: not one of ours."""
+    subject = event.get("data", {}).get("object", {})
+    kind, key = subject.get("object", ""), str(subject.get("id", ""))
+    intent = key if kind == "payment_intent" else subject.get("payment_intent")
+    if isinstance(intent, dict):
+        intent = intent.get("id")
+    rows = Payment.objects.none()
+    if kind == "checkout.session":
+        rows = Payment.objects.filter(session_id=key)
+    if intent and not rows.exists():
+        rows = Payment.objects.filter(intent_id=intent)
+    found = rows.values_list("pk", flat=True).first()
+    mark = str((subject.get("metadata") or {}).get("payment", ""))
+    if found is None and mark.isdigit():
+        found = Payment.objects.filter(pk=int(mark)).values_list("pk", flat=True).first()
+    return found
+
+
+@shared_task(name="billing.handle_event", **RETRIES)
+def handle_event(*, event_id: str) -> None:
+    """Ask Stripe how the payment stands that an event is about. The event's own words are never believed."""
+    event = StripeEvent.objects.filter(pk=event_id).first()
+    if event is None or event.handled_at is not None:
+        return
+    payment_id = payment_of(event.payload)
+    if payment_id is not None:
+        payments.refresh(payment_id=payment_id, at=timezone.now())
+    StripeEvent.objects.filter(pk=event_id, handled_at=None).update(handled_at=timezone.now())
+
+
+@shared_task(name="billing.refresh_payment", **RETRIES)
+def refresh_payment(*, payment_id: int) -> None:
+    """Ask Stripe about one attempt."""
+    payments.refresh(payment_id=payment_id, at=timezone.now())
+
+
+@shared_task(name="billing.render_invoice")
+def render_invoice(*, invoice_id: int) -> None:
+    """Make the PDF of an invoice, once, and mail it to the company's accountants, once each."""
+    printing.deliver(invoice_id=invoice_id, at=timezone.now())
+
+
+@shared_task(name="billing.render_credit_note")
+def render_credit_note(*, credit_note_id: int) -> None:
+    """Make the PDF of a credit note, once."""
+    printing.credit_note_file(CreditNote.objects.get(pk=credit_note_id), at=timezone.now())
+
+
+@shared_task(name="billing.sweep")
+def sweep() -> None:
+    """Take up what stayed behind: lost events, silent payments, refunds never sent, invoices without their file."""
+    at = timezone.now()
+    for payment_id in payments.stuck(at=at):
+        refresh_payment.delay(payment_id=payment_id)
+    late = StripeEvent.objects.filter(handled_at__isnull=True, received_at__lt=at - timedelta(minutes=1))
+    for event_id in late.order_by("received_at").values_list("pk", flat=True)[:500]:
+        handle_event.delay(event_id=event_id)
+    asked = Refund.objects.filter(state="asked", refund_id="", created_at__lt=at - timedelta(minutes=2))
+    for refund in asked.select_related("payment")[:50]:
+        try:
+            payments.send_refund(refund, at=at)
+        except (payments.RefundRefused, payments.PaymentServiceDown) as refusal:
+            log.warning("refund %s: %s", refund.pk, refusal)
+    unsent = Invoice.objects.filter(
+        state=InvoiceState.ISSUED, document__isnull=True, issued_at__lt=at - timedelta(minutes=1)
+    )
+    for invoice_id in unsent.order_by("pk").values_list("pk", flat=True)[:200]:
+        render_invoice.delay(invoice_id=invoice_id)
+
+
+@shared_task(name="billing.close_windows")
+def close_windows() -> None:
+    """Invoices whose payer can no longer claim the debit back are paid for good."""
+    windows.close(at=timezone.now())
