@@ -115,6 +115,8 @@ def start(*, invoice: Invoice, actor: User, at: datetime) -> Payment:
     Raises NotAllowed, NotPayable, PaymentUnderWay, PaymentServiceDown. Nothing is ever marked paid from here.
     """
     require(access.can_pay(actor, invoice.company))
+    if invoice.is_settled:
+        raise NotPayable(state=invoice.get_state_display())
     for _try in range(3):
         payment = _attempt(invoice_id=invoice.pk, actor=actor, at=at)
         if payment.state == PaymentState.PROCESSING:

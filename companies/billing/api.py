@@ -1,0 +1,114 @@
+"""Invoices for other programs: read only."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+
+from companies import money
+from companies.access import require
+from companies.api import ApiView
+from companies.billing import access
+from companies.billing.models import Invoice, InvoiceLine, InvoiceState, InvoiceVat
+
+
+class Euros(serializers.IntegerField):
+    """Cents as a decimal string of euros."""
+
+    def to_representation(self, value: Any) -> Any:
+        return money.euros(value)
+
+
+class LineSerializer(serializers.ModelSerializer[InvoiceLine]):
+    net = Euros(source="net_cents")
+    unit_price = serializers.SerializerMethodField()
+
+    class Meta:
+        model = InvoiceLine
+        fields = ["position", "kind", "description", "quantity", "unit", "unit_price", "net", "vat_bp"]
+
+    def get_unit_price(self, line: InvoiceLine) -> str | None:
+        return None if line.unit_price_e4 is None else money.unit_price(line.unit_price_e4)
+
+
+class VatSerializer(serializers.ModelSerializer[InvoiceVat]):
+    base = Euros(source="base_cents")
+    vat = Euros(source="vat_cents")
+
+    class Meta:
+        model = InvoiceVat
+        fields = ["vat_bp", "base", "vat"]
+
+
+class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
+    net = Euros(source="net_cents")
+    vat = Euros(source="vat_cents")
+    gross = Euros(source="gross_cents")
+    balance = Euros(source="balance_cents")
+
+    class Meta:
+        model = Invoice
+        fields = [
+            "id",
+            "number",
+            "company",
+            "state",
+            "legal_model",
+            "issued_on",
+            "supply_on",
+            "due_on",
+            "order_reference",
+            "net",
+            "vat",
+            "gross",
+            "balance",
+        ]
+
+
+class InvoiceDetailSerializer(InvoiceSerializer):
+    lines = LineSerializer(many=True)
+    vat_rows = VatSerializer(many=True)
+
+    class Meta(InvoiceSerializer.Meta):
+        fields = [*InvoiceSerializer.Meta.fields, "nature", "seller", "buyer", "notes", "lines", "vat_rows"]
+
+
+class InvoiceFilter(filters.FilterSet):
+    state = filters.MultipleChoiceFilter(choices=InvoiceState.choices)
+    due_before = filters.DateFilter(field_name="due_on", lookup_expr="lt")
+    issued_from = filters.DateFilter(field_name="issued_on", lookup_expr="gte")
+    issued_until = filters.DateFilter(field_name="issued_on", lookup_expr="lte")
+
+    class Meta:
+        model = Invoice
+        fields = ["company", "number", "state"]
+
+
+class _Invoices(ApiView):
+    scope = "invoices"
+    queryset = Invoice.objects.none()
+
+    def get_queryset(self) -> QuerySet[Invoice]:
+        """Invoices of companies whose accountant or administrator asks; a token sees its own company only."""
+        if getattr(self, "swagger_fake_view", False):
+            return Invoice.objects.none()
+        require(access.sees_any_invoice(self.request.user))
+        return self.own(Invoice.objects.visible_to(self.request.user))
+
+
+class InvoiceList(_Invoices, ListAPIView[Invoice]):
+    """Invoices, newest first. Filters: company, number, state (several), due_before, issued_from, issued_until."""
+
+    serializer_class = InvoiceSerializer
+    filterset_class = InvoiceFilter
+
+
+class InvoiceDetail(_Invoices, RetrieveAPIView[Invoice]):
+    """One invoice with its lines and its VAT per rate."""
+
+    serializer_class = InvoiceDetailSerializer
+
+    def get_queryset(self) -> QuerySet[Invoice]:
+        return super().get_queryset().prefetch_related("lines", "vat_rows")

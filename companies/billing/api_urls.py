@@ -1,0 +1,11 @@
+"""API of the room, under /api/v1/."""
+
+from django.urls import path
+
+from companies.billing import api
+
+app_name = "billing_api"
+urlpatterns = [
+    path("invoices/", api.InvoiceList.as_view(), name="invoices"),
+    path("invoices/<int:pk>/", api.InvoiceDetail.as_view(), name="invoice"),
+]

@@ -1,0 +1,58 @@
+"""What needs somebody now, for the home pages."""
+
+from datetime import datetime, time
+
+from django.db.models import Count, Min, Sum
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from companies.billing.models import Invoice, InvoiceState
+from companies.billing.models.invoice import GROUPS
+from companies.models import Company, User
+from companies.shell import Todo
+from companies.templatetags.ui import euros
+
+
+def for_company(user: User, company: Company, roles: set[str], at: datetime) -> list[Todo]:
+    """For the accountant: payments that failed, then what is to be paid."""
+    if "accountant" not in roles:
+        return []
+    url = reverse("billing:invoice_list", args=[company.pk])
+    rows = Invoice.objects.filter(company=company)
+    failed = rows.filter(state__in=GROUPS["failed"]).aggregate(count=Count("pk"), sum=Sum("balance_cents"))
+    waiting = rows.filter(state__in=[InvoiceState.ISSUED, InvoiceState.DUE, InvoiceState.PART_PAID])
+    due = waiting.aggregate(count=Count("pk"), sum=Sum("balance_cents"), first=Min("due_on"))
+    todos = []
+    if failed["count"]:
+        title = ngettext("%(n)s payment failed", "%(n)s payments failed", failed["count"]) % {"n": failed["count"]}
+        detail = _("%(sum)s to be paid again") % {"sum": euros(failed["sum"])}
+        todos.append(Todo(title, detail, f"{url}?state=failed", due=at, tone="danger"))
+    if due["count"]:
+        title = ngettext("%(n)s invoice to pay", "%(n)s invoices to pay", due["count"]) % {"n": due["count"]}
+        late = due["first"] < timezone.localdate(at)
+        detail = _("%(sum)s, some of it overdue") if late else _("%(sum)s in all")
+        end = timezone.make_aware(datetime.combine(due["first"], time(23, 59)))
+        tone = "warning" if late else "info"
+        todos.append(Todo(title, detail % {"sum": euros(due["sum"])}, f"{url}?state=due", due=end, tone=tone))
+    return todos
+
+
+def for_staff(user: User, at: datetime) -> list[Todo]:
+    """For the association: money that did not arrive, invoices long overdue."""
+    failed = Invoice.objects.filter(state__in=GROUPS["failed"]).aggregate(count=Count("pk"), sum=Sum("balance_cents"))
+    late = Invoice.objects.filter(state__in=GROUPS["due"], due_on__lt=timezone.localdate(at))
+    overdue = late.aggregate(count=Count("pk"), sum=Sum("balance_cents"))
+    url = reverse("billing:staff_invoices")
+    todos = []
+    if failed["count"]:
+        title = ngettext("%(n)s payment failed", "%(n)s payments failed", failed["count"]) % {"n": failed["count"]}
+        detail = _("%(sum)s to be collected again") % {"sum": euros(failed["sum"])}
+        todos.append(Todo(title, detail, f"{url}?state=failed", tone="danger"))
+    if overdue["count"]:
+        title = ngettext("%(n)s invoice overdue", "%(n)s invoices overdue", overdue["count"]) % {"n": overdue["count"]}
+        todos.append(
+            Todo(title, _("%(sum)s owed") % {"sum": euros(overdue["sum"])}, f"{url}?state=due", tone="warning")
+        )
+    return todos
