@@ -245,6 +245,7 @@ NPM_FILE_PATTERNS = {
     ],
     "@fontsource-variable/inter": ["files/inter-latin-wght-normal.woff2", "files/inter-latin-ext-wght-normal.woff2"],
     "barcode-detector": ["dist/es/*.js", "dist/iife/*.js"],
+    "qrcode-generator": ["dist/qrcode.mjs"],
     "zxing-wasm": ["dist/reader/*.wasm", "dist/es/reader/*.js", "dist/es/*.js"],
 }
 STORAGES = {

@@ -5,7 +5,7 @@ export class Today {
   constructor({ api, texts, say, euro, onRevoked }) {
     Object.assign(this, { api, texts, say, euro, onRevoked });
     this.box = $("today");
-    this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+    this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", timeZone: "Europe/Paris" });
     $("today-close").addEventListener("click", () => this.close());
   }
 

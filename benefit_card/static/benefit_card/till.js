@@ -11,6 +11,7 @@ const $ = (id) => document.getElementById(id);
 const root = document.documentElement;
 const texts = JSON.parse($("till-texts").textContent);
 const euro = new Intl.NumberFormat(root.lang, { style: "currency", currency: "EUR" });
+const moment = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "short", timeZone: "Europe/Paris" });
 /** say("Pay {amount}", {amount}) fills the blanks of a translated sentence. */
 const say = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
@@ -131,7 +132,9 @@ function unanswered(attempt) {
 function fail(answer) {
   if (answer.kind === "revoked") return revoked();
   if (answer.kind === "network") return result("warn", texts.network_word, texts.network);
-  return result("no", texts.words[answer.code] ?? texts.refused_word, answer.sentence || texts.refused);
+  const used = answer.data?.used_at;
+  const sentence = used ? say(texts.limit_reached, { time: moment.format(new Date(used)), shop: answer.data.shop }) : answer.sentence;
+  return result("no", texts.words[answer.code] ?? texts.refused_word, sentence || texts.refused);
 }
 
 function revoked() {

@@ -1,0 +1,72 @@
+"""The till's page, and the files that make the till and the card installable."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.staticfiles import finders
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from benefit_card.till_texts import till_texts
+
+API = "/api/v1"
+NO_ID = "00000000-0000-0000-0000-000000000000"
+
+
+@login_not_required  # the device is paired; no person signs in at a till
+@require_safe
+def till(request: HttpRequest) -> HttpResponse:
+    """The full-screen till. The page is the same for everybody; what it may do hangs on the device's token."""
+    urls = {
+        "pair": f"{API}/tills/pair/",
+        "scans": f"{API}/scans/",
+        "redemptions": f"{API}/redemptions/",
+        "today": f"{API}/redemptions/?today=1",
+        "void": f"{API}/redemptions/{NO_ID}/void/",
+        "detector": static("npm/barcode-detector/dist/es/ponyfill.js"),
+        "wasm": static("npm/zxing-wasm/dist/reader/zxing_reader.wasm"),
+    }
+    response = render(request, "benefit_card/till.html", {"texts": till_texts(), "urls": urls})
+    response["Permissions-Policy"] = "camera=(self)"
+    return response
+
+
+@login_not_required
+@require_safe
+@cache_control(max_age=0, no_cache=True)
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """The card's service worker; it must be served from the root to cover /card/."""
+    path = finders.find("benefit_card/sw.js") or ""
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - the finder gives a plain path
+        return HttpResponse(file.read(), content_type="text/javascript")
+
+
+def _manifest(*, name: str, short: str, start: str, colour: str) -> JsonResponse:
+    icon = {"src": static("benefit_card/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any maskable"}
+    body = {
+        "name": name,
+        "short_name": short,
+        "id": start,
+        "start_url": start,
+        "scope": start,
+        "display": "standalone",
+        "background_color": "#faf7f2",
+        "theme_color": colour,
+        "icons": [icon],
+    }
+    return JsonResponse(body, content_type="application/manifest+json")
+
+
+@login_not_required
+@require_safe
+def till_manifest(request: HttpRequest) -> HttpResponse:
+    return _manifest(name=_("ERB card till"), short=_("ERB till"), start=reverse("benefit_card:till"), colour="#1c2530")
+
+
+@login_not_required
+@require_safe
+def card_manifest(request: HttpRequest) -> HttpResponse:
+    return _manifest(name=_("ERB card"), short=_("ERB card"), start="/card/", colour="#8a4420")
