@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def page(browser: Browser, stack):
     context = browser.new_context(base_url=stack.base, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(10_000)
     page = context.new_page()
     page.mistakes = []
     page.on("pageerror", lambda error: page.mistakes.append(str(error)))
@@ -60,11 +61,11 @@ class TestTheDemo:
         email = stack.facts["buyer_email"]
         page.goto("/accounts/login/")
         page.locator("main input[type=email]").first.fill(email)
-        page.locator("main form button[type=submit]").first.click()
+        page.keyboard.press("Enter")
         code_field = page.locator("main input[name=code]")
         expect(code_field).to_be_visible()
         code_field.fill(self.code_sent_to(stack, email))
-        page.locator("main form button[type=submit]").first.click()
+        page.keyboard.press("Enter")
         expect(page.locator(".scopes__name")).to_be_visible()
 
     @staticmethod

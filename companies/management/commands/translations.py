@@ -84,7 +84,7 @@ def _sentences(room: Path) -> set[tuple[Any, str | None]]:
         if path.suffix != ".py":
             if "{%" not in source:
                 continue
-            source = templatize(source)
+            source = f"({templatize(source)})"  # in brackets, indentation means nothing to the tokenizer
         for _line, message, _comments, context in extract("python", io.BytesIO(source.encode()), keywords=KEYWORDS):
             text = message if isinstance(message, str) else tuple(message)
             if text:
