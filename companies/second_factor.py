@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from companies.access import is_staff
 from companies.problems import json_problem
 
-VOUCHED = "second_factor_vouched"
+VOUCHED = "demo_second_factor"
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 OPEN = ("/accounts/", "/static/", "/account/", "/i18n/", "/healthz", "/demo/")
 

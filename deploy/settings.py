@@ -207,6 +207,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = False
 MFA_TOTP_ISSUER = "ERB"
+MFA_ADAPTER = "companies.accounts.SecondFactorAdapter"
 MFA_TOTP_TOLERANCE = 1  # a phone may be half a minute off
 # Tests sign in as staff without one; those about the second factor switch it on.
 STAFF_NEEDS_SECOND_FACTOR = not TESTING
