@@ -337,6 +337,7 @@ SELLER = {
     **env.json("SELLER", {}),
 }
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
+CARD_HOST = env.str("CARD_HOST", "")  # a short host whose /C opens when a phone camera reads a card; empty: ERB1: codes
 
 LOGGING = {
     "version": 1,

@@ -1,0 +1,130 @@
+"""What happened at tills. There is no company here: an employer has no path from itself to a redemption."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from benefit_card.models.card import Card
+from companies.models import Person, User
+from merchants.access import owns
+from merchants.models import Merchant, Offer, OfferVersion, Till
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+
+class RedemptionRequest(models.Model):
+    """The first answer to a `client_id`: what makes a retry a retry. A refusal keeps its whole answer."""
+
+    client_id = models.UUIDField(primary_key=True)
+    till = models.ForeignKey(Till, models.PROTECT, related_name="+")
+    body_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    response = models.JSONField()
+    created_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.client_id)
+
+
+class Quota(models.Model):
+    """How often something was used in a period: by a person (`person`, holder key and offer) or in all (`stock`, offer).
+
+    A counter, not slots: a limit that is lowered or raised later needs no rewrite. Rows outlive an erased person as keyed
+    hashes, so that erasing does not give a single-use gift again.
+    """
+
+    pk = models.CompositePrimaryKey("scope", "key", "period")
+    scope = models.CharField(max_length=6)
+    key = models.CharField(max_length=64)
+    period = models.CharField(max_length=10)
+    used = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(used__gte=0), name="quota_used_not_negative"),
+            models.CheckConstraint(condition=Q(scope__in=["person", "stock"]), name="quota_scope_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key} {self.period}: {self.used}"
+
+
+class Shown(models.TextChoices):
+    """How the card was shown at the till."""
+
+    PRINT = "print", _("Printed card")
+    PHONE = "phone", _("Phone")
+    TYPED = "typed", _("Typed code")
+
+
+class RedemptionQuerySet(models.QuerySet["Redemption"]):
+    def visible_to(self, user: "User | AnonymousUser") -> "RedemptionQuerySet":
+        """One's own redemptions; no role in a company or in the association opens anybody else's."""
+        return self.filter(person__user=user) if user.is_authenticated else self.none()
+
+    def of_merchant(self, user: "User | AnonymousUser", merchant: Merchant) -> "RedemptionQuerySet":
+        """A merchant's own redemptions, for its owners."""
+        return self.filter(merchant=merchant) if user.is_authenticated and owns(user, merchant) else self.none()
+
+    def counted(self) -> "RedemptionQuerySet":
+        """Redemptions that stand: no voids, and none that was voided."""
+        return self.filter(voids__isnull=True, voided_by__isnull=True)
+
+    def between(self, start: datetime, end: datetime) -> "RedemptionQuerySet":
+        return self.filter(at__gte=start, at__lt=end)
+
+
+class Redemption(models.Model):
+    """One accepted scan, or the undoing of one (`voids`). Never edited: a mistake is put right by a second row."""
+
+    client_id = models.UUIDField(unique=True)
+    card = models.ForeignKey(Card, models.PROTECT, null=True, related_name="redemptions")
+    person = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="redemptions")
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="redemptions")
+    till = models.ForeignKey(Till, models.PROTECT, related_name="redemptions")
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="redemptions")
+    offer_version = models.ForeignKey(OfferVersion, models.PROTECT, related_name="redemptions")
+    shown = models.CharField(max_length=5, choices=Shown)
+    slot = models.PositiveBigIntegerField(null=True, help_text="Half minute since 1970 that a phone proved.")
+    gross_cents = models.PositiveIntegerField()
+    discount_cents = models.PositiveIntegerField()
+    period = models.CharField(max_length=10)
+    seq = models.IntegerField(null=True, help_text="Which use of the period it was, when uses are limited.")
+    stock_seq = models.IntegerField(null=True, help_text="Which use in all it was, when the stock is limited.")
+    voids = models.OneToOneField("self", models.PROTECT, null=True, related_name="voided_by")
+    at = models.DateTimeField()
+
+    objects = RedemptionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["merchant", "at"], name="redemption_merchant_at"),
+            models.Index(fields=["person", "at"], name="redemption_person_at"),
+            models.Index(fields=["offer", "card"], name="redemption_offer_card"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(discount_cents__lte=F("gross_cents")), name="redemption_discount_within_gross"
+            ),
+            models.CheckConstraint(condition=Q(shown__in=Shown.values), name="redemption_shown_known"),
+        ]
+        triggers = [
+            # Retention may forget who it was (person, card); nothing else ever changes.
+            pgtrigger.Protect(
+                name="never_edited",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange(exclude=["card", "person"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.offer_id}"
+
+    @property
+    def to_pay_cents(self) -> int:
+        return self.gross_cents - self.discount_cents

@@ -1,0 +1,162 @@
+"""Refusals at the till: a stable code, a sentence for the person at the counter, and nothing about the employer."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from companies.errors import DomainError
+
+
+class TillRefusal(DomainError):
+    """A refusal that programs read: `public` is shown beside the code."""
+
+    status = 409
+
+    def __init__(self, **public: Any) -> None:
+        super().__init__()
+        self.public = {"verdict": self.code, **public}
+
+
+class CardRefused(TillRefusal):
+    """One answer for unknown, blocked, ended, suspended: a till learns nothing about people."""
+
+    code = "card_refused"
+    message = _("This card cannot be used. Please ask the holder to contact ERB.")
+    status = 404
+
+
+class CardReplaced(TillRefusal):
+    """The holder has a newer card."""
+
+    code = "card_replaced"
+    message = _("This card was replaced. Please ask for the new one.")
+
+
+class CodeMalformed(TillRefusal):
+    """Not one of our codes, or mistyped."""
+
+    code = "code_malformed"
+    message = _("This is not a card code. Scan it again, or type the ten characters under the square.")
+    status = 400
+
+
+class CodeForged(TillRefusal):
+    """The signature does not match."""
+
+    code = "code_forged"
+    message = _("This code was not made by ERB. Do not accept it.")
+
+
+class KeyUnknown(TillRefusal):
+    """Signed by a key that is not known, or no longer."""
+
+    code = "unknown_key"
+    message = _("This code is signed with a key that is not known here. Update the application, then scan again.")
+
+
+class CardExpired(TillRefusal):
+    """The last day printed on the card is over."""
+
+    code = "card_expired"
+    message = _("This card has expired. Please ask the holder for the new one.")
+
+
+class WrongSlot(TillRefusal):
+    """A phone code of another half minute: a screenshot, or a wrong clock."""
+
+    code = "wrong_slot"
+    message = _("This code is too old or too early. Please open the card on the phone again, then scan.")
+
+
+class SeenElsewhere(TillRefusal):
+    """The same phone code was shown at another merchant a moment ago."""
+
+    code = "code_seen_elsewhere"
+    message = _("This code was already shown somewhere else a moment ago. Please wait for the next one, then scan.")
+
+
+class OfferUnknown(TillRefusal):
+    """No such offer at this merchant now."""
+
+    code = "offer_unknown"
+    message = _("This offer is not running here. Choose another one.")
+    status = 404
+
+
+class OfferChanged(TillRefusal):
+    """The offer was edited too long ago for the version that was scanned to count."""
+
+    code = "offer_changed"
+    message = _("This offer has changed since the scan. Scan the card again to see it.")
+
+
+class OfferClosed(TillRefusal):
+    """Outside the offer's days or hours."""
+
+    code = "offer_closed"
+    message = _("This offer does not run at this time.")
+
+
+class BelowMinimum(TillRefusal):
+    """The price is below the minimum purchase."""
+
+    code = "below_minimum"
+    message = _("The price is below the minimum purchase of this offer.")
+
+
+class AmountRequired(TillRefusal):
+    """Nothing to take a discount from."""
+
+    code = "amount_invalid"
+    message = _("Type the price before discount, between 0.01 and 10,000 euros.")
+    status = 400
+
+
+class LimitReached(TillRefusal):
+    """The holder has used this offer as often as it allows."""
+
+    code = "limit_reached"
+    message = _("This offer was already used as often as it allows.")
+
+
+class StockUsedUp(TillRefusal):
+    """All uses of the offer are gone."""
+
+    code = "stock_used_up"
+    message = _("This offer is used up.")
+
+
+class ClientIdReused(TillRefusal):
+    """The same client_id came with another body, or from another till."""
+
+    code = "client_id_reused"
+    message = _("This sale was already sent with other values. Start a new sale.")
+
+
+class RedemptionUnknown(TillRefusal):
+    """No such redemption at this merchant."""
+
+    code = "redemption_unknown"
+    message = _("This sale is not known at this merchant.")
+    status = 404
+
+
+class AlreadyVoided(TillRefusal):
+    """It was undone before."""
+
+    code = "already_voided"
+    message = _("This sale was already undone.")
+
+
+class VoidOfVoid(TillRefusal):
+    """An undoing cannot be undone."""
+
+    code = "void_of_void"
+    message = _("An undone sale cannot be undone again. Scan the card again.")
+
+
+class TooLateToVoid(TillRefusal):
+    """The quarter of an hour is over."""
+
+    code = "void_too_late"
+    message = _("A sale can be undone for 15 minutes. Please ask ERB to correct it.")

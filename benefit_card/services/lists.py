@@ -1,0 +1,75 @@
+"""The key set and the revocation list as scanners fetch them."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from benefit_card import keyring
+from benefit_card.key_set import write_key_set
+from benefit_card.models import Card, PublishedList, SigningKey
+from benefit_card.revocation import bitmap, canonical, padded_bits, write_list
+from benefit_card.services.keys import list_key
+
+LIST_LOCK = 0x45524303
+FRESH = timedelta(minutes=15)
+KEPT = 96
+
+
+def _latest(kind: str) -> PublishedList | None:
+    return PublishedList.objects.filter(kind=kind).order_by("-number").first()
+
+
+def _publish(kind: str, *, digest: str, document: dict[str, object], number: int, at: datetime) -> PublishedList:
+    PublishedList.objects.filter(kind=kind, number__lte=number - KEPT).delete()
+    return PublishedList.objects.create(kind=kind, number=number, issued_at=at, digest=digest, document=document)
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LIST_LOCK])
+
+
+def key_set(*, at: datetime) -> PublishedList:
+    """The key set that says what holds now; a new number only when something changed."""
+    list_key(at=at)  # a set without the key of the lists would be of no use
+    rows = SigningKey.objects.filter(withdrawn_at__isnull=True, accept_until__gt=at)
+    keys = [row.public_key() for row in rows]
+    digest = hashlib.sha256(repr(sorted(keys, key=lambda key: key.kid)).encode()).hexdigest()
+    latest = _latest("keys")
+    if latest is not None and latest.digest == digest:
+        return latest
+    with transaction.atomic():
+        _lock()
+        latest = _latest("keys")
+        if latest is not None and latest.digest == digest:
+            return latest
+        number = latest.number + 1 if latest else 1
+        document = write_key_set(keys, number=number, issued_at=at, root=keyring.root_key())
+        issued = _publish("keys", digest=digest, document=document, number=number, at=at)
+        transaction.on_commit(lambda: keyring.publish(document))
+    return issued
+
+
+def revocations(*, at: datetime, changed: bool = False) -> PublishedList:
+    """The list of revoked cards, at most a quarter of an hour old. `changed` asks for a new one now."""
+    latest = _latest("revocations")
+    if latest is not None and not changed and at - latest.issued_at < FRESH:
+        return latest
+    with transaction.atomic():
+        _lock()
+        latest = _latest("revocations")
+        size = padded_bits(Card.objects.count())
+        highest = Card.objects.order_by("-status_index").values_list("status_index", flat=True).first() or 0
+        size = max(size, padded_bits(highest * 24 // 25))
+        indexes = list(Card.objects.revoked(at=at).order_by().values_list("status_index", flat=True))
+        digest = hashlib.sha256(bitmap(indexes, size=size)).hexdigest()
+        kid, key = list_key(at=at)
+        number = latest.number + 1 if latest else 1
+        document = write_list(indexes, size=size, number=number, issued_at=at, kid=kid, key=key)
+        return _publish("revocations", digest=digest, document=document, number=number, at=at)
+
+
+def etag(issue: PublishedList) -> str:
+    """Changes with every signed document, and with nothing else."""
+    return f'"{hashlib.sha256(canonical(issue.document)).hexdigest()[:32]}"'

@@ -1,0 +1,431 @@
+"""Exactly once: a scan, a redemption and its undoing, under any concurrency, retry or crash.
+
+What holds the promise are constraints of PostgreSQL, not locks of ours (design, "Exactly once in PostgreSQL"): the
+primary key of the request makes a retry a retry, the conditional upsert of the quota rows, in sorted order, makes a
+limit a limit, and all of it is one statement in one transaction.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.utils import timezone
+
+from benefit_card import case as cases
+from benefit_card import credential, limits, refusals, short_code
+from benefit_card.case import Case, Deal
+from benefit_card.credential import PARIS, Verdict
+from benefit_card.models import Redemption, RedemptionRequest, Shown
+from benefit_card.quota import PERSON, STOCK, period_of, person_key
+from benefit_card.services.cards import hash_code
+from benefit_card.services.keys import current_keys
+from companies import audit
+from companies.errors import DomainError
+from companies.money import euros
+from companies.problems import problem
+from merchants.models import Till
+from merchants.pricing import discount, is_open_at
+
+VOID_WITHIN = timedelta(minutes=15)
+VERSION_GRACE = timedelta(minutes=15)  # an offer edited between scan and confirmation: the version scanned counts
+LOOK_COUNTS = 300  # seconds in which a code that was looked at by a till may be redeemed by it
+ELSEWHERE = 180  # seconds in which one phone code may not appear at two merchants
+MOST_CENTS = 1_000_000
+_VERDICTS: dict[Verdict, type[refusals.TillRefusal]] = {
+    Verdict.MALFORMED: refusals.CodeMalformed,
+    Verdict.FORGED: refusals.CodeForged,
+    Verdict.UNKNOWN_KEY: refusals.KeyUnknown,
+    Verdict.EXPIRED: refusals.CardExpired,
+    Verdict.WRONG_SLOT: refusals.WrongSlot,
+}
+
+
+@dataclass(frozen=True)
+class Presented:
+    """A code as it was shown: how, and how to find its card."""
+
+    shown: Shown
+    status_index: int | None = None
+    short_hash: str | None = None
+    slot: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the code is counted and remembered under; never the code itself."""
+        return f"{self.status_index}" if self.short_hash is None else self.short_hash
+
+
+# ---------------------------------------------------------------- reading a code
+
+
+def present(code: str, *, till: Till, at: datetime, again: bool = False) -> Presented:
+    """Judge a code's text; raise a refusal. `again` stands for the confirmation of a code this till looked at."""
+    try:
+        typed = short_code.read(code) if ":" not in code else None
+    except short_code.ShortCodeRefused:
+        limits.spend(limits.WRONG_CODES_PER_TILL, till.pk)
+        raise refusals.CodeMalformed from None
+    if typed is not None:
+        return Presented(shown=Shown.TYPED, short_hash=hash_code(typed))
+    check = credential.verify(code, keys=current_keys(), at=at, host=_host())
+    token = check.token
+    if again and check.verdict == Verdict.WRONG_SLOT and _looked_at(token, till):
+        check = credential.Check(Verdict.VALID, token)
+    if check.verdict != Verdict.VALID or token is None:
+        raise _VERDICTS[check.verdict]
+    if isinstance(token, credential.PhoneCode):
+        _once_around_town(token, till)
+        cache.set(_looked_key(till, token.index, token.absolute_slot), 1, LOOK_COUNTS)
+        return Presented(shown=Shown.PHONE, status_index=token.index, slot=token.absolute_slot)
+    return Presented(shown=Shown.PRINT, status_index=token.index)
+
+
+def _host() -> str | None:
+    from django.conf import settings
+
+    return settings.CARD_HOST or None
+
+
+def _looked_at(token: object, till: Till) -> bool:
+    """Whether this till saw this phone code in time, so that typing the price may take longer than a slot."""
+    return isinstance(token, credential.PhoneCode) and bool(
+        cache.get(_looked_key(till, token.index, token.absolute_slot))
+    )
+
+
+def _looked_key(till: Till, index: int, slot: int) -> str:
+    return f"benefit_card.looked:{till.pk}:{index}:{slot}"
+
+
+def _once_around_town(token: credential.PhoneCode, till: Till) -> None:
+    """Refuse a phone code that another merchant saw within three minutes; the same merchant scans twice at will."""
+    key = f"benefit_card.slot:{token.index}:{token.absolute_slot}"
+    merchant = till.shop.merchant_id
+    if not cache.add(key, merchant, ELSEWHERE) and cache.get(key, merchant) != merchant:
+        from benefit_card.tasks import report_seen_elsewhere
+
+        report_seen_elsewhere.delay(
+            status_index=token.index, slot=token.absolute_slot, first=cache.get(key), second=merchant
+        )
+        raise refusals.SeenElsewhere
+
+
+# ---------------------------------------------------------------- look
+
+
+def look(*, till: Till, code: str, at: datetime) -> tuple[Case, Presented]:
+    """What a till sees of a card, without effect: the holder's first name and initial, offers, uses left."""
+    limits.spend(limits.SCANS_PER_TILL, till.pk)
+    limits.check(limits.WRONG_CODES_PER_TILL, till.pk)
+    if ":" not in code:
+        limits.spend(limits.TYPED_PER_TILL, till.pk)
+    presented = present(code, till=till, at=at)
+    limits.spend(limits.SCANS_PER_CARD, presented.name)
+    return usable_case(till=till, presented=presented, at=at), presented
+
+
+def usable_case(
+    *, till: Till, presented: Presented, at: datetime, offer_id: int | None = None, version: int | None = None
+) -> Case:
+    """Read the card and refuse it unless it may be used now."""
+    found = cases.read(
+        merchant_id=till.shop.merchant_id,
+        at=at,
+        status_index=presented.status_index,
+        short_hash=presented.short_hash,
+        offer_id=offer_id,
+        version=version,
+    )
+    if found is not None and found.replaced and presented.shown == Shown.PRINT:
+        raise refusals.CardReplaced  # a signed card: whoever shows it holds it, so this tells a stranger nothing
+    if found is None or not found.usable(today=at.astimezone(PARIS).date()):
+        if presented.shown == Shown.TYPED:
+            limits.spend(limits.WRONG_CODES_PER_TILL, till.pk)
+        raise refusals.CardRefused
+    return found
+
+
+def why_not(deal: Deal, *, at: datetime) -> type[refusals.TillRefusal] | None:
+    """Why an offer cannot be used now, apart from the price; None when it can."""
+    if not is_open_at(deal, at.astimezone(PARIS)):
+        return refusals.OfferClosed
+    if deal.per_person_limit is not None and (deal.used or 0) >= deal.per_person_limit:
+        return refusals.LimitReached
+    if deal.stock is not None and (deal.stock_used or 0) >= deal.stock:
+        return refusals.StockUsedUp
+    return None
+
+
+# ---------------------------------------------------------------- redeem
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the till is told: a status and a body. `replayed` when it was said before."""
+
+    status: int
+    body: dict[str, Any]
+    replayed: bool = False
+
+
+def body_hash(*, code: str, offer_id: int, amount_cents: int, version: int | None) -> str:
+    """Tells a retry from another sale under the same id; the code itself is not kept."""
+    text = json.dumps([code.strip(), offer_id, amount_cents, version])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def redeem(
+    *, till: Till, client_id: uuid.UUID, code: str, offer_id: int, amount_cents: int, version: int | None, at: datetime
+) -> Answer:
+    """Accept one sale, or say why not. The same `client_id` gets the first answer, whatever happened since.
+
+    Never raises a refusal of the card or the offer: those are answers, stored so that a retry repeats them.
+    """
+    digest = body_hash(code=code, offer_id=offer_id, amount_cents=amount_cents, version=version)
+    if ":" not in code:
+        limits.check(limits.WRONG_CODES_PER_TILL, till.pk)
+    try:
+        presented = present(code, till=till, at=at, again=True)
+        found = usable_case(till=till, presented=presented, at=at, offer_id=offer_id, version=version)
+        deal = _deal(found, at=at)
+        off = _price(deal, amount_cents=amount_cents, at=at)
+        return _accept(
+            till=till, client_id=client_id, digest=digest, presented=presented, found=found, deal=deal,
+            amount_cents=amount_cents, off=off, at=at,
+        )  # fmt: skip
+    except _Known:
+        return _repeat(till=till, client_id=client_id, digest=digest)
+    except refusals.TillRefusal as refusal:
+        return _refuse(refusal, till=till, client_id=client_id, digest=digest, at=at)
+
+
+def _deal(found: Case, *, at: datetime) -> Deal:
+    if not found.deals:
+        raise refusals.OfferUnknown
+    deal = found.deals[0]
+    if deal.number != deal.latest_number and at - deal.latest_since > VERSION_GRACE:
+        raise refusals.OfferChanged
+    return deal
+
+
+def _price(deal: Deal, *, amount_cents: int, at: datetime) -> int:
+    """The discount in cents, after the rules that do not depend on what others do at the same moment."""
+    if not is_open_at(deal, at.astimezone(PARIS)):
+        raise refusals.OfferClosed
+    if amount_cents > MOST_CENTS or amount_cents < 0 or (amount_cents == 0 and deal.kind != "gift"):
+        raise refusals.AmountRequired
+    if amount_cents < deal.min_spend_cents:
+        raise refusals.BelowMinimum(minimum=euros(deal.min_spend_cents))
+    return discount(
+        kind=deal.kind,
+        percent=deal.percent,
+        amount_cents=deal.amount_cents,
+        cap_cents=deal.cap_cents,
+        min_spend_cents=deal.min_spend_cents,
+        gross_cents=amount_cents,
+    )
+
+
+class _Known(Exception):
+    """The client_id was answered before."""
+
+
+_ACCEPT = """
+WITH request AS (
+  INSERT INTO benefit_card_redemptionrequest (client_id, till_id, body_hash, status, response, created_at)
+  VALUES (%(client_id)s, %(till)s, %(digest)s, 201, %(response)s::jsonb, %(at)s)
+  ON CONFLICT (client_id) DO NOTHING RETURNING client_id
+), quota AS (
+  INSERT INTO benefit_card_quota AS q (scope, key, period, used)
+  SELECT w.scope, w.key, w.period, 1
+  FROM request, unnest(%(scopes)s::text[], %(keys)s::text[], %(periods)s::text[], %(caps)s::int[])
+       AS w (scope, key, period, cap)
+  WHERE w.cap > 0 ORDER BY w.scope, w.key, w.period
+  ON CONFLICT (scope, key, period) DO UPDATE SET used = q.used + 1
+  WHERE q.used < CASE q.scope WHEN 'person' THEN %(person_cap)s::int ELSE %(stock_cap)s::int END
+  RETURNING scope, used
+), redemption AS (
+  INSERT INTO benefit_card_redemption (client_id, card_id, person_id, merchant_id, till_id, offer_id, offer_version_id,
+    shown, slot, gross_cents, discount_cents, period, seq, stock_seq, at)
+  SELECT client_id, %(card)s, %(person)s, %(merchant)s, %(till)s, %(offer)s, %(version)s, %(shown)s, %(slot)s,
+    %(gross)s, %(off)s, %(period)s, (SELECT used FROM quota WHERE scope = 'person'),
+    (SELECT used FROM quota WHERE scope = 'stock'), %(at)s
+  FROM request WHERE (SELECT count(*) FROM quota) = cardinality(%(scopes)s::text[])
+  RETURNING id
+), log AS (
+  INSERT INTO companies_auditentry (at, action, actor_label, target_type, target_id, data)
+  SELECT %(at)s, 'redemption.accepted', %(label)s, 'benefit_card.redemption', id::text, %(data)s::jsonb FROM redemption
+)
+SELECT (SELECT count(*) FROM request), (SELECT id FROM redemption),
+       (SELECT used FROM quota WHERE scope = 'person'), (SELECT used FROM quota WHERE scope = 'stock')
+"""
+
+
+def _accept(
+    *,
+    till: Till,
+    client_id: uuid.UUID,
+    digest: str,
+    presented: Presented,
+    found: Case,
+    deal: Deal,
+    amount_cents: int,
+    off: int,
+    at: datetime,
+) -> Answer:
+    """Write request, quotas, redemption and audit row in one statement; all of it, or nothing."""
+    period = period_of(deal.period, at.astimezone(PARIS).date())
+    wanted = sorted(quotas(deal, holder=found.holder_key, period=period))
+    body = {
+        "client_id": str(client_id),
+        "offer": deal.offer_id,
+        "offer_title": deal.title,
+        "offer_version": deal.number,
+        "amount": euros(amount_cents),
+        "discount": euros(off),
+        "to_pay": euros(amount_cents - off),
+        "time": timezone.localtime(at).isoformat(),
+        "changed": deal.number != deal.latest_number,
+        "limit": deal.per_person_limit,
+        "stock": deal.stock,
+    }
+    parameters = {
+        "client_id": client_id, "till": till.pk, "digest": digest, "response": json.dumps(body), "at": at,
+        "scopes": [scope for scope, _key, _period, _cap in wanted],
+        "keys": [key for _scope, key, _period, _cap in wanted],
+        "periods": [name for _scope, _key, name, _cap in wanted],
+        "caps": [cap for _scope, _key, _period, cap in wanted],
+        "person_cap": deal.per_person_limit or 0, "stock_cap": deal.stock or 0,
+        "card": found.card_id, "person": found.person_id, "merchant": till.shop.merchant_id, "offer": deal.offer_id,
+        "version": deal.version_id, "shown": presented.shown.value, "slot": presented.slot, "gross": amount_cents,
+        "off": off, "period": period, "label": f"till {till.pk}",
+        "data": json.dumps({"offer": deal.offer_id, "version": deal.number, "gross": amount_cents, "discount": off}),
+    }  # fmt: skip
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_ACCEPT, parameters)
+        new, redemption_id, used, stock_used = cursor.fetchone()
+        if not new:
+            raise _Known
+        if redemption_id is None:  # leaving the block undoes the quota row that did have room
+            raise _limit(deal, found, used=used)
+    return Answer(201, _complete(body, used, stock_used))
+
+
+def quotas(deal: Any, *, holder: str, period: str) -> Iterator[tuple[str, str, str, int]]:
+    """The counters a use of an offer moves: (scope, key, period, limit)."""
+    if deal.per_person_limit is not None:
+        yield PERSON, person_key(holder, deal.offer_id), period, deal.per_person_limit
+    if deal.stock is not None:
+        yield STOCK, str(deal.offer_id), "ever", deal.stock
+
+
+def _complete(body: dict[str, Any], used: int | None, stock_used: int | None) -> dict[str, Any]:
+    """The stored answer with what is left, counted from the use that this was."""
+    body = dict(body)
+    lefts = []
+    limit, stock = body.pop("limit"), body.pop("stock")
+    if limit is not None and used is not None:
+        lefts.append(limit - used)
+    if stock is not None and stock_used is not None:
+        lefts.append(stock - stock_used)
+    return {**body, "remaining_uses": max(0, min(lefts)) if lefts else None}
+
+
+def _limit(deal: Deal, found: Case, *, used: int | None) -> refusals.TillRefusal:
+    """Which limit stood in the way. For a person's limit: when and where it was used, which is at this merchant."""
+    if deal.per_person_limit is None or (used is not None and deal.stock is not None):
+        return refusals.StockUsedUp()
+    last = (
+        Redemption.objects.counted()
+        .filter(offer_id=deal.offer_id, person_id=found.person_id)
+        .order_by("-at")
+        .values("at", "till__shop__name")
+        .first()
+    )
+    if last is None:
+        return refusals.LimitReached()
+    return refusals.LimitReached(used_at=timezone.localtime(last["at"]).isoformat(), shop=last["till__shop__name"])
+
+
+def _refuse(refusal: DomainError, *, till: Till, client_id: uuid.UUID, digest: str, at: datetime) -> Answer:
+    """Keep a refusal in a transaction of its own, unless the id was answered before: then that answer stands."""
+    body = problem(
+        status=refusal.status, code=refusal.code, title=refusal.sentence, **dict(getattr(refusal, "public", {}))
+    )
+    with transaction.atomic(durable=True):
+        RedemptionRequest.objects.bulk_create(
+            [
+                RedemptionRequest(
+                    client_id=client_id,
+                    till=till,
+                    body_hash=digest,
+                    status=refusal.status,
+                    response=body,
+                    created_at=at,
+                )
+            ],
+            ignore_conflicts=True,
+        )
+    return _repeat(till=till, client_id=client_id, digest=digest, own=body)
+
+
+def _repeat(*, till: Till, client_id: uuid.UUID, digest: str, own: dict[str, Any] | None = None) -> Answer:
+    """The stored answer to a client_id; 409 when it belongs to another sale."""
+    stored = RedemptionRequest.objects.get(pk=client_id)
+    if stored.till_id != till.pk or stored.body_hash != digest:
+        raise refusals.ClientIdReused
+    if stored.status != 201:
+        return Answer(stored.status, stored.response, replayed=stored.response != own)
+    used, stock_used = Redemption.objects.values_list("seq", "stock_seq").get(client_id=client_id)
+    return Answer(201, _complete(stored.response, used, stock_used), replayed=True)
+
+
+# ---------------------------------------------------------------- void
+
+
+@contextmanager
+def _locked(*, client_id: uuid.UUID, merchant_id: int) -> Iterator[Redemption]:
+    with transaction.atomic(durable=True):
+        row = (
+            Redemption.objects.select_for_update(of=("self",))
+            .select_related("offer_version", "card")
+            .filter(client_id=client_id, merchant_id=merchant_id)
+            .first()
+        )
+        if row is None:
+            raise refusals.RedemptionUnknown
+        yield row
+
+
+def void(*, till: Till, client_id: uuid.UUID, at: datetime) -> Redemption:
+    """Undo a sale of this merchant within 15 minutes: a second row, and the uses given back. Of two at once, one wins."""
+    with _locked(client_id=client_id, merchant_id=till.shop.merchant_id) as row:
+        if row.voids_id is not None:
+            raise refusals.VoidOfVoid
+        if Redemption.objects.filter(voids=row).exists():
+            raise refusals.AlreadyVoided
+        if at - row.at > VOID_WITHIN:
+            raise refusals.TooLateToVoid
+        undone = Redemption.objects.create(
+            client_id=uuid.uuid5(client_id, "void"), card_id=row.card_id, person_id=row.person_id,
+            merchant_id=row.merchant_id, till=till, offer_id=row.offer_id, offer_version_id=row.offer_version_id,
+            shown=row.shown, gross_cents=row.gross_cents, discount_cents=row.discount_cents, period=row.period,
+            voids=row, at=at,
+        )  # fmt: skip
+        holder = row.card.holder_key if row.card else ""
+        with connection.cursor() as cursor:
+            for scope, key, period, _cap in sorted(quotas(row.offer_version, holder=holder, period=row.period)):
+                cursor.execute(
+                    "UPDATE benefit_card_quota SET used = used - 1 "
+                    "WHERE scope = %s AND key = %s AND period = %s AND used > 0",
+                    [scope, key, period],
+                )
+        audit.record("redemption.voided", target=row, at=at, actor=None, actor_label=f"till {till.pk}")
+    return undone

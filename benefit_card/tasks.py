@@ -1,0 +1,57 @@
+"""Background work of the room. Every task takes ids and may run twice."""
+
+from celery import shared_task
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from benefit_card.models import CardBatch
+from benefit_card.services import cards, lists, signals
+from companies import jobs
+from companies.errors import DomainError
+
+
+@shared_task(name="benefit_card.publish_revocations")
+def publish_revocations() -> None:
+    """Issue a new list of revoked cards: a card was blocked, replaced, or its holder left."""
+    lists.revocations(at=timezone.now(), changed=True)
+
+
+@shared_task(name="benefit_card.refresh_lists")
+def refresh_lists() -> None:
+    """Keep the key set and the list of revoked cards fresh, so that no till waits for it."""
+    now = timezone.now()
+    lists.key_set(at=now)
+    lists.revocations(at=now, changed=True)
+
+
+@shared_task(name="benefit_card.issue_batch")
+def issue_batch(*, job_id: str) -> None:
+    """Make the cards a batch lacks."""
+    job = jobs.begin(job_id)
+    if job is None:
+        return
+    batch = CardBatch.objects.select_related("company").get(pk=job.payload["batch"])
+    with translation.override(_language(batch)):
+        try:
+            made = cards.issue_batch(
+                batch_id=batch.pk, at=timezone.now(), on_chunk=lambda done: jobs.advance(job_id, done=done)
+            )
+        except DomainError as error:
+            jobs.fail(job_id, error.sentence)
+            return
+        url = reverse("benefit_card:batch", args=[batch.company_id, batch.pk])
+        jobs.advance(job_id, done=made)
+        jobs.finish(
+            job_id, {"url": url, "message": _("%(n)s cards are ready.") % {"n": made}, "label": _("Print them")}
+        )
+
+
+def _language(batch: CardBatch) -> str:
+    return batch.created_by.language if batch.created_by else "fr"
+
+
+@shared_task(name="benefit_card.report_seen_elsewhere")
+def report_seen_elsewhere(*, status_index: int, slot: int, first: int, second: int) -> None:
+    """Keep a signal for people to judge: one phone code at two merchants. The holder is told once."""
+    signals.seen_elsewhere(status_index=status_index, slot=slot, first=first, second=second, at=timezone.now())
