@@ -80,6 +80,7 @@ class Row:
     line: PoolLine
     quantity: int
     cells: list[Cell | None]
+    chosen: int | None = None
 
 
 @dataclass(slots=True)
@@ -144,3 +145,14 @@ def _mark_best(comparison: Comparison) -> None:
         usable = [cell for cell in row.cells if cell is not None and not cell.column.expired and not cell.short]
         if usable:
             min(usable, key=lambda cell: cell.pooled.goods_cents).best = True
+
+
+def suggestion(comparison: Comparison) -> dict[int, int]:
+    """What the page ticks beforehand: the cheapest complete quote, else the cheapest offer of each line."""
+    best = next((column for column in comparison.columns if column.best), None)
+    chosen: dict[int, int] = {}
+    for row in comparison.rows:
+        for cell in row.cells:
+            if cell is not None and (cell.column is best if best else cell.best):
+                chosen[row.line.pk] = cell.quote_line.pk
+    return chosen

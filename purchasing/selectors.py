@@ -4,10 +4,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 
 from companies.models import Company, User
-from purchasing.models import Article, Pool, PooledNeed, PoolLine, PurchaseRequest, Quote, RequestLine, Tender
+from purchasing.models import (
+    Article,
+    Commitment,
+    Pool,
+    PooledNeed,
+    PoolLine,
+    PurchaseRequest,
+    Quote,
+    RequestLine,
+    Tender,
+)
 from purchasing.states import LineState, PoolLineState, PoolState, QuoteState, RequestState
 from purchasing.wording import alike, normalise
 
@@ -45,6 +55,10 @@ class NeedGroup:
     @property
     def hides_members(self) -> bool:
         return self.companies < ENOUGH_TO_HIDE
+
+    @property
+    def band(self) -> str:
+        return band(self.quantity)
 
 
 def open_needs(*, category: str = "", words: str = "") -> QuerySet[RequestLine]:
@@ -118,6 +132,17 @@ def pool_list(user: User) -> QuerySet[Pool]:
     )
 
 
+def company_pool_list(user: User, company: Company) -> QuerySet[Pool]:
+    """Pools as a company sees them, with whether it takes part; soonest deadline first."""
+    mine = PooledNeed.objects.filter(pool_line__pool=OuterRef("pk"), company=company, released_at__isnull=True)
+    said = Commitment.objects.filter(pool_line__pool=OuterRef("pk"), company=company, state__in=["committed", "locked"])
+    return (
+        pool_list(user)
+        .annotate(has_need=Exists(mine), has_committed=Exists(said))
+        .order_by(F("closes_at").asc(nulls_last=True), "-created_at")
+    )
+
+
 def pool_lines(pool: Pool) -> QuerySet[PoolLine]:
     """Living lines of a pool with the number of companies behind each."""
     return (
@@ -146,7 +171,7 @@ def pooled_quantity(line: PoolLine) -> int:
     return line.order_quantity if line.order_quantity is not None else line.asked_quantity
 
 
-def may_see_total(user: User, companies: int, *, staff: bool) -> bool:
+def may_see_total(companies: int, *, staff: bool) -> bool:
     """Whether showing a total would let the reader deduce another company's quantity."""
     return staff or companies >= ENOUGH_TO_HIDE
 
@@ -160,6 +185,41 @@ def band(quantity: int) -> str:
     step = max(10, 10 ** (len(str(quantity)) - 1) * 2)
     low = quantity // step * step
     return f"{low or 1}–{low + step}"
+
+
+def total_words(quantity: int, companies: int, *, staff: bool) -> str:
+    """A total as the reader may see it: the figure, or a band while it would give a member away."""
+    return str(quantity) if may_see_total(companies, staff=staff) else band(quantity)
+
+
+def line_like(lines: Sequence[PoolLine], group: NeedGroup) -> PoolLine | None:
+    """The line of a pool that a group of needs fits on, if any."""
+    for line in lines:
+        same = group.article is not None and line.article_id == group.article.pk
+        if line.unit == group.unit and (same or alike(normalise(line.text), normalise(group.text))):
+            return line
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How far a tender is, without a word about prices."""
+
+    invited: int
+    answered: int
+    declined: int
+    late: int
+
+
+def answer_counts(tender: Tender) -> Answers:
+    states = list(tender.invitations.values_list("state", flat=True))
+    silent = {QuoteState.INVITED, QuoteState.OPENED, QuoteState.DECLINED, QuoteState.LATE, QuoteState.WITHDRAWN}
+    return Answers(
+        invited=len(states),
+        answered=sum(state not in silent for state in states),
+        declined=states.count(QuoteState.DECLINED),
+        late=states.count(QuoteState.LATE),
+    )
 
 
 def current_quotes(tender: Tender) -> list[Quote]:

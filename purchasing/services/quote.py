@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
@@ -122,16 +121,35 @@ def mark_opened(*, invitation: TenderInvitation, at: datetime) -> None:
 
 @transaction.atomic(durable=True)
 def save_draft(*, invitation: TenderInvitation, draft: QuoteDraft, at: datetime) -> Quote:
-    """Keep what is typed so far; half a quote is fine here."""
+    """Keep a whole answer as far as it goes; half a quote is fine here."""
     return _write(_editable(invitation), draft, at=at)
 
 
 @transaction.atomic(durable=True)
-def submit(*, invitation: TenderInvitation, draft: QuoteDraft, at: datetime) -> Quote:
-    """Send a version. From the deadline on it is stored as late and waits for a reasoned acceptance."""
+def save_offer(*, invitation: TenderInvitation, offer: OfferDraft, at: datetime) -> Quote:
+    """Keep what is typed for one article. An offer without a price says that the article is not offered."""
     invitation = _editable(invitation)
-    _check(draft, at=at)
-    quote = _write(invitation, draft, at=at)
+    _check_tiers(offer)
+    quote = _draft(invitation, at=at)
+    quote.lines.filter(pool_line=offer.pool_line).delete()
+    _write_offers(quote, [offer])
+    return quote
+
+
+@transaction.atomic(durable=True)
+def save_terms(*, invitation: TenderInvitation, draft: QuoteDraft, at: datetime) -> Quote:
+    """Keep the conditions of the whole quote; its offers stay as they are."""
+    quote = _draft(_editable(invitation), at=at)
+    _set_terms(quote, draft, at=at)
+    return quote
+
+
+@transaction.atomic(durable=True)
+def submit(*, invitation: TenderInvitation, at: datetime, draft: QuoteDraft | None = None) -> Quote:
+    """Send the open version. From the deadline on it is stored as late and waits for a reasoned acceptance."""
+    invitation = _editable(invitation)
+    quote = _write(invitation, draft, at=at) if draft is not None else _draft(invitation, at=at)
+    _check(quote, at=at)
     # After the opening a version nobody asked for is late even before the deadline: prices are known by then.
     tender = invitation.tender
     after = at >= tender.deadline or tender.state == TenderState.OPENED
@@ -168,19 +186,53 @@ def withdraw(*, invitation: TenderInvitation, reason: str, at: datetime) -> Tend
     return invitation
 
 
-def _write(invitation: TenderInvitation, draft: QuoteDraft, *, at: datetime) -> Quote:
-    """Create or replace the open version of an answer."""
+def _draft(invitation: TenderInvitation, *, at: datetime) -> Quote:
+    """The open version of an answer: the one there is, else a copy of the last one sent, else a blank one."""
     quote = invitation.quotes.filter(submitted_at__isnull=True).first()
-    if quote is None:
-        last = invitation.quotes.aggregate(last=Max("version"))["last"] or 0
-        quote = Quote(invitation=invitation, version=last + 1)
+    if quote is not None:
+        return quote
+    last = invitation.quotes.order_by("-version").prefetch_related("lines__tiers").first()
+    quote = Quote(invitation=invitation, version=(last.version if last else 0) + 1, saved_at=at)
+    if last is not None:
+        for name in FIELDS:
+            setattr(quote, name, getattr(last, name))
+    quote.save()
+    if last is not None:
+        _write_offers(quote, [_offer_of(line) for line in last.lines.all()])
+    return quote
+
+
+def _offer_of(line: QuoteLine) -> OfferDraft:
+    tiers = [(tier.from_qty, tier.unit_price_e4) for tier in line.tiers.all()]
+    return OfferDraft(line.pool_line, tiers, line.pack, line.moq, line.available, line.reference, line.note)
+
+
+def _write(invitation: TenderInvitation, draft: QuoteDraft, *, at: datetime) -> Quote:
+    """Replace the open version of an answer as a whole."""
+    quote = _draft(invitation, at=at)
+    _set_terms(quote, draft, at=at)
+    quote.lines.all().delete()
+    for offer in draft.offers:
+        _check_tiers(offer)
+    _write_offers(quote, draft.offers)
+    return quote
+
+
+FIELDS = (
+    "valid_until", "minimum_cents", "freight_cents", "franco_cents", "lead_days", "payment_days", "terms", "signatory"
+)  # fmt: skip
+
+
+def _set_terms(quote: Quote, draft: QuoteDraft, *, at: datetime) -> None:
     for name in FIELDS:
         setattr(quote, name, getattr(draft, name))
     quote.saved_at = at
     quote.save()
-    quote.lines.all().delete()
-    known = set(invitation.tender.pool.lines.values_list("pk", flat=True))
-    offers = [offer for offer in draft.offers if offer.pool_line.pk in known]
+
+
+def _write_offers(quote: Quote, offers: Sequence[OfferDraft]) -> None:
+    asked = set(quote.invitation.tender.pool.lines.exclude(state=PoolLineState.CANCELLED).values_list("pk", flat=True))
+    offers = [offer for offer in offers if offer.pool_line.pk in asked]
     lines = QuoteLine.objects.bulk_create(
         QuoteLine(
             quote=quote,
@@ -196,29 +248,25 @@ def _write(invitation: TenderInvitation, draft: QuoteDraft, *, at: datetime) -> 
     PriceTier.objects.bulk_create(
         PriceTier(quote_line=line, from_qty=quantity, unit_price_e4=price)
         for line, offer in zip(lines, offers, strict=True)
-        for quantity, price in dict(offer.tiers).items()
+        for quantity, price in offer.tiers
     )
-    return quote
 
 
-FIELDS = (
-    "valid_until", "minimum_cents", "freight_cents", "franco_cents", "lead_days", "payment_days", "terms", "signatory"
-)  # fmt: skip
-
-
-def _check(draft: QuoteDraft, *, at: datetime) -> None:
-    if not any(offer.tiers for offer in draft.offers):
+def _check(quote: Quote, *, at: datetime) -> None:
+    if not PriceTier.objects.filter(quote_line__quote=quote).exists():
         raise QuoteEmpty
-    if draft.valid_until is None:
+    if quote.valid_until is None:
         raise ValidityMissing(field="valid_until")
-    if draft.valid_until < timezone.localdate(at):
+    if quote.valid_until < timezone.localdate(at):
         raise ValidityPast(field="valid_until")
-    for offer in draft.offers:
-        tiers = sorted(offer.tiers)
-        quantities = [quantity for quantity, _price in tiers]
-        prices = [price for _quantity, price in tiers]
-        if len(set(quantities)) != len(quantities) or prices != sorted(prices, reverse=True):
-            raise TiersWrong(article=offer.pool_line.text)
+
+
+def _check_tiers(offer: OfferDraft) -> None:
+    tiers = sorted(offer.tiers)
+    quantities = [quantity for quantity, _price in tiers]
+    prices = [price for _quantity, price in tiers]
+    if len(set(quantities)) != len(quantities) or prices != sorted(prices, reverse=True):
+        raise TiersWrong(article=offer.pool_line.text, field="lines")
 
 
 def _move(invitation: TenderInvitation, to: str, *, at: datetime, **fields: object) -> None:

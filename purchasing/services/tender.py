@@ -143,6 +143,7 @@ def send(*, actor: User, tender: Tender, at: datetime) -> Tender:
         move(pool, PoolState.GATHERING, table=POOL, at=at, actor=actor)
     move(pool, PoolState.TENDERING, table=POOL, at=at, actor=actor)
     move(tender, TenderState.OPEN, table=TENDER, at=at, actor=actor, sent_at=at)
+    tender.pool = pool
     for invitation in invitations:
         invitation.tender = tender
         _send_link(invitation, at=at)

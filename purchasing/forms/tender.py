@@ -1,0 +1,81 @@
+"""A tender as the buyer prepares it, and the award."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from companies.forms import MoneyField
+from purchasing.forms.pool import MomentField
+from purchasing.models import Supplier, Tender
+
+
+class TenderForm(forms.Form):
+    """What suppliers are told."""
+
+    deadline = MomentField(label=_("Answers until"), help_text=_("Later answers are kept as late."))
+    sealed = forms.BooleanField(
+        label=_("Keep quotes sealed until they are opened"),
+        required=False,
+        initial=True,
+        help_text=_("Nobody at the association reads a price before; who opens them is recorded."),
+    )
+    deliver_to = forms.CharField(label=_("Delivery place"), max_length=200, required=False)
+    message = forms.CharField(
+        label=_("Message to the suppliers"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class InviteForm(forms.Form):
+    """Suppliers to ask."""
+
+    suppliers = forms.ModelMultipleChoiceField(
+        label=_("Suppliers"), queryset=Supplier.objects.none(), widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, tender: Tender, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = tender.invitations.values("supplier")
+        suppliers = Supplier.objects.filter(active=True, contacts__receives_tenders=True).exclude(pk__in=asked)
+        self.fields["suppliers"].queryset = suppliers.distinct()  # type: ignore[attr-defined]
+
+
+class PostponeForm(forms.Form):
+    deadline = MomentField(label=_("New deadline"))
+
+
+class AwardForm(forms.Form):
+    """One choice per line, and why."""
+
+    reason = forms.CharField(
+        label=_("Why this choice"),
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Kept with the award: price, delay, quality, neighbourhood…"),
+    )
+
+    def choices(self) -> dict[int, int]:
+        """Pool line id → quote line id, from the radio buttons of the comparison."""
+        found: dict[int, int] = {}
+        for name, value in self.data.items():
+            if name.startswith("line-") and name[5:].isdigit() and str(value).isdigit():
+                found[int(name[5:])] = int(value)
+        return found
+
+
+class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A supplier and its contact for tenders."""
+
+    minimum_cents = MoneyField(label=_("Minimum order"), required=False)
+    franco_cents = MoneyField(label=_("Free freight from"), required=False)
+    contact_name = forms.CharField(label=_("Contact"), max_length=120)
+    contact_email = forms.EmailField(label=_("E-mail for requests for quotes"))
+    contact_phone = forms.CharField(label=_("Telephone"), max_length=30, required=False)
+
+    class Meta:
+        model = Supplier
+        fields = ["name", "category", "street", "postcode", "city", "siren", "minimum_cents", "franco_cents", "lead_days",
+                  "local", "active", "notes"]  # fmt: skip
+        widgets = {"notes": forms.Textarea(attrs={"rows": 2})}
+
+    def clean_minimum_cents(self) -> int:
+        return self.cleaned_data["minimum_cents"] or 0
