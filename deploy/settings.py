@@ -162,6 +162,8 @@ DATABASES: dict[str, dict[str, Any]] = {
 if TESTING:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"
+if TESTING:  # test processes side by side must not clear each other's cache
+    _cache_url = _cache_url.replace("db=1", f"db={2 + int(env.str('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}}
 CELERY_TASK_ACKS_LATE = True  # a killed worker hands the task back ...
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
