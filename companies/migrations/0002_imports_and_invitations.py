@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('content', models.BinaryField(null=True)),
                 ('full', models.BooleanField(default=False, verbose_name='the file names everybody')),
                 ('leave_on', models.DateField(verbose_name='last day of those who are missing')),
-                ('state', models.CharField(choices=[('reading', 'Being read'), ('unreadable', 'Not readable'), ('ready', 'To review'), ('applying', 'Being applied'), ('stale', 'To check again'), ('applied', 'Applied'), ('undoing', 'Being undone'), ('undone', 'Undone'), ('cancelled', 'Cancelled')], default='reading', max_length=12)),
+                ('state', models.CharField(choices=[('reading', 'Being read'), ('unreadable', 'Not readable'), ('ready', 'To review'), ('applying', 'Being applied'), ('stale', 'To check again'), ('applied', 'Carried out'), ('undoing', 'Being undone'), ('undone', 'Undone'), ('cancelled', 'Cancelled')], default='reading', max_length=12)),
                 ('trouble', models.JSONField(default=dict, help_text='Why the file cannot be read, or why it was refused.')),
                 ('columns', models.JSONField(default=dict)),
                 ('ignored', models.JSONField(default=list)),

@@ -20,7 +20,7 @@ class ImportState(models.TextChoices):
     READY = "ready", _("To review")
     APPLYING = "applying", _("Being applied")
     STALE = "stale", _("To check again")
-    APPLIED = "applied", _("Applied")
+    APPLIED = "applied", _("Carried out")
     UNDOING = "undoing", _("Being undone")
     UNDONE = "undone", _("Undone")
     CANCELLED = "cancelled", _("Cancelled")

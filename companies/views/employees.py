@@ -30,7 +30,7 @@ STATUSES = [
     ("current", _("At work")),
     ("leaving", _("Leaving")),
     ("future", _("Not begun yet")),
-    ("past", _("Left")),
+    ("past", _("Gone")),
     ("all", _("Everybody")),
 ]
 SEARCHED = ("person__last_name", "person__first_name", "reference", "email")

@@ -33,7 +33,7 @@ KINDS = {
     "unchanged": (_("Unchanged"), "muted", "equal"),
 }
 KIND_WORDS = {
-    "error": _("Error"), "joiner": _("Joins"), "change": _("Changes"), "leaver": _("Leaves"), "unchanged": _("Unchanged"),
+    "error": _("Error"), "joiner": _("Joins"), "change": _("Is changed"), "leaver": _("Leaves"), "unchanged": _("Unchanged"),
 }  # fmt: skip
 
 

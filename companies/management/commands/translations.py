@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from django.utils.translation.template import templatize
 
 KEYWORDS = {
-    **dict.fromkeys(["_", "gettext", "gettext_lazy", "gettext_noop"], None),
+    **dict.fromkeys(["_", "_now", "gettext", "gettext_lazy", "gettext_noop"], None),
     **dict.fromkeys(["ngettext", "ngettext_lazy"], (1, 2)),
     **dict.fromkeys(["pgettext", "pgettext_lazy"], ((1, "c"), 2)),
     "npgettext": ((1, "c"), 2, 3),
