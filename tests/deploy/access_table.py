@@ -1,6 +1,20 @@
 """Who may open the addresses of the assembled product."""
 
+from django.utils import timezone
+
+from companies.models import Heartbeat, Job
 from tests.access import COMPANY_ROLES, EVERYBODY, Visit
+
+
+def prepare(w):
+    now = timezone.now()
+    Heartbeat.objects.create(name="worker", at=now)
+    w.job = Job.objects.create(kind="example", task="example", company=w.company, created_at=now, beat_at=now)
+
+
+def of_job(w):
+    return {"pk": w.job.pk}
+
 
 VISITS = [
     Visit("home", EVERYBODY),
@@ -9,7 +23,10 @@ VISITS = [
     Visit("home_person", {"employee"}),
     Visit("home_merchant", {"merchant"}, lambda w: {"merchant": w.merchant.pk}),
     Visit("set_language", EVERYBODY, method="post"),
+    Visit("healthz", EVERYBODY),
     Visit("gallery", {"staff"}),
     Visit("schema", EVERYBODY),
     Visit("api_docs", EVERYBODY),
+    Visit("companies:job", COMPANY_ROLES | {"staff"}, of_job),
+    Visit("companies:job_progress", COMPANY_ROLES | {"staff"}, of_job),
 ]
