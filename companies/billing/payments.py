@@ -255,6 +255,19 @@ def refresh(*, payment_id: int, at: datetime) -> Payment:
     return settlement.apply(payment_id=payment.pk, seen=seen, at=at)
 
 
+def mark_of(intent_id: str) -> str:
+    """The mark we put on an intent when we asked for it; empty when it is not one of ours."""
+    import stripe
+
+    try:
+        intent = _plain(client().v1.payment_intents.retrieve(intent_id))
+    except stripe.InvalidRequestError:
+        return ""
+    except stripe.StripeError as error:
+        raise PaymentServiceDown from error
+    return str((intent.get("metadata") or {}).get("payment", ""))
+
+
 def observe(payment: Payment) -> settlement.Observation:
     """What Stripe says now about an attempt."""
     session = _plain(

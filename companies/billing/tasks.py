@@ -26,15 +26,15 @@ def payment_of(event: dict[str, Any]) -> int | None:
     intent = key if kind == "payment_intent" else subject.get("payment_intent")
     if isinstance(intent, dict):
         intent = intent.get("id")
-    rows = Payment.objects.none()
-    if kind == "checkout.session":
-        rows = Payment.objects.filter(session_id=key)
-    if intent and not rows.exists():
-        rows = Payment.objects.filter(intent_id=intent)
-    found = rows.values_list("pk", flat=True).first()
-    mark = str((subject.get("metadata") or {}).get("payment", ""))
-    if found is None and mark.isdigit():
-        found = Payment.objects.filter(pk=int(mark)).values_list("pk", flat=True).first()
+    known = Payment.objects.values_list("pk", flat=True)
+    found = known.filter(session_id=key).first() if kind == "checkout.session" else None
+    if found is None and intent:
+        found = known.filter(intent_id=intent).first()
+    if found is None:
+        mark = str((subject.get("metadata") or {}).get("payment", ""))
+        if not mark and intent:  # a dispute may come before the news of its payment
+            mark = payments.mark_of(str(intent))
+        found = known.filter(pk=int(mark)).first() if mark.isdigit() else None
     return found
 
 

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from django.db import transaction
+
 from companies.billing import invoices
 from companies.billing.invoices import LineDraft
 from companies.billing.models import Invoice, Payment, PaymentState
@@ -30,20 +32,19 @@ def line(net_cents: int = 4_449, vat_bp: int = 2_000, **more: Any) -> LineDraft:
 
 def invoice(company: Company | None = None, *lines: LineDraft, **more: Any) -> Invoice:
     """An issued invoice of 53.39 €, unless lines say otherwise."""
-    return invoices.issue(
-        **{
-            "company": company or CompanyFactory(),
-            "lines": lines or [line()],
-            "at": AT,
-            "due_on": date(2026, 4, 2),
-            "source": "test",
-            "key": f"test-{next(_numbers)}",
-            "actor": None,
-            "legal_model": "agent",
-            "supply_on": date(2026, 3, 2),
-            **more,
-        }
-    )
+    arguments = {
+        "company": company or CompanyFactory(),
+        "lines": lines or [line()],
+        "at": AT,
+        "due_on": date(2026, 4, 2),
+        "source": "test",
+        "key": f"test-{next(_numbers)}",
+        "actor": None,
+        "legal_model": "agent",
+        "supply_on": date(2026, 3, 2),
+    }
+    with transaction.atomic():
+        return invoices.issue(**{**arguments, **more})
 
 
 def payment(of: Invoice, state: PaymentState = PaymentState.OPEN, **more: Any) -> Payment:
