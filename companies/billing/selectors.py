@@ -14,7 +14,7 @@ from companies.billing.models.invoice import GROUPS, InvoiceQuerySet
 from companies.models import AuditEntry
 
 TAB_LABELS = {
-    "": _("All"),
+    "": _("All invoices"),
     "due": _("To be paid"),
     "collecting": _("In collection"),
     "failed": _("Failed"),

@@ -17,7 +17,7 @@ class PaymentState(models.TextChoices):
     CREATED = "created", _("Prepared")
     OPEN = "open", _("Waiting for the payer")
     PROCESSING = "processing", _("On its way")
-    SUCCEEDED = "succeeded", _("Received")
+    SUCCEEDED = "succeeded", _("Money received")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Given up")
     CHARGED_BACK = "charged_back", _("Taken back")

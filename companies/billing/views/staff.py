@@ -19,8 +19,8 @@ from companies.models import User
 
 PER_PAGE = 50
 PAYMENT_TABS = {
-    "": gettext_lazy("All"),
-    "succeeded": gettext_lazy("Received"),
+    "": gettext_lazy("All payments"),
+    "succeeded": gettext_lazy("Money received"),
     "processing": gettext_lazy("On its way"),
     "failed": gettext_lazy("Failed"),
     "charged_back": gettext_lazy("Taken back"),
