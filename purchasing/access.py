@@ -55,3 +55,8 @@ def can_keep_catalogue(user: User) -> bool:
 def sees_members(user: User) -> bool:
     """Only staff see which company needs how much; a lead buyer sees totals (I13)."""
     return is_staff(user)
+
+
+def can_read_catalogue(user: User) -> bool:
+    """Staff, and whoever buys, approves, pays or administers in some company."""
+    return is_staff(user) or user.memberships.filter(role__in=READERS).exists()

@@ -156,6 +156,7 @@ def pool(request: HttpRequest, pk: int) -> HttpResponse:
         "companies": len({need.company_id for needs in by_line.values() for need in needs}),
         "calendar": forms.CalendarForm(initial=_calendar()) if row.state == PoolState.OFFER_READY else None,
         "winners": service.winning_lines(row),
+        "goods": row.opens_at is not None,
     }
     return render(request, "purchasing/pool.html", context)
 

@@ -1,0 +1,1 @@
+"""REST doors of the buying centre: thin, the services decide."""

@@ -1,0 +1,37 @@
+"""REST routes of the room, under /api/v1/."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.urls import path
+
+from purchasing.api import pools, requests, tenders
+
+app_name = "purchasing_api"
+REQUESTS = "companies/<int:company>/requests/"
+POOL = "pools/<int:pk>/"
+
+urlpatterns = [
+    path(REQUESTS, requests.RequestList.as_view(), name="requests"),
+    path(f"{REQUESTS}<int:pk>/", requests.RequestDetail.as_view(), name="request"),
+    path(f"{REQUESTS}<int:pk>/submit/", requests.RequestSubmit.as_view(), name="request_submit"),
+    path(f"{REQUESTS}<int:pk>/decide/", requests.RequestDecide.as_view(), name="request_decide"),
+    path(f"{REQUESTS}<int:pk>/cancel/", requests.RequestCancel.as_view(), name="request_cancel"),
+    path("articles/", requests.ArticleList.as_view(), name="articles"),
+    path("needs/", pools.NeedList.as_view(), name="needs"),
+    path("pools/", pools.PoolList.as_view(), name="pools"),
+    path(POOL, pools.PoolDetail.as_view(), name="pool"),
+    path(f"{POOL}publish/", pools.PoolPublish.as_view(), name="pool_publish"),
+    path(f"{POOL}cancel/", pools.PoolCancel.as_view(), name="pool_cancel"),
+    path(f"{POOL}open/", pools.PoolOpen.as_view(), name="pool_open"),
+    path(f"{POOL}tender/", tenders.TenderDetail.as_view(), name="tender"),
+    path(f"{POOL}tender/suppliers/", tenders.TenderInvite.as_view(), name="tender_invite"),
+    path(f"{POOL}tender/send/", tenders.TenderSend.as_view(), name="tender_send"),
+    path(f"{POOL}tender/open/", tenders.TenderOpen.as_view(), name="tender_open"),
+    path(f"{POOL}comparison/", tenders.ComparisonDetail.as_view(), name="comparison"),
+    path(f"{POOL}award/", tenders.AwardList.as_view(), name="award"),
+    path(f"{POOL}award/<int:award>/<slug:answer>/", tenders.AwardAnswer.as_view(), name="award_answer"),
+    path("quotes/<str:token>/", tenders.QuoteByLink.as_view(), name="quote"),
+]
+if find_spec("purchasing.api_back_urls"):
+    urlpatterns += import_module("purchasing.api_back_urls").urlpatterns
