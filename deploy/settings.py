@@ -185,6 +185,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget old imports": {"task": "companies.forget_imports", "schedule": crontab(hour="3", minute="20")},
     "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
     "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
+    "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
+    "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 

@@ -103,6 +103,7 @@ def request_list(user: User, company: Company) -> QuerySet[PurchaseRequest]:
             line_count=Count("lines"),
             pooled_count=Count("lines", filter=~Q(lines__state__in=[LineState.WAITING, LineState.APPROVED])),
         )
+        .order_by("-created_at", "-pk")
     )
 
 
@@ -114,6 +115,7 @@ def to_approve(user: User, company: Company) -> QuerySet[PurchaseRequest]:
         .exclude(requester=user)
         .select_related("requester")
         .annotate(line_count=Count("lines"))
+        .order_by("submitted_at", "pk")
     )
 
 
@@ -129,6 +131,7 @@ def pool_list(user: User) -> QuerySet[Pool]:
             line_count=Count("lines", filter=~Q(lines__state=PoolLineState.CANCELLED), distinct=True),
             company_count=Count("lines__needs__company", filter=LIVE_NEEDS, distinct=True),
         )
+        .order_by("-created_at", "-pk")
     )
 
 

@@ -169,6 +169,4 @@ class PoolOpen(_Pools):
         form = self.Input(data=request.data)
         form.is_valid(raise_exception=True)
         calendar = service.Calendar(**form.validated_data)
-        return self.shown(
-            service.open_commitments(actor=self.actor, pool=pool, calendar=calendar, at=timezone.now())
-        )
+        return self.shown(service.open_commitments(actor=self.actor, pool=pool, calendar=calendar, at=timezone.now()))

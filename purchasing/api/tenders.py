@@ -9,7 +9,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-
 from purchasing import comparison
 from purchasing.api.fields import Cents, UnitPrice
 from purchasing.api.pools import _Pools
@@ -291,5 +290,3 @@ class QuoteByLink(APIView):
                 for line in quotes.open_lines(invitation)
             ],
         }  # fmt: skip
-
-
