@@ -4,6 +4,7 @@ Every call that makes something carries an idempotency key made from our row, so
 """
 
 import json
+import logging
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import stripe
     from stripe.params.checkout import SessionCreateParams
 
+log = logging.getLogger(__name__)
 SESSION_LIFE = timedelta(hours=2)
 SEPA_LIMIT_CENTS = 1_000_000
 TIMEOUT_SECONDS = 20
@@ -250,6 +252,10 @@ def refresh(*, payment_id: int, at: datetime) -> Payment:
         return payment
     try:
         seen = observe(payment)
+    except stripe.InvalidRequestError as error:  # Stripe does not know it: asking again would not help
+        log.warning("payment %s: %s", payment.pk, error)
+        Payment.objects.filter(pk=payment.pk).update(seen_at=at)
+        return payment
     except stripe.StripeError as error:
         raise PaymentServiceDown from error
     return settlement.apply(payment_id=payment.pk, seen=seen, at=at)
@@ -389,7 +395,10 @@ def send_refund(row: Refund, *, at: datetime) -> Refund:
 def stuck(*, at: datetime) -> list[int]:
     """Attempts Stripe should be asked about again: the news may have been lost on its way."""
     rows = Payment.objects.under_way().filter(created_at__lt=at - timedelta(minutes=2))
+    rows = rows.exclude(state=PaymentState.PROCESSING, session_id="")  # came from elsewhere than a page of ours
     never = rows.filter(seen_at__isnull=True)
     old = rows.filter(seen_at__lt=at - timedelta(minutes=10))
-    lost = Payment.objects.filter(invoice__state=InvoiceState.COLLECTING, seen_at__lt=at - timedelta(minutes=10))
+    lost = Payment.objects.exclude(session_id="").filter(
+        invoice__state=InvoiceState.COLLECTING, seen_at__lt=at - timedelta(minutes=10)
+    )
     return sorted({*(never | old).values_list("pk", flat=True)[:500], *lost.values_list("pk", flat=True)[:500]})

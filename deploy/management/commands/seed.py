@@ -16,7 +16,7 @@ from django.utils import timezone
 from companies import audit, demo_data
 from companies.models import Company
 
-ROOMS = ["merchants", "benefit_card", "purchasing"]  # in the order their rows need each other
+ROOMS = ["companies.billing", "merchants", "benefit_card", "purchasing"]  # in the order their rows need each other
 
 
 class Command(BaseCommand):
