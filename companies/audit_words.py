@@ -66,4 +66,7 @@ def _sentences() -> dict[str, str]:
         "billed": _("Billed"),
         "invoiced": _("Invoiced"),
         "active": _("Active"),
+        "company.applied": _("Application received"),
+        "registered": _("Entered by the association"),
+        "left": _("Left"),
     }

@@ -9,6 +9,7 @@ from itertools import islice
 
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
@@ -140,7 +141,7 @@ def dry_run(*, job: Job, at: datetime) -> None:
     """Read the file and write what it would do, line by line. Safe to run again from the start."""
     found = EmployeeImport.objects.select_related("company").get(pk=job.payload["import"])
     if found.state != ImportState.READING or found.job_id != job.pk:
-        return jobs.finish(job.pk, {"state": found.state})
+        return jobs.finish(job.pk, _where(found))
     found.rows.all().delete()
     try:
         staff_list = read(bytes(found.content or b""))
@@ -151,7 +152,7 @@ def dry_run(*, job: Job, at: datetime) -> None:
                 found, ImportState.UNREADABLE, table=IMPORT_MOVES, at=at, actor=None, company=found.company,
                 trouble=trouble, content=None,
             )  # fmt: skip
-            jobs.finish(job.pk, {"state": found.state})
+            jobs.finish(job.pk, _where(found))
         return None
     jobs.advance(job.pk, done=0, total=len(staff_list.lines))
     everybody, places = staff_register.employees(found.company), staff_register.sites(found.company)
@@ -172,7 +173,7 @@ def dry_run(*, job: Job, at: datetime) -> None:
             counts={kind.value: plan.count(kind) for kind in Kind},
             fingerprint=staff_register.fingerprint(everybody, places),
         )  # fmt: skip
-        jobs.finish(job.pk, {"state": found.state})
+        jobs.finish(job.pk, _where(found))
     return None
 
 
@@ -200,7 +201,7 @@ def _carry_out(job: Job, at: datetime, doing: str, done: str, refused: str) -> N
         company = staff_register.lock(EmployeeImport.objects.get(pk=job.payload["import"]).company)
         found = _locked(job.payload["import"])
         if found.state != doing or found.job_id != job.pk:
-            return jobs.finish(job.pk, {"state": found.state})
+            return jobs.finish(job.pk, _where(found))
         try:
             with transaction.atomic():
                 fields = _effects(found, company, doing, at)
@@ -220,7 +221,7 @@ def _carry_out(job: Job, at: datetime, doing: str, done: str, refused: str) -> N
             company=company,
             data={"counts": counts},
         )
-        jobs.finish(job.pk, {"state": found.state, "counts": counts})
+        jobs.finish(job.pk, {**_where(found), "counts": counts})
     return None
 
 
@@ -233,6 +234,11 @@ def _effects(found: EmployeeImport, company: Company, doing: str, at: datetime) 
         raise Changed
     apply_rows(found)
     return {"applied_at": at, "content": None}
+
+
+def _where(found: EmployeeImport) -> dict[str, object]:
+    """Result of a job: where its reader goes next."""
+    return {"state": found.state, "url": reverse("companies:import", args=[found.company_id, found.pk])}
 
 
 def _locked(pk: int) -> EmployeeImport:

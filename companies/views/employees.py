@@ -56,7 +56,9 @@ class EmployeeForm(forms.Form):
         required=False,
         help_text=_("Only to hand out the card. Leave it empty to print a letter instead."),
     )
-    site = forms.ModelChoiceField(label=_("Site"), queryset=Site.objects.none(), required=False)
+    site = forms.ModelChoiceField(
+        label=_("Site"), queryset=Site.objects.none(), required=False, empty_label=_("No site")
+    )
     starts_on = DayField(label=_("First day"))
     ends_on = DayField(
         label=_("Last day"), required=False, help_text=_("The benefit card works until that day included.")
