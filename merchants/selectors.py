@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Max, Prefetch, Q, QuerySet
+from django.db.models import Case, Count, Exists, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Value, When
 
 from merchants import opening
 from merchants.models import Category, Merchant, Offer, OfferState, Shop, Till
@@ -18,8 +18,6 @@ def offers_of(merchant: Merchant) -> QuerySet[Offer]:
         state: place
         for place, state in enumerate([OfferState.PUBLISHED, OfferState.DRAFT, OfferState.PAUSED, OfferState.ENDED])
     }
-    from django.db.models import Case, IntegerField, Value, When
-
     rank = Case(*(When(state=state, then=Value(place)) for state, place in order.items()), output_field=IntegerField())
     return merchant.offers.select_related("current", "merchant").annotate(rank=rank).order_by("rank", "-pk")
 
@@ -43,7 +41,7 @@ def find_offers(*, text: str, category: Category | None, today: date) -> QuerySe
         Offer.objects.published()
         .filter(current__starts_on__lte=today)
         .filter(Q(current__ends_on__isnull=True) | Q(current__ends_on__gte=today))
-        .filter(merchant__shops__closed_at__isnull=True)
+        .filter(Exists(Shop.objects.filter(merchant=OuterRef("merchant"), closed_at__isnull=True)))
         .select_related("current", "merchant__category")
         .prefetch_related(Prefetch("merchant__shops", Shop.objects.filter(closed_at__isnull=True)))
         .order_by("merchant__name", "pk")

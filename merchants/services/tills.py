@@ -70,21 +70,20 @@ def pair(*, code: str, at: datetime) -> tuple[Till, str]:
 
     Of devices that send the same code at the same moment one wins: the guarded update uses the code up.
     """
-    hashed = digest(tidy(code))
-    won = PairingCode.objects.filter(
-        code_hash=hashed,
-        used_at__isnull=True,
-        expires_at__gt=at,
-        shop__closed_at__isnull=True,
-        shop__merchant__status=MerchantStatus.ACTIVE,
-    ).update(used_at=at)
-    if not won:
+    row = (
+        PairingCode.objects.select_related("shop__merchant", "created_by")
+        .filter(code_hash=digest(tidy(code)), shop__closed_at__isnull=True)
+        .filter(shop__merchant__status=MerchantStatus.ACTIVE)
+        .first()
+    )
+    # Conditions on the row itself only: with a join Django updates `pk IN (SELECT …)`, which PostgreSQL does not check
+    # again after waiting for the winner's lock.
+    fresh = PairingCode.objects.filter(pk=row.pk, used_at__isnull=True, expires_at__gt=at) if row else None
+    if row is None or fresh is None or not fresh.update(used_at=at):
         raise PairingRefused(field="code")
-    row = PairingCode.objects.select_related("shop__merchant", "created_by").get(code_hash=hashed)
     token = secrets.token_urlsafe(32)
     till = Till.objects.create(shop=row.shop, name=row.till_name, token_hash=digest(token), paired_at=at)
-    row.till = till
-    row.save(update_fields=["till"])
+    PairingCode.objects.filter(pk=row.pk).update(till=till)
     audit.record("till.paired", target=till, at=at, actor=row.created_by, data={"shop": row.shop_id})
     return till, token
 

@@ -1,0 +1,68 @@
+"""Who may open which address of the room."""
+
+from typing import Any
+
+from merchants.models import MerchantRole
+from tests.access import EVERYBODY, SIGNED_IN, Visit
+from tests.factories.benefit_card import MerchantFactory, ShopFactory, TillFactory, offer, token
+
+OWNER = {"merchant", "staff"}
+STAFF = {"staff"}
+
+
+def prepare(w: Any) -> None:
+    w.merchant = MerchantFactory()
+    MerchantRole.objects.create(user=w.users["merchant"], merchant=w.merchant)
+    w.shop = ShopFactory(merchant=w.merchant)
+    w.till = TillFactory(shop=w.shop)
+    w.till_token = w.till_token or token(w.till)
+    w.offer = offer(w.merchant)
+    MerchantRole.objects.create(user=w.users["foreign"], merchant=MerchantFactory())
+
+
+def merchant(w: Any) -> dict[str, Any]:
+    return {"merchant": w.merchant.pk}
+
+
+def shop(w: Any) -> dict[str, Any]:
+    return {"merchant": w.merchant.pk, "pk": w.shop.pk}
+
+
+def till(w: Any) -> dict[str, Any]:
+    return {"merchant": w.merchant.pk, "pk": w.till.pk}
+
+
+def its_offer(w: Any) -> dict[str, Any]:
+    return {"merchant": w.merchant.pk, "pk": w.offer.pk}
+
+
+def subject(w: Any) -> dict[str, Any]:
+    return {"pk": w.merchant.pk}
+
+
+VISITS = [
+    Visit("merchants:apply", EVERYBODY),
+    Visit("merchants:apply", EVERYBODY, method="post"),
+    Visit("merchants:offers", SIGNED_IN),
+    Visit("merchants:home", OWNER, merchant),
+    Visit("merchants:shop_list", OWNER, merchant),
+    Visit("merchants:shop_new", OWNER, merchant),
+    Visit("merchants:shop_edit", OWNER, shop),
+    Visit("merchants:shop_edit", OWNER, shop, method="post"),
+    Visit("merchants:shop_close", OWNER, shop, method="post"),
+    Visit("merchants:till_list", OWNER, merchant),
+    Visit("merchants:till_list", OWNER, merchant, method="post", data=lambda w: {"shop": w.shop.pk, "till_name": "A"}),
+    Visit("merchants:till_revoke", OWNER, till, method="post"),
+    Visit("merchants:offer_list", OWNER, merchant),
+    Visit("merchants:offer_new", OWNER, merchant),
+    Visit("merchants:offer_new", OWNER, merchant, method="post"),
+    Visit("merchants:offer_preview", OWNER, merchant, method="post"),
+    Visit("merchants:offer", OWNER, its_offer),
+    Visit("merchants:offer_edit", OWNER, its_offer),
+    *[Visit(f"merchants:offer_{step}", OWNER, its_offer, method="post") for step in ("publish", "pause", "end")],
+    Visit("merchants:staff_list", STAFF),
+    Visit("merchants:staff_merchant", STAFF, subject),
+    *[Visit(f"merchants:staff_{step}", STAFF, subject, method="post") for step in ("approve", "suspend")],
+    # The code is the permission: a wrong one is refused as such (409), whoever sends it.
+    Visit("till-pair", EVERYBODY, method="post", data=lambda w: {"code": "00000000"}),
+]
