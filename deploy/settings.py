@@ -187,6 +187,9 @@ CELERY_BEAT_SCHEDULE = {
     "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
+    "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
+    "ask approvers again": {"task": "purchasing.ask_approvals", "schedule": 1_800.0},
+    "conclude suppliers' changes": {"task": "purchasing.conclude_changes", "schedule": 60.0},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 

@@ -1,0 +1,175 @@
+"""What people type from commitment to settlement."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from companies.forms import MoneyField, QuantityField, UnitPriceField
+from companies.models import Company
+from purchasing.models import Commitment, PoolLine, PurchaseOrder, PurchaseOrderLine, VatRate
+from purchasing.services.commitment import Word
+from purchasing.services.delivery import Count
+
+
+class CommitForm(forms.Form):
+    """One line: how many, how flexible, at most at which price. Empty quantity: the company stays out of this line."""
+
+    quantity = QuantityField(label=_("Quantity you commit to"), required=False)
+    tolerance = QuantityField(
+        label=_("More if needed"),
+        required=False,
+        help_text=_("Units you would also take to complete a pack. You only pay what you are given."),
+    )
+    tolerance_tier = forms.BooleanField(
+        label=_("Also use them to reach a better price, if the total bill falls"), required=False
+    )
+    price_cap = UnitPriceField(
+        label=_("Highest price you accept"),
+        required=False,
+        help_text=_("Per unit, before VAT. Above it you leave the order without cost."),
+    )
+    min_useful = QuantityField(
+        label=_("Least that is useful"),
+        required=False,
+        help_text=_("If less is left for you in a shortage, you get nothing and pay nothing."),
+    )
+    site = forms.ModelChoiceField(label=_("For the site"), queryset=None, required=False)
+
+    def __init__(self, *args: Any, line: PoolLine, company: Company, row: Commitment | None, **kwargs: Any) -> None:
+        initial: dict[str, Any] = {}
+        if row is not None and row.state not in ("withdrawn",):
+            initial = {
+                "quantity": row.quantity,
+                "tolerance": row.tolerance or None,
+                "tolerance_tier": row.tolerance_tier,
+                "price_cap": row.price_cap_e4,
+                "min_useful": row.min_useful or None,
+                "site": row.site_id,
+            }
+        super().__init__(*args, prefix=f"line{line.pk}", initial=initial, **kwargs)
+        self.line, self.row = line, row
+        sites: Any = self.fields["site"]
+        sites.queryset = company.sites.all()
+        if not company.sites.exists():
+            del self.fields["site"]
+
+    def word(self) -> Word | None:
+        """What was said, None when the line was left empty."""
+        data = self.cleaned_data
+        if not data.get("quantity"):
+            return None
+        return Word(
+            quantity=data["quantity"],
+            tolerance=data.get("tolerance") or 0,
+            tolerance_tier=bool(data.get("tolerance_tier")),
+            price_cap_e4=data.get("price_cap"),
+            min_useful=data.get("min_useful") or 0,
+            site=data.get("site"),
+        )
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class ReceiptForm(forms.Form):
+    """A delivery: per line what was counted and what is refused."""
+
+    number = forms.IntegerField(widget=forms.HiddenInput)
+    delivery_note = forms.CharField(label=_("Delivery note number"), max_length=60, required=False)
+    notes = forms.CharField(
+        label=_("Reserves and remarks"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, lines: Sequence[PurchaseOrderLine], correction: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lines, self.correction = lines, correction
+        for line in lines:
+            self.fields[f"counted{line.pk}"] = QuantityField(label=_("Counted"), required=False)
+            self.fields[f"refused{line.pk}"] = QuantityField(label=_("Of these refused"), required=False)
+            self.fields[f"reserves{line.pk}"] = forms.CharField(label=_("Why"), max_length=200, required=False)
+
+    def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any, Any]]:
+        return [
+            (line, self[f"counted{line.pk}"], self[f"refused{line.pk}"], self[f"reserves{line.pk}"])
+            for line in self.lines
+        ]
+
+    def counts(self) -> dict[int, Count]:
+        sign = -1 if self.correction else 1
+        return {
+            line.pk: Count(
+                sign * (self.cleaned_data.get(f"counted{line.pk}") or 0),
+                sign * (self.cleaned_data.get(f"refused{line.pk}") or 0),
+                self.cleaned_data.get(f"reserves{line.pk}") or "",
+            )
+            for line in self.lines
+        }
+
+
+class AnswerForm(forms.Form):
+    """The supplier's answer to an order."""
+
+    delivery_on = forms.DateField(
+        label=_("Delivery date"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    reference = forms.CharField(label=_("Your reference"), max_length=60, required=False)
+    note = forms.CharField(label=_("Remark"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, order: PurchaseOrder, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lines = list(order.lines.all())
+        for line in self.lines:
+            self.fields[f"quantity{line.pk}"] = QuantityField(
+                label=_("Quantity you deliver"), required=False, initial=line.quantity
+            )
+            self.fields[f"price{line.pk}"] = UnitPriceField(
+                label=_("Unit price"), required=False, initial=line.unit_price_e4
+            )
+
+    def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any]]:
+        return [(line, self[f"quantity{line.pk}"], self[f"price{line.pk}"]) for line in self.lines]
+
+    def changes(self) -> dict[int, tuple[int, int]]:
+        """Lines the supplier changed; an emptied field keeps what was ordered."""
+        found = {}
+        for line in self.lines:
+            quantity = self.cleaned_data.get(f"quantity{line.pk}")
+            price = self.cleaned_data.get(f"price{line.pk}")
+            word = (line.quantity if quantity is None else quantity, line.unit_price_e4 if price is None else price)
+            if word != (line.quantity, line.unit_price_e4):
+                found[line.pk] = word
+        return found
+
+
+class SupplierInvoiceForm(forms.Form):
+    """The supplier's invoice as it is written: per line the billed quantity and amount, then freight and discount."""
+
+    number = forms.CharField(label=_("Invoice number"), max_length=60)
+    issued_on = forms.DateField(label=_("Issued on"), widget=forms.DateInput(attrs={"type": "date"}))
+    due_on = forms.DateField(label=_("Due on"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    freight = MoneyField(label=_("Freight before VAT"), required=False)
+    freight_vat = forms.TypedChoiceField(label=_("VAT on freight"), choices=VatRate.choices, coerce=int, initial=2000)
+    discount = MoneyField(label=_("Discount before VAT"), required=False)
+
+    def __init__(self, *args: Any, lines: Sequence[PurchaseOrderLine], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lines = lines
+        for line in lines:
+            self.fields[f"quantity{line.pk}"] = QuantityField(label=_("Billed quantity"), required=False)
+            self.fields[f"price{line.pk}"] = UnitPriceField(label=_("Unit price"), required=False)
+            self.fields[f"net{line.pk}"] = MoneyField(label=_("Amount before VAT"), required=False)
+
+    def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any, Any]]:
+        return [
+            (line, self[f"quantity{line.pk}"], self[f"price{line.pk}"], self[f"net{line.pk}"]) for line in self.lines
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not any(data.get(f"net{line.pk}") for line in self.lines) and not data.get("freight"):
+            raise ValidationError(_("Enter at least one line of the invoice."), code="supplier_invoice_empty")
+        return data

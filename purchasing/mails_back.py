@@ -1,0 +1,161 @@
+"""The letters from commitment to hand-over. Queued inside the transaction that causes them, once per key."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.urls import reverse
+
+from companies import mail
+from companies.models import Company, Document, Role, User
+from purchasing.models import Acknowledgement, Commitment, HandOver, Pool, PurchaseOrder
+
+
+def _buyers(company: Company, *roles: Role) -> list[User]:
+    people = User.objects.filter(memberships__company=company, memberships__role__in=roles or (Role.BUYER,))
+    return list(people.filter(is_active=True).distinct().order_by("pk"))
+
+
+def _tell(company: Company, template: str, key: str, at: datetime, *roles: Role, **context: object) -> None:
+    for user in _buyers(company, *roles):
+        mail.queue(
+            to=user.email,
+            template=f"purchasing/mail/{template}",
+            context={"user": user, "company": company, **context},
+            key=f"{key}:{company.pk}:{user.pk}",
+            language=user.language,
+            at=at,
+        )
+
+
+def _commit_link(company: Company, pool: Pool) -> str:
+    return mail.absolute(reverse("purchasing:commit", args=[company.pk, pool.pk]))
+
+
+def _companies_in(pool: Pool) -> list[Company]:
+    """Whoever has a need or a word in the pool."""
+    needing = Company.objects.filter(
+        purchase_requests__lines__pooled__pool_line__pool=pool,
+        purchase_requests__lines__pooled__released_at__isnull=True,
+    )
+    speaking = Company.objects.filter(commitments__pool_line__pool=pool).exclude(commitments__state="withdrawn")
+    return list(Company.objects.filter(pk__in=needing.values("pk")).union(speaking).order_by("id"))
+
+
+def commitment_to_approve(
+    pool: Pool, company: Company, amount_cents: int, *, committed_by: User | None, at: datetime
+) -> None:
+    """Tell the approvers that a commitment above the limit waits for them, and until when."""
+    link = _commit_link(company, pool)
+    key = f"commitment-approval:{pool.pk}:{at.isoformat()}"
+    _tell(
+        company,
+        "commitment_to_approve",
+        key,
+        at,
+        Role.APPROVER,
+        pool=pool,
+        amount_cents=amount_cents,
+        committed_by=committed_by,
+        link=link,
+    )
+
+
+def commitment_refused(pool: Pool, company: Company, rows: Sequence[Commitment], *, reason: str, at: datetime) -> None:
+    key = f"commitment-refused:{pool.pk}:{at.isoformat()}"
+    link = _commit_link(company, pool)
+    _tell(company, "commitment_refused", key, at, pool=pool, rows=rows, reason=reason, link=link)
+
+
+def pool_completing(pool: Pool, *, at: datetime) -> None:
+    """The first deadline has passed: whoever can adds units to fill the packs."""
+    for company in _companies_in(pool):
+        _tell(company, "pool_completing", f"completing:{pool.pk}", at, pool=pool, link=_commit_link(company, pool))
+
+
+def pool_extended(pool: Pool, *, at: datetime) -> None:
+    for company in _companies_in(pool):
+        _tell(company, "pool_extended", f"extended:{pool.pk}", at, pool=pool, link=_commit_link(company, pool))
+
+
+def pool_failed(pool: Pool, *, at: datetime) -> None:
+    """The pool came to nothing: requests are free again."""
+    companies = Company.objects.filter(commitments__pool_line__pool=pool).distinct().order_by("pk")
+    for company in companies:
+        link = mail.absolute(reverse("purchasing:request_list", args=[company.pk]))
+        _tell(company, "pool_failed", f"failed:{pool.pk}", at, pool=pool, link=link)
+
+
+def pool_locked(pool: Pool, rows: Iterable[Commitment], *, at: datetime) -> None:
+    """Tell each company what was locked for it, at which price."""
+    by_company: dict[int, list[Commitment]] = {}
+    for row in rows:
+        by_company.setdefault(row.company_id, []).append(row)
+    for held in by_company.values():
+        company = held[0].company
+        link = _commit_link(company, pool)
+        _tell(company, "pool_locked", f"locked:{pool.pk}", at, pool=pool, rows=held, link=link)
+
+
+def commitments_dropped(pool: Pool, rows: Iterable[Commitment], *, at: datetime) -> None:
+    """Whoever leaves is told at once, and why."""
+    by_company: dict[int, list[Commitment]] = {}
+    for row in rows:
+        by_company.setdefault(row.company_id, []).append(row)
+    for held in by_company.values():
+        company, link = held[0].company, _commit_link(held[0].company, pool)
+        key = f"dropped:{pool.pk}:{held[0].pk}:{held[0].drop_reason}:{at.isoformat()}"
+        _tell(company, "commitment_dropped", key, at, pool=pool, rows=held, link=link)
+
+
+def order_sent(order: PurchaseOrder, token: str, document: Document, *, at: datetime) -> None:
+    """Send the order with its PDF and the link to acknowledge it: the only place the token is written in clear."""
+    mail.queue(
+        to=order.email,
+        template="purchasing/mail/order_sent",
+        context={"order": order, "link": mail.absolute(reverse("purchasing:supplier_order", args=[token]))},
+        key=f"order:{order.pk}:{(order.token_hash or '')[:16]}",
+        language="fr",
+        attachments=[document],
+        at=at,
+    )
+
+
+def order_changed(order: PurchaseOrder, answer: Acknowledgement, companies: Iterable[Company], *, at: datetime) -> None:
+    """Tell the companies what the supplier changed; above the limit they are asked to agree again."""
+    for company in companies:
+        link = _commit_link(company, order.pool)
+        _tell(
+            company,
+            "order_changed",
+            f"order-changed:{answer.pk}",
+            at,
+            pool=order.pool,
+            order=order,
+            answer=answer,
+            link=link,
+        )
+
+
+def order_answered(order: PurchaseOrder, answer: Acknowledgement, *, at: datetime) -> None:
+    """Tell the lead buyer what the supplier said."""
+    lead = order.pool.lead
+    mail.queue(
+        to=lead.email,
+        template="purchasing/mail/order_answered",
+        context={
+            "user": lead,
+            "order": order,
+            "answer": answer,
+            "link": mail.absolute(reverse("purchasing:order", args=[order.pk])),
+        },
+        key=f"order-answered:{answer.pk}",
+        language=lead.language,
+        at=at,
+    )
+
+
+def goods_ready(hand_overs: Iterable[HandOver], *, at: datetime) -> None:
+    """A company's part of a delivery can be collected."""
+    for row in hand_overs:
+        link = mail.absolute(reverse("purchasing:delivery_list", args=[row.company_id]))
+        _tell(row.company, "goods_ready", f"ready:{row.pk}", at, hand_over=row, link=link)

@@ -1,0 +1,348 @@
+"""A company's firm word: given, changed, approved, taken back while that is still allowed."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from companies import audit
+from companies.access import has_role, require
+from companies.errors import DomainError, Invalid
+from companies.models import Company, Role, Site, User
+from companies.states import move
+from purchasing import access, mails_back
+from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, RequestDecision
+from purchasing.services import standing as standings
+from purchasing.services.bulk import move_many, move_needs, needs_of
+from purchasing.services.pool import locked
+from purchasing.states import COMMITMENT, CommitmentState, LineState, PoolLineState, PoolState
+
+# What a company added less than this long ago, it may take back (before the deadline).
+WITHDRAWAL = timedelta(hours=48)
+HELD = (CommitmentState.COMMITTED, CommitmentState.TO_APPROVE)
+
+
+class NotCommitting(DomainError):
+    code = "pool_not_committing"
+    message = _("This pool does not take commitments: it is not open yet, or it was closed.")
+
+
+class DeadlinePassed(DomainError):
+    code = "commitment_deadline_passed"
+    message = _("The deadline has passed: commitments can no longer change.")
+
+
+class FirmAlready(DomainError):
+    code = "commitment_firm"
+    message = _(
+        "%(quantity)s units were promised more than 48 hours ago and stay firm. You may ask for more, not for less."
+    )
+    field = "quantity"
+
+
+class OnlyMore(DomainError):
+    code = "completing_only_adds"
+    message = _("Packs are being completed now: you may add units, not take any back.")
+    field = "quantity"
+
+
+class CapTooLow(Invalid):
+    code = "price_cap_too_low"
+    message = _("No quote reaches this price: with this cap you could never take part.")
+    field = "price_cap"
+
+
+class UsefulTooHigh(Invalid):
+    code = "min_useful_too_high"
+    message = _("The useful minimum cannot be more than the quantity.")
+    field = "min_useful"
+
+
+class NothingHeld(DomainError):
+    code = "nothing_committed"
+    message = _("There is no commitment to take back.")
+
+
+class OwnCommitment(DomainError):
+    code = "own_commitment"
+    message = _("You made this commitment yourself: another approver must decide.")
+    status = 403
+
+
+class ReasonMissing(DomainError):
+    code = "reason_missing"
+    message = _("Say why in a few words.")
+    field = "reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a buyer says about one line."""
+
+    quantity: int
+    tolerance: int = 0
+    tolerance_tier: bool = False
+    price_cap_e4: int | None = None
+    min_useful: int = 0
+    site: Site | None = None
+
+
+@transaction.atomic(durable=True)
+def commit(
+    *, actor: User, company: Company, line: PoolLine, word: Word, at: datetime, draft: bool = False
+) -> Commitment:
+    """Give or change the company's word on a line. The same word twice is said once.
+
+    Above the company's limit it waits for an approver, unless an approved request covers it. A draft counts for nothing.
+    Raises DeadlinePassed, FirmAlready, OnlyMore and refusals of single fields.
+    """
+    require(access.can_request(actor, company))
+    pool = open_pool(line.pool, at=at)
+    row = _row(line, company)
+    _check(pool, line, row, company, word, at=at)
+    if row and not draft and row.state in HELD and _same(row, word):
+        return row
+    if row and draft and row.state in HELD:
+        return row  # a firm word is not turned back into a draft
+    row = _write(line, row, company, word, actor=actor, at=at, draft=draft)
+    if not draft:
+        _version(pool, row, actor=actor, at=at)
+        _firm(row, pool, company, actor=actor, at=at)
+    return row
+
+
+@transaction.atomic(durable=True)
+def withdraw(*, actor: User, company: Company, line: PoolLine, at: datetime) -> Commitment:
+    """Take the whole word back, within 48 hours of the promise and before the deadline. A draft goes at any time."""
+    require(access.can_request(actor, company))
+    pool = open_pool(line.pool, at=at)
+    row = _row(line, company)
+    if row is None or row.state not in (*HELD, CommitmentState.DRAFT):
+        raise NothingHeld
+    firm = firm_quantity(row, at=at)
+    if firm:
+        raise FirmAlready(quantity=firm)
+    if row.state in HELD and pool.state == PoolState.COMPLETING:
+        raise OnlyMore
+    if row.version:
+        row.version += 1
+        CommitmentVersion.objects.create(commitment=row, number=row.version, quantity=0, actor=actor, at=at)
+    move(row, CommitmentState.WITHDRAWN, table=COMMITMENT, at=at, actor=actor, company=company, version=row.version)
+    move_needs(needs_of(pool.pk, pool_line=line, company=company), LineState.POOLED, at=at, actor=actor)
+    row.refresh_from_db()
+    return row
+
+
+@transaction.atomic(durable=True)
+def approve(*, actor: User, company: Company, pool: Pool, at: datetime) -> list[Commitment]:
+    """An approver agrees to all the company's waiting commitments of a pool, up to the worst case shown."""
+    rows, pool = _waiting(actor, company, pool, at=at)
+    most = standings.worst_cents(standings.read(pool, waiting_of=company), company)
+    for row in rows:
+        row.approved_by, row.approved_at, row.approved_cents = actor, at, most
+    move_many(
+        rows,
+        CommitmentState.COMMITTED,
+        table=COMMITMENT,
+        at=at,
+        actor=actor,
+        fields=["approved_by", "approved_at", "approved_cents"],
+    )
+    lines = [row.pool_line_id for row in rows]
+    move_needs(needs_of(pool.pk, pool_line__in=lines, company=company), LineState.COMMITTED, at=at, actor=actor)
+    return rows
+
+
+@transaction.atomic(durable=True)
+def refuse(*, actor: User, company: Company, pool: Pool, reason: str, at: datetime) -> list[Commitment]:
+    """An approver says no: the commitments are drafts again and the buyer reads why."""
+    if not reason.strip():
+        raise ReasonMissing
+    rows, pool = _waiting(actor, company, pool, at=at)
+    move_many(rows, CommitmentState.DRAFT, table=COMMITMENT, at=at, actor=actor, reason=reason.strip())
+    mails_back.commitment_refused(pool, company, rows, reason=reason.strip(), at=at)
+    return rows
+
+
+def _waiting(actor: User, company: Company, pool: Pool, *, at: datetime) -> tuple[list[Commitment], Pool]:
+    require(company.is_member and has_role(actor, company, Role.APPROVER))
+    pool = open_pool(pool, at=at)
+    rows = list(
+        Commitment.objects.select_for_update(of=("self",))
+        .select_related("company", "committed_by", "pool_line")
+        .filter(pool_line__pool=pool, company=company, state=CommitmentState.TO_APPROVE)
+        .order_by("pk")
+    )
+    if any(row.committed_by_id == actor.pk for row in rows):
+        raise OwnCommitment
+    return rows, pool
+
+
+def open_pool(pool: Pool, *, at: datetime) -> Pool:
+    """The locked pool while companies may still speak. 23:59:59 is accepted, 00:00:00 is refused."""
+    pool = locked(pool)
+    if pool.state not in (PoolState.COMMITTING, PoolState.COMPLETING):
+        raise NotCommitting
+    deadline = standings.deadline_of(pool)
+    if deadline is not None and at >= deadline:
+        raise DeadlinePassed
+    return pool
+
+
+def _row(line: PoolLine, company: Company) -> Commitment | None:
+    return (
+        Commitment.objects.select_for_update(of=("self",))
+        .select_related("company")
+        .filter(pool_line=line, company=company)
+        .first()
+    )
+
+
+def firm_quantity(row: Commitment | None, *, at: datetime) -> int:
+    """The part of a commitment that can no longer be taken back."""
+    if row is None or row.state not in HELD:
+        return 0
+    return sum(
+        layer.quantity for layer in standings.layers_of(row.versions.order_by("number")) if at >= layer.at + WITHDRAWAL
+    )
+
+
+def _check(pool: Pool, line: PoolLine, row: Commitment | None, company: Company, word: Word, *, at: datetime) -> None:
+    if line.state != PoolLineState.OPEN:
+        raise NotCommitting
+    if word.quantity < 1 or word.tolerance < 0 or word.tolerance > word.quantity * 100:
+        raise Invalid(field="quantity")
+    if word.min_useful > word.quantity:
+        raise UsefulTooHigh
+    if word.site is not None and word.site.company_id != company.pk:
+        raise Invalid(field="site")
+    firm = firm_quantity(row, at=at)
+    if word.quantity < firm:
+        raise FirmAlready(quantity=firm)
+    if pool.state == PoolState.COMPLETING and row and row.state in HELD and word.quantity < row.quantity:
+        raise OnlyMore
+    standing = standings.read(pool).line(line.pk)
+    if standing is None:
+        raise NotCommitting
+    best = standing.terms.tiers[-1].unit_price_e4
+    if word.price_cap_e4 is not None and word.price_cap_e4 < best:
+        raise CapTooLow
+
+
+def _same(row: Commitment, word: Word) -> bool:
+    return all(
+        getattr(row, name) == getattr(word, name)
+        for name in ("quantity", "tolerance", "tolerance_tier", "price_cap_e4", "min_useful", "site")
+    )
+
+
+def _write(
+    line: PoolLine, row: Commitment | None, company: Company, word: Word, *, actor: User, at: datetime, draft: bool
+) -> Commitment:
+    """Save the word; its state comes after. What was approved holds only for what was approved."""
+    row = row or Commitment(pool_line=line, company=company)
+    for name, value in asdict(word).items():
+        if name != "site":
+            setattr(row, name, value)
+    row.site = word.site
+    if not draft:
+        if row.state not in HELD or row.committed_at is None:
+            row.committed_at = at
+        if row.approved_by_id in (None, actor.pk):
+            row.approved_by = row.approved_at = row.approved_cents = None
+        row.committed_by = actor
+        row.version += 1
+    row.drop_reason = "" if row.state != CommitmentState.DROPPED else row.drop_reason
+    row.save()
+    if row.request_line_id is None:
+        need = needs_of(line.pool_id, pool_line=line, company=company).first()
+        if need is not None:
+            row.request_line = need.request_line
+            row.save(update_fields=["request_line"])
+    return row
+
+
+def _version(pool: Pool, row: Commitment, *, actor: User, at: datetime) -> None:
+    """Keep what was promised together with the terms that were shown."""
+    standing = standings.read(pool, waiting_of=row.company).line(row.pool_line_id)
+    tiers = standing.terms.tiers if standing else ()
+    terms: dict[str, Any] = {
+        "tiers": [[t.from_quantity, t.unit_price_e4] for t in tiers],
+        "pack": standing.terms.pack if standing else 1,
+        "moq": standing.terms.moq if standing else 0,
+        "closes_at": pool.closes_at.isoformat() if pool.closes_at else None,
+        **{name: getattr(pool, name) for name in ("legal_model", "minimum_missed", "shortage", "freight", "fairness")},
+        "fee_bp": pool.fee_bp,
+    }
+    CommitmentVersion.objects.create(
+        commitment=row,
+        number=row.version,
+        quantity=row.quantity,
+        tolerance=row.tolerance,
+        tolerance_tier=row.tolerance_tier,
+        price_cap_e4=row.price_cap_e4,
+        min_useful=row.min_useful,
+        terms=terms,
+        actor=actor,
+        at=at,
+    )
+
+
+def _firm(row: Commitment, pool: Pool, company: Company, *, actor: User, at: datetime) -> None:
+    """Committed, or waiting for an approver when the company's whole part of the pool is above its limit."""
+    if row.state not in HELD:
+        move(row, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor, company=company, drop_reason="")
+    else:
+        audit.record(
+            "commitment.changed", target=row, at=at, actor=actor, company=company, data={"version": row.version}
+        )
+    held = list(
+        Commitment.objects.select_for_update(of=("self",))
+        .select_related("company")
+        .filter(pool_line__pool=pool, company=company, state__in=HELD)
+        .order_by("pk")
+    )
+    amount = standings.estimates(standings.read(pool, waiting_of=company)).get(company.pk, 0)
+    if needs_approval(company, pool, held, amount):
+        waiting = [c for c in held if c.state == CommitmentState.COMMITTED]
+        move_many(waiting, CommitmentState.TO_APPROVE, table=COMMITMENT, at=at, actor=actor)
+        mails_back.commitment_to_approve(pool, company, amount, committed_by=actor, at=at)
+    else:
+        free = [c for c in held if c.state == CommitmentState.TO_APPROVE]
+        move_many(free, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor)
+        lines = [c.pool_line_id for c in held]
+        move_needs(needs_of(pool.pk, pool_line__in=lines, company=company), LineState.COMMITTED, at=at, actor=actor)
+    row.refresh_from_db()
+
+
+def needs_approval(company: Company, pool: Pool, rows: list[Commitment], amount_cents: int) -> bool:
+    """Whether `amount_cents` is above the company's limit and neither an approver nor an approved request covers it."""
+    if amount_cents <= company.approval_limit_cents and company.approval_limit_cents:
+        return False
+    if rows and all(row.approved_by_id and (row.approved_cents or 0) >= amount_cents for row in rows):
+        return False
+    covered = 0
+    for need in needs_of(pool.pk, company=company):
+        line = need.request_line
+        if line.request.decisions.filter(verdict=RequestDecision.Verdict.APPROVED).exists():
+            covered += (line.quantity + line.tolerance) * (line.ref_price_e4 or 0) // 100
+    return amount_cents > covered
+
+
+@transaction.atomic(durable=True)
+def ask_approvals(*, pool: Pool, at: datetime) -> int:
+    """Before the deadline: freight or tiers may have lifted a company above its limit since it committed. Safe to repeat."""
+    pool = locked(pool)
+    if pool.state not in (PoolState.COMMITTING, PoolState.COMPLETING):
+        return 0
+    standing = standings.read(pool)
+    asked = 0
+    for company_id, amount in sorted(standings.estimates(standing).items()):
+        rows = [c for row in standing.lines for c in row.commitments if c.company_id == company_id]
+        if needs_approval(rows[0].company, pool, rows, amount):
+            move_many(rows, CommitmentState.TO_APPROVE, table=COMMITMENT, at=at, actor=None)
+            mails_back.commitment_to_approve(pool, rows[0].company, amount, committed_by=rows[0].committed_by, at=at)
+            asked += 1
+    return asked

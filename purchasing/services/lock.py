@@ -1,0 +1,265 @@
+"""Closing a pool by its rules, once, whoever asks and however often."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from companies import audit
+from companies.access import require
+from companies.errors import DomainError
+from companies.models import User
+from companies.states import move
+from purchasing import access, mails_back
+from purchasing.models import Commitment, Pool, PoolLine
+from purchasing.rules.tiers import Outcome
+from purchasing.selectors import current_quotes, tender_of
+from purchasing.services import standing as standings
+from purchasing.services.alone import stand_alone
+from purchasing.services.bulk import CLOCK, move_many, needs_of, release
+from purchasing.services.commitment import HELD, needs_approval
+from purchasing.services.pool import locked
+from purchasing.services.standing import LineStanding, Standing
+from purchasing.states import COMMITMENT, POOL, POOL_LINE, CommitmentState, PoolLineState, PoolState
+
+EXTENSION_DAYS = 7
+OVER = (
+    PoolState.LOCKED,
+    PoolState.FAILED,
+    PoolState.ORDERED,
+    PoolState.RECEIVING,
+    PoolState.SETTLING,
+    PoolState.CLOSED,
+)
+Reason = Commitment.DropReason
+
+
+class NotCommitting(DomainError):
+    code = "pool_not_committing"
+    message = _("This pool does not take commitments: there is nothing to lock.")
+
+
+class TooEarly(DomainError):
+    code = "pool_deadline_ahead"
+    message = _("Companies may still commit until %(until)s. The pool locks by itself after that.")
+
+
+@transaction.atomic(durable=True)
+def lock(*, pool: Pool, at: datetime, actor: User | None = None) -> Pool:
+    """Apply the pool's rules after its deadline: lock, begin the completion of packs, extend once, or fail.
+
+    `actor` is None for the clock. A second call, a second worker or a double click finds it done and changes nothing.
+    """
+    if actor is not None:
+        require(access.can_run_pool(actor, pool))
+    pool = locked(pool)
+    if pool.state in OVER:
+        return pool
+    if pool.state not in (PoolState.COMMITTING, PoolState.COMPLETING):
+        raise NotCommitting
+    deadline = standings.deadline_of(pool)
+    if deadline is not None and at < deadline:
+        raise TooEarly(until=f"{timezone.localtime(deadline):%d/%m/%Y %H:%M}")
+    if pool.state == PoolState.COMMITTING and pool.completes_at and at < pool.completes_at:
+        move(pool, PoolState.COMPLETING, table=POOL, at=at, actor=actor, actor_label="" if actor else CLOCK)
+        mails_back.pool_completing(pool, at=at)
+        return pool
+    standing, unapproved = _decide(pool)
+    if _missed(standing) and pool.minimum_missed == Pool.MinimumMissed.EXTEND and pool.extended_at is None:
+        return _extend(pool, actor=actor, at=at)
+    _leave_out(pool, unapproved, actor=actor, at=at)
+    return _apply(pool, standing, actor=actor, at=at)
+
+
+def due_pools(at: datetime) -> list[int]:
+    """Pools whose deadline has passed and that nobody has locked yet."""
+    open_ = Pool.objects.filter(state=PoolState.COMMITTING, closes_at__lte=at)
+    completing = Pool.objects.filter(state=PoolState.COMPLETING, completes_at__lte=at)
+    return list((open_ | completing).order_by("closes_at", "pk").values_list("pk", flat=True))
+
+
+def _decide(pool: Pool) -> tuple[Standing, dict[int, str]]:
+    """What is ordered, looked at again until nobody left has to leave; and who leaves without a firm word."""
+    leaving: dict[int, str] = {
+        c.pk: Reason.SUSPENDED for c in standings.commitments_of(pool) if not c.company.is_member
+    }
+    while True:
+        standing = standings.read(pool, without=leaving)
+        _apply_minimums(standing)
+        over: dict[int, str] = {}
+        amounts = standings.estimates(standing)
+        for company_id, amount in amounts.items():
+            rows = [c for row in standing.lines for c in row.commitments if c.company_id == company_id]
+            if needs_approval(rows[0].company, pool, rows, amount):
+                over |= {c.pk: Reason.APPROVAL for c in rows}
+        if not over:
+            return standing, leaving
+        leaving |= over
+
+
+def _apply_minimums(standing: Standing) -> None:
+    """Below a supplier's minimum nothing is ordered from it."""
+    for quote in standing.quotes():
+        if standing.goods_of(quote) and standings.minimum_missing(standing, quote):
+            for row in standing.lines:
+                if row.quote.pk == quote.pk:
+                    row.outcome = _nothing(row.outcome)
+
+
+def _nothing(outcome: Outcome) -> Outcome:
+    return replace(
+        outcome, outcome="minimum_missed", ordered=0, tier=None, granted=dict.fromkeys(outcome.granted, 0), claims=()
+    )
+
+
+def _missed(standing: Standing) -> bool:
+    return any(row.outcome.outcome == "minimum_missed" for row in standing.lines)
+
+
+def _extend(pool: Pool, *, actor: User | None, at: datetime) -> Pool:
+    """Move the dates once, by days on the wall clock, so that midnight stays midnight when clocks change."""
+    label = "" if actor else CLOCK
+    move(pool, PoolState.EXTENDED, table=POOL, at=at, actor=actor, actor_label=label, reason="minimum_missed")
+    changes = {"extended_at": at, "closes_at": later(pool.closes_at), "completes_at": later(pool.completes_at)}
+    if pool.order_on is not None:
+        changes["order_on"] = pool.order_on + timedelta(days=EXTENSION_DAYS)
+    move(pool, PoolState.COMMITTING, table=POOL, at=at, actor=actor, actor_label=label, **changes)
+    mails_back.pool_extended(pool, at=at)
+    return pool
+
+
+def later(moment: datetime | None) -> datetime | None:
+    """The same time of day on the wall, some days later.
+
+    A midnight stays a midnight over the night clocks change.
+    """
+    if moment is None:
+        return None
+    local = timezone.localtime(moment).replace(tzinfo=None) + timedelta(days=EXTENSION_DAYS)
+    return timezone.make_aware(local)
+
+
+def _leave_out(pool: Pool, leaving: dict[int, str], *, actor: User | None, at: datetime) -> None:
+    """Drop what is no firm word at the deadline: drafts, unanswered approvals, suspended companies."""
+    rows = list(
+        Commitment.objects.select_for_update(of=("self",))
+        .select_related("company", "committed_by", "pool_line")
+        .filter(pool_line__pool=pool, state__in=[*HELD, CommitmentState.DRAFT])
+        .order_by("pk")
+    )
+    dropped = []
+    for row in rows:
+        if row.state == CommitmentState.DRAFT:
+            row.drop_reason = Reason.DRAFT
+        elif row.state == CommitmentState.TO_APPROVE:
+            row.drop_reason = Reason.APPROVAL
+        elif row.pk in leaving:
+            row.drop_reason = leaving[row.pk]
+        else:
+            continue
+        dropped.append(row)
+    _drop(pool, dropped, actor=actor, at=at)
+
+
+def _drop(pool: Pool, rows: list[Commitment], *, actor: User | None, at: datetime) -> None:
+    """Drop commitments (their reason is set on them), free their needs, and tell the companies at once."""
+    by_reason: dict[str, list[Commitment]] = {}
+    for row in rows:
+        by_reason.setdefault(row.drop_reason, []).append(row)
+    for reason, group in sorted(by_reason.items()):
+        move_many(
+            group,
+            CommitmentState.DROPPED,
+            table=COMMITMENT,
+            at=at,
+            actor=actor,
+            fields=["drop_reason"],
+            reason=str(reason),
+        )
+    mails_back.commitments_dropped(pool, rows, at=at)
+
+
+def _apply(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) -> Pool:
+    label = "" if actor else CLOCK
+    _set_stand_alone(pool, standing)
+    ordered = [row for row in standing.lines if row.outcome.ordered]
+    failed = [row for row in standing.lines if not row.outcome.ordered]
+    for row in ordered:
+        assert row.outcome.tier is not None
+        row.line.order_quantity = row.outcome.ordered
+        row.line.tier_from = row.outcome.tier.from_quantity
+        row.line.unit_price_e4 = row.outcome.tier.unit_price_e4
+        row.line.pack, row.line.moq = row.terms.pack, row.terms.moq
+    fields = ["order_quantity", "tier_from", "unit_price_e4", "pack", "moq"]
+    _move_lines([r.line for r in ordered], PoolLineState.LOCKED, fields=fields, at=at, actor=actor)
+    _move_lines([r.line for r in failed], PoolLineState.FAILED, fields=[], at=at, actor=actor)
+    staying = _split(pool, standing, actor=actor, at=at)
+    audit.record("pool.decided", target=pool, at=at, actor=actor, actor_label=label, data=_proof(standing))
+    move(pool, PoolState.LOCKED, table=POOL, at=at, actor=actor, actor_label=label, locked_at=at)
+    joined = {(c.pool_line_id, c.company_id) for c in staying}
+    spare = [n for n in needs_of(pool.pk) if (n.pool_line_id, n.company_id) not in joined]
+    release(spare, reason="not_ordered", at=at, actor=actor)
+    if not ordered:
+        move(pool, PoolState.FAILED, table=POOL, at=at, actor=actor, actor_label=label, reason="minimum_missed")
+        mails_back.pool_failed(pool, at=at)
+    else:
+        mails_back.pool_locked(pool, staying, at=at)
+    return pool
+
+
+def _move_lines(lines: list[PoolLine], to: str, *, fields: list[str], at: datetime, actor: User | None) -> None:
+    move_many(lines, to, table=POOL_LINE, at=at, actor=actor, fields=fields)
+
+
+def _split(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) -> list[Commitment]:
+    """Lock the commitments that get something; drop the others with the reason."""
+    staying, leaving = [], []
+    for row in standing.lines:
+        reasons = {drop.member: drop.reason for drop in row.outcome.dropped}
+        for c in row.commitments:
+            c.pool_line = row.line
+            c.granted = row.granted(c)
+            if c.granted:
+                staying.append(c)
+            else:
+                c.granted, c.drop_reason = None, reasons.get(standings.key(c), Reason.MINIMUM)
+                leaving.append(c)
+    fields = ["granted", "stand_alone_cents"]
+    move_many(staying, CommitmentState.LOCKED, table=COMMITMENT, at=at, actor=actor, fields=fields)
+    _drop(pool, leaving, actor=actor, at=at)
+    return staying
+
+
+def _set_stand_alone(pool: Pool, standing: Standing) -> None:
+    """What each company would pay alone, from the quotes of the same tender."""
+    if pool.fairness != Pool.Fairness.STAND_ALONE_CAP:
+        return
+    tender = tender_of(pool)
+    quotes = current_quotes(tender) if tender else []
+    wanted: dict[int, dict[int, Commitment]] = {}
+    for row in standing.lines:
+        for c in row.commitments:
+            if row.granted(c):
+                wanted.setdefault(c.company_id, {})[row.line.pk] = c
+    for rows in wanted.values():
+        costs = stand_alone(quotes, {pk: c.quantity for pk, c in rows.items()})
+        for pk, c in rows.items():
+            c.stand_alone_cents = None if costs is None else costs[pk]
+
+
+def _proof(standing: Standing) -> dict[str, object]:
+    """What decided, kept in the log: enough to run the rules again."""
+    return {"lines": [_line_proof(row) for row in standing.lines]}
+
+
+def _line_proof(row: LineStanding) -> dict[str, object]:
+    return {
+        "line": row.line.pk,
+        "outcome": row.outcome.outcome,
+        "ordered": row.outcome.ordered,
+        "unit_price_e4": row.outcome.tier.unit_price_e4 if row.outcome.tier else None,
+        "granted": {str(int(member)): n for member, n in row.outcome.granted.items()},
+        "dropped": {str(int(drop.member)): drop.reason for drop in row.outcome.dropped},
+    }

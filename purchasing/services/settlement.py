@@ -1,0 +1,387 @@
+"""The supplier's invoice: matched with order and receipts, shared to the cent, billed to the companies once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
+
+from companies import audit
+from companies.access import is_staff, require
+from companies.billing import invoices
+from companies.billing.models import Invoice, LineKind
+from companies.errors import DomainError, Invalid
+from companies.models import Company, Document, User
+from companies.money import line_total, percent_of
+from companies.states import move
+from purchasing import access
+from purchasing.models import (
+    CostShare,
+    Pool,
+    PurchaseOrder,
+    SupplierInvoice,
+    SupplierInvoiceLine,
+)
+from purchasing.rules.landed import freight_due
+from purchasing.services.bulk import move_needs, needs_of
+from purchasing.services.costs import cost_shares, spread
+from purchasing.services.delivery import accepted_of
+from purchasing.services.pool import locked
+from purchasing.states import (
+    ORDER,
+    POOL,
+    SUPPLIER_INVOICE,
+    LineState,
+    OrderState,
+    PoolState,
+    SupplierInvoiceState,
+)
+
+BILLABLE = (
+    OrderState.PART_RECEIVED,
+    OrderState.RECEIVED,
+    OrderState.CLOSED_SHORT,
+    OrderState.BILLED,
+)
+Kind = SupplierInvoiceLine.Kind
+
+
+class NotBillable(DomainError):
+    code = "order_not_billable"
+    message = _("Nothing of this order was received yet: there is nothing to pay.")
+
+
+class InvoiceKnown(DomainError):
+    code = "supplier_invoice_known"
+    message = _("Invoice %(number)s of this supplier was already entered with other amounts.")
+    field = "number"
+
+
+class InvoiceEmpty(Invalid):
+    code = "supplier_invoice_empty"
+    message = _("Enter at least one line of the invoice.")
+    field = "lines"
+
+
+class ReasonMissing(Invalid):
+    code = "reason_missing"
+    message = _("The invoice differs from what was ordered and received. Say why you accept or refuse it.")
+    field = "reason"
+
+
+class NothingToRefuse(DomainError):
+    code = "no_difference"
+    message = _("The invoice is not higher than expected: there is nothing to refuse.")
+
+
+@dataclass(frozen=True, slots=True)
+class LineIn:
+    """One line as the supplier wrote it. A discount has negative cents."""
+
+    kind: str
+    net_cents: int
+    vat_bp: int
+    order_line: int | None = None
+    quantity: int | None = None
+    unit_price_e4: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceIn:
+    number: str
+    issued_on: date
+    lines: Sequence[LineIn]
+    due_on: date | None = None
+    document: Document | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as ordered and received: what, expected, billed (quantity, ten-thousandths or cents)."""
+
+    kind: str  # quantity | price | freight | discount
+    text: str
+    expected: int
+    billed: int
+
+
+@transaction.atomic(durable=True)
+def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime) -> SupplierInvoice:
+    """Enter a supplier's invoice and match it. The same number with the same amounts is the same invoice.
+
+    It ends matched, or disputed when something differs from order and receipts: then a person decides.
+    """
+    require(access.can_run_pool(actor, order.pool))
+    locked(order.pool)
+    order = (
+        PurchaseOrder.objects.select_for_update(of=("self",))
+        .select_related("pool", "supplier", "quote")
+        .get(pk=order.pk)
+    )
+    if not draft.lines:
+        raise InvoiceEmpty
+    net = sum(line.net_cents for line in draft.lines)
+    earlier = SupplierInvoice.objects.filter(supplier=order.supplier, number=draft.number).first()
+    if earlier is not None:
+        if earlier.order_id == order.pk and earlier.net_cents == net:
+            return earlier
+        raise InvoiceKnown(number=draft.number)
+    if order.state not in BILLABLE:
+        raise NotBillable
+    vat = _vat_by_line(draft.lines)
+    invoice = SupplierInvoice.objects.create(
+        order=order,
+        supplier=order.supplier,
+        number=draft.number,
+        issued_on=draft.issued_on,
+        due_on=draft.due_on,
+        net_cents=net,
+        vat_cents=sum(vat),
+        gross_cents=net + sum(vat),
+        expected_net_cents=expected_net(order),
+        document=draft.document,
+        recorded_by=actor,
+        recorded_at=at,
+    )
+    names = {line.pk: line.text for line in order.lines.all()}
+    SupplierInvoiceLine.objects.bulk_create(
+        SupplierInvoiceLine(
+            invoice=invoice,
+            position=position,
+            kind=line.kind,
+            order_line_id=line.order_line,
+            text=line.text or names.get(line.order_line or 0, "") or str(Kind(line.kind).label),
+            quantity=line.quantity,
+            unit_price_e4=line.unit_price_e4,
+            net_cents=line.net_cents,
+            vat_bp=line.vat_bp,
+            vat_cents=cents,
+        )
+        for position, (line, cents) in enumerate(zip(draft.lines, vat, strict=True), start=1)
+    )
+    audit.record("supplierinvoice.received", target=invoice, at=at, actor=actor, data={"net_cents": net})
+    to = SupplierInvoiceState.DISPUTED if differences(invoice) else SupplierInvoiceState.MATCHED
+    move(invoice, to, table=SUPPLIER_INVOICE, at=at, actor=actor)
+    return invoice
+
+
+def _vat_by_line(lines: Sequence[LineIn]) -> list[int]:
+    """VAT once per rate, as on the supplier's document, then over the lines."""
+    result = [0] * len(lines)
+    for rate in {line.vat_bp for line in lines}:
+        at_rate = [i for i, line in enumerate(lines) if line.vat_bp == rate]
+        total = percent_of(sum(lines[i].net_cents for i in at_rate), rate)
+        parts = spread(total, [lines[i].net_cents for i in at_rate])
+        for i, cents in zip(at_rate, parts, strict=True):
+            result[i] = cents
+    return result
+
+
+def expected_net(order: PurchaseOrder) -> int:
+    """What order and receipts make us expect: received units at the ordered price, freight by its terms."""
+    goods = sum(line_total(accepted_of(line.pk), line.unit_price_e4) for line in order.lines.all())
+    return goods + expected_freight(order, goods)
+
+
+def expected_freight(order: PurchaseOrder, goods_cents: int) -> int:
+    if order.quote is None:
+        return order.freight_cents
+    # Franco was reached by what was ordered; what was delivered decides nothing.
+    return freight_due(max(goods_cents, order.goods_cents), order.quote.freight_cents, order.quote.franco_cents)
+
+
+def differences(invoice: SupplierInvoice) -> list[Difference]:
+    """Three-way match: each billed line against the order's price and the received quantity."""
+    found: list[Difference] = []
+    order = invoice.order
+    goods = freight = 0
+    for line in invoice.lines.select_related("order_line").order_by("position"):
+        if line.kind == Kind.FREIGHT:
+            freight += line.net_cents
+        if line.kind != Kind.GOODS or line.order_line is None:
+            continue
+        received, price = accepted_of(line.order_line_id), line.order_line.unit_price_e4
+        if line.quantity is not None and line.quantity != received:
+            found.append(Difference("quantity", line.text, received, line.quantity))
+        if line.unit_price_e4 is not None and line.unit_price_e4 != price:
+            found.append(Difference("price", line.text, price, line.unit_price_e4))
+        expected = line_total(received, price)
+        goods += expected
+        if line.net_cents != expected:
+            found.append(Difference("amount", line.text, expected, line.net_cents))
+    planned = expected_freight(order, goods) if goods else 0
+    if freight != planned:
+        found.append(Difference("freight", str(Kind.FREIGHT.label), planned, freight))
+    return found
+
+
+@transaction.atomic(durable=True)
+def accept(*, actor: User, invoice: SupplierInvoice, at: datetime, reason: str = "") -> SupplierInvoice:
+    """Accept the invoice as it is; with a difference the reason is kept."""
+    require(access.can_run_pool(actor, invoice.order.pool))
+    invoice = _locked(invoice)
+    if invoice.state == SupplierInvoiceState.ACCEPTED:
+        return invoice
+    if invoice.state == SupplierInvoiceState.DISPUTED and not reason.strip():
+        raise ReasonMissing
+    move(
+        invoice,
+        SupplierInvoiceState.ACCEPTED,
+        table=SUPPLIER_INVOICE,
+        at=at,
+        actor=actor,
+        reason=reason.strip(),
+        accepted_by=actor,
+        accepted_at=at,
+    )
+    return invoice
+
+
+@transaction.atomic(durable=True)
+def refuse_difference(*, actor: User, invoice: SupplierInvoice, reason: str, at: datetime) -> SupplierInvoice:
+    """Pay and share only what was expected: the rest is claimed from the supplier, the companies never carry it."""
+    require(access.can_run_pool(actor, invoice.order.pool))
+    if not reason.strip():
+        raise ReasonMissing
+    invoice = _locked(invoice)
+    excess = invoice.net_cents - invoice.expected_net_cents
+    if excess <= 0:
+        raise NothingToRefuse
+    main = max(invoice.lines.filter(kind=Kind.GOODS), key=lambda line: line.net_cents)
+    last = invoice.lines.order_by("position").last()
+    SupplierInvoiceLine.objects.create(
+        invoice=invoice,
+        position=(last.position if last else 0) + 1,
+        kind=Kind.DISCOUNT,
+        text=gettext("Difference refused, claimed from the supplier"),
+        net_cents=-excess,
+        vat_bp=main.vat_bp,
+        vat_cents=-percent_of(excess, main.vat_bp),
+    )
+    move(
+        invoice,
+        SupplierInvoiceState.ACCEPTED,
+        table=SUPPLIER_INVOICE,
+        at=at,
+        actor=actor,
+        reason=reason.strip(),
+        data={"claimed_cents": excess},
+        accepted_by=actor,
+        accepted_at=at,
+    )
+    return invoice
+
+
+def _locked(invoice: SupplierInvoice) -> SupplierInvoice:
+    locked(invoice.order.pool)
+    return (
+        SupplierInvoice.objects.select_for_update(of=("self",))
+        .select_related("order__pool", "order__quote", "supplier")
+        .get(pk=invoice.pk)
+    )
+
+
+@transaction.atomic(durable=True)
+def share_out(*, actor: User, invoice: SupplierInvoice, at: datetime) -> SupplierInvoice:
+    """Split an accepted invoice between the companies, to the cent. A second call finds it done."""
+    require(access.can_run_pool(actor, invoice.order.pool))
+    invoice = _locked(invoice)
+    if invoice.state in (SupplierInvoiceState.SHARED, SupplierInvoiceState.INVOICED):
+        return invoice
+    move(invoice, SupplierInvoiceState.SHARED, table=SUPPLIER_INVOICE, at=at, actor=actor)
+    CostShare.objects.bulk_create(cost_shares(invoice), batch_size=1_000)
+    return invoice
+
+
+@transaction.atomic(durable=True)
+def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime) -> list[Invoice]:
+    """One invoice per company from the shares, through billing; numbers and amounts are given once."""
+    require(is_staff(actor))
+    invoice = _locked(invoice)
+    if invoice.state == SupplierInvoiceState.INVOICED:
+        return list(member_invoices(invoice))
+    order, pool = invoice.order, invoice.order.pool
+    move(invoice, SupplierInvoiceState.INVOICED, table=SUPPLIER_INVOICE, at=at, actor=actor)
+    by_company: dict[int, list[CostShare]] = {}
+    shared = invoice.shares.select_related("company", "line__order_line").order_by("company_id", "pk")
+    for row in shared:
+        if pool.legal_model != Pool.LegalModel.LISTING or row.kind == CostShare.Kind.FEE:
+            by_company.setdefault(row.company_id, []).append(row)
+    issued = [
+        _issue(rows[0].company, rows, invoice, actor=actor, at=at)
+        for rows in by_company.values()
+        if sum(row.net_cents + row.vat_cents for row in rows) > 0
+    ]
+    _close(order, pool, actor=actor, at=at)
+    return issued
+
+
+def key_of(invoice: SupplierInvoice, company_id: int) -> str:
+    return f"purchasing-{invoice.pk}-{company_id}"
+
+
+def member_invoices(invoice: SupplierInvoice) -> list[Invoice]:
+    """The invoices made from a supplier's invoice."""
+    companies = invoice.shares.values_list("company_id", flat=True).distinct()
+    keys = [key_of(invoice, pk) for pk in companies]
+    return list(Invoice.objects.filter(key__in=keys).select_related("company").order_by("company__name"))
+
+
+def _issue(
+    company: Company, rows: Sequence[CostShare], invoice: SupplierInvoice, *, actor: User, at: datetime
+) -> Invoice:
+    order, pool = invoice.order, invoice.order.pool
+    own_vat = pool.legal_model == Pool.LegalModel.RESALE
+    last = order.receipts.order_by("arrived_at").last()
+    day = timezone.localdate(at)
+    with override("fr"):
+        drafts = [_draft(row, own_vat) for row in rows]
+    return invoices.issue(
+        company=company,
+        lines=drafts,
+        at=at,
+        due_on=day + timedelta(days=company.payment_days),
+        source="purchasing",
+        key=key_of(invoice, company.pk),
+        actor=actor,
+        legal_model=pool.legal_model,
+        supply_on=timezone.localdate(last.arrived_at) if last and last.arrived_at else day,
+        order_reference=order.number,
+        notes=pool.title,
+    )
+
+
+def _draft(row: CostShare, own_vat: bool) -> invoices.LineDraft:
+    goods = row.kind == CostShare.Kind.GOODS
+    kinds: Mapping[str, str] = {CostShare.Kind.FREIGHT: "freight", CostShare.Kind.FEE: "fee"}
+    text = row.line.text if row.line and goods else str(row.get_kind_display())
+    return invoices.LineDraft(
+        description=text,
+        quantity=(row.quantity or 1) if goods else 1,
+        unit=row.line.order_line.unit if goods and row.line and row.line.order_line else "",
+        unit_price_e4=row.line.order_line.unit_price_e4 if goods and row.line and row.line.order_line else None,
+        net_cents=row.net_cents,
+        vat_bp=row.vat_bp,
+        vat_cents=None if own_vat else row.vat_cents,
+        kind=LineKind(kinds.get(row.kind, "goods")),
+    )
+
+
+def _close(order: PurchaseOrder, pool: Pool, *, actor: User, at: datetime) -> None:
+    """Once everything received is billed: the order closes, then the pool."""
+    waiting = order.supplier_invoices.exclude(state=SupplierInvoiceState.INVOICED)
+    if order.state == OrderState.PART_RECEIVED or waiting.exists():
+        return
+    lines = [line.pool_line_id for line in order.lines.all()]
+    move_needs(needs_of(pool.pk, pool_line__in=lines), LineState.INVOICED, at=at, actor=actor)
+    if order.state in (OrderState.RECEIVED, OrderState.CLOSED_SHORT):
+        move(order, OrderState.BILLED, table=ORDER, at=at, actor=actor)
+        move(order, OrderState.CLOSED, table=ORDER, at=at, actor=actor)
+    open_ = pool.orders.exclude(state__in=[OrderState.CLOSED, OrderState.CANCELLED])
+    if pool.state == PoolState.SETTLING and not open_.exists():
+        move_needs(needs_of(pool.pk), LineState.CLOSED, at=at, actor=actor)
+        move(pool, PoolState.CLOSED, table=POOL, at=at, actor=actor)

@@ -1,0 +1,44 @@
+"""What the clock does from commitment to settlement. Each task takes ids or nothing and may run twice."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from companies.errors import DomainError
+from purchasing.models import Pool, PurchaseOrder
+from purchasing.services import commitment, lock, order
+
+
+@shared_task(name="purchasing.sweep_deadlines")
+def sweep_deadlines() -> int:
+    """Lock the pools whose deadline has passed. One pool that refuses does not stop the others."""
+    done = 0
+    for pk in lock.due_pools(timezone.now()):
+        lock_pool.delay(pool_id=pk)
+        done += 1
+    return done
+
+
+@shared_task(name="purchasing.lock_pool")
+def lock_pool(*, pool_id: int) -> None:
+    """Lock one pool; a second worker finds it done."""
+    try:
+        lock.lock(pool=Pool.objects.get(pk=pool_id), at=timezone.now())
+    except DomainError:
+        return  # extended or cancelled in the meantime: nothing to do
+
+
+@shared_task(name="purchasing.ask_approvals")
+def ask_approvals() -> None:
+    """Ask approvers again where the amount has grown since the commitment."""
+    for pool in Pool.objects.filter(state__in=["committing", "completing"]).order_by("pk"):
+        commitment.ask_approvals(pool=pool, at=timezone.now())
+
+
+@shared_task(name="purchasing.conclude_changes")
+def conclude_changes() -> None:
+    """Conclude suppliers' changes whose time to agree is over."""
+    waiting = PurchaseOrder.objects.filter(
+        state="changed", acknowledgements__consent_until__lte=timezone.now()
+    ).distinct()
+    for row in waiting.order_by("pk"):
+        order.conclude_change(actor=None, order=row, at=timezone.now())

@@ -1,0 +1,38 @@
+"""The way of the goods: commitments, locking, orders, deliveries, settlement. Appended to the room's addresses."""
+
+from django.urls import path
+
+from purchasing.views import commitment, delivery, lock, order, settlement
+
+POOL = "pools/<int:pk>/"
+MINE = "company/<int:company>/pools/<int:pk>/"
+
+urlpatterns = [
+    path(f"{MINE}commit/", commitment.commit, name="commit"),
+    path(f"{MINE}commit/<int:line>/withdraw/", commitment.withdraw, name="commit_withdraw"),
+    path(f"{MINE}commit/decide/", commitment.decide, name="commit_decide"),
+    path(f"{MINE}change/<int:answer>/", commitment.answer_change, name="commit_change"),
+    path(f"{MINE}proof/", settlement.proof, name="proof"),
+    path(f"{MINE}proof.csv", settlement.proof_csv, name="proof_csv"),
+    path("company/<int:company>/deliveries/", delivery.delivery_list, name="delivery_list"),
+    path("company/<int:company>/deliveries/<int:pk>/", delivery.answer, name="delivery_answer"),
+    path(f"{POOL}goods/", lock.goods, name="goods"),
+    path(f"{POOL}lock/", lock.lock, name="lock"),
+    path(f"{POOL}orders/", order.prepare, name="order_prepare"),
+    path("orders/<int:pk>/", order.order, name="order"),
+    path("orders/<int:pk>/send/", order.send, name="order_send"),
+    path("orders/<int:pk>/pdf/", order.pdf, name="order_pdf"),
+    path("orders/<int:pk>/acknowledge/", order.acknowledge, name="order_acknowledge"),
+    path("orders/<int:pk>/conclude/", order.conclude, name="order_conclude"),
+    path("orders/<int:pk>/cancel/", order.cancel, name="order_cancel"),
+    path("orders/<int:pk>/receive/", delivery.receive, name="receive"),
+    path("orders/<int:pk>/close-short/", delivery.close_short, name="close_short"),
+    path("receipts/<int:pk>/", delivery.receipt, name="receipt"),
+    path("receipts/<int:pk>/correct/", delivery.correct, name="receipt_correct"),
+    path("hand-overs/<int:pk>/<slug:action>/", delivery.hand_over, name="hand_over"),
+    path("orders/<int:pk>/invoice/", settlement.record, name="supplier_invoice_new"),
+    path("supplier-invoices/<int:pk>/", settlement.supplier_invoice, name="supplier_invoice"),
+    path("supplier-invoices/<int:pk>/<slug:action>/", settlement.act, name="supplier_invoice_act"),
+    path("q/order/<str:token>/", order.supplier_order, name="supplier_order"),
+    path("q/order/<str:token>/pdf/", order.supplier_pdf, name="supplier_order_pdf"),
+]

@@ -1,0 +1,73 @@
+"""The way of the goods of one pool, for whoever runs it: lock, orders, deliveries, invoices."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from companies.access import is_staff
+from purchasing import access
+from purchasing.models import SupplierInvoice
+from purchasing.rules import hints
+from purchasing.services import lock as service
+from purchasing.services import standing as standings
+from purchasing.states import PoolState
+from purchasing.views.doors import attempt, led_pool, reader
+
+
+@require_GET
+def goods(request: HttpRequest, pk: int) -> HttpResponse:
+    """Where the pool stands between the first commitment and the last invoice, and the one thing to do next."""
+    pool, user = led_pool(request, pk), reader(request)
+    standing = standings.read(pool)
+    staff = access.sees_members(user)
+    deadline = standings.deadline_of(pool)
+    committing = pool.state in (PoolState.COMMITTING, PoolState.COMPLETING)
+    lines = []
+    for row in standing.lines:
+        companies = len({c.company_id for c in row.commitments})
+        lines.append(
+            {
+                "row": row,
+                "companies": companies,
+                "exact": staff or companies > hints.FEW,
+                "wanted": sum(c.quantity for c in row.commitments),
+                "commitments": row.commitments if staff else [],
+                "buy_ups": hints.buy_up(row.terms, row.outcome.ordered) if committing else [],
+            }
+        )
+    context = {
+        "pool": pool,
+        "lines": lines,
+        "staff": is_staff(user),
+        "deadline": deadline,
+        "committing": committing,
+        "can_lock": committing and deadline is not None and timezone.now() >= deadline,
+        "minimums": [(q, standings.minimum_missing(standing, q)) for q in standing.quotes()] if committing else [],
+        "orders": pool.orders.select_related("supplier").order_by("pk"),
+        "invoices": SupplierInvoice.objects.filter(order__pool=pool).select_related("supplier", "order").order_by("pk"),
+    }
+    return render(request, "purchasing/goods.html", context)
+
+
+@require_POST
+def lock(request: HttpRequest, pk: int) -> HttpResponse:
+    """Lock by hand after the deadline; the clock does the same a moment later."""
+    pool = led_pool(request, pk)
+    words = {
+        PoolState.LOCKED: _("The pool is locked and every company was told."),
+        PoolState.FAILED: _("A minimum was missed: the pool failed, the requests are free again."),
+        PoolState.COMPLETING: _("Companies may complete packs now."),
+        PoolState.COMMITTING: _("A minimum was missed: the deadline was moved once and everybody was told."),
+    }
+
+    def run() -> None:
+        nonlocal pool
+        pool = service.lock(pool=pool, at=timezone.now(), actor=reader(request))
+
+    if attempt(request, run):
+        from django.contrib import messages
+
+        messages.success(request, words.get(PoolState(pool.state), _("This was already done.")))
+    return redirect("purchasing:goods", pool.pk)

@@ -1,0 +1,192 @@
+"""Orders: prepared, signed and sent by who runs the pool; acknowledged by the supplier through a link."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from companies import documents
+from companies.access import is_staff, require
+from companies.errors import DomainError
+from companies.forms import form_error
+from purchasing import access, history
+from purchasing.forms_back import AnswerForm
+from purchasing.models import PurchaseOrder
+from purchasing.services import delivery
+from purchasing.services import order as service
+from purchasing.states import OrderState
+from purchasing.views.doors import attempt, led_pool, reader
+
+ANSWERABLE = (OrderState.SENT, OrderState.REFUSED)
+
+
+def order_of(request: HttpRequest, pk: int) -> PurchaseOrder:
+    """An order of a pool the user runs; 404 for all others."""
+    user = reader(request)
+    rows = PurchaseOrder.objects.visible_to(user).select_related("pool__lead", "supplier", "document", "quote")
+    order = get_object_or_404(rows, pk=pk)
+    require(access.can_run_pool(user, order.pool))
+    return order
+
+
+@require_POST
+def prepare(request: HttpRequest, pk: int) -> HttpResponse:
+    """One order per supplier, ready to be signed."""
+    pool = led_pool(request, pk)
+    attempt(
+        request,
+        lambda: service.prepare(actor=reader(request), pool=pool, at=timezone.now()),
+        _("The orders are prepared. Look at each and sign it."),
+    )
+    return redirect("purchasing:goods", pool.pk)
+
+
+@require_GET
+def order(request: HttpRequest, pk: int) -> HttpResponse:
+    """One order: what was ordered, what the supplier said, what arrived, what was billed."""
+    row = order_of(request, pk)
+    lines = list(row.lines.select_related("pool_line").order_by("position"))
+    for line in lines:
+        line.received = delivery.accepted_of(line.pk)  # type: ignore[attr-defined]
+    answer = row.acknowledgements.prefetch_related("lines__order_line").last()
+    consents = list(answer.consents.select_related("commitment__company")) if answer else []
+    context = {
+        "order": row,
+        "lines": lines,
+        "answer": answer,
+        "answered": sum(c.accepted is not None for c in consents),
+        "consents": consents,
+        "sees_members": access.sees_members(reader(request)),
+        "receipts": row.receipts.prefetch_related("lines__order_line").order_by("number"),
+        "invoices": row.supplier_invoices.order_by("pk"),
+        "can_receive": row.state in delivery.RECEIVABLE,
+        "can_bill": row.state in ("part_received", "received", "closed_short", "billed"),
+        "answerable": row.state in ANSWERABLE,
+        "can_cancel": "cancelled" in service.ORDER[row.state],
+        "staff": is_staff(reader(request)),
+        "history": history.of(row),
+    }
+    return render(request, "purchasing/order.html", context)
+
+
+@require_POST
+def send(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sign the order and mail it."""
+    row = order_of(request, pk)
+    attempt(
+        request,
+        lambda: service.sign_and_send(actor=reader(request), order=row, at=timezone.now()),
+        _("The order was signed and sent to %(supplier)s.") % {"supplier": row.supplier},
+    )
+    return redirect("purchasing:order", row.pk)
+
+
+@require_GET
+def pdf(request: HttpRequest, pk: int) -> HttpResponse:
+    row = order_of(request, pk)
+    if row.document is None:
+        raise Http404
+    return documents.download(row.document)
+
+
+@require_http_methods(["GET", "POST"])
+def acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
+    """Write down what the supplier said on the telephone."""
+    row = order_of(request, pk)
+    form = AnswerForm(request.POST or None, order=row)
+    if request.method == "POST" and form.is_valid() and _answer(row, form, request):
+        messages.success(request, _("The supplier's answer is recorded."))
+        return redirect("purchasing:order", row.pk)
+    return render(request, "purchasing/order_answer.html", {"order": row, "form": form, "supplier_view": False})
+
+
+def _answer(row: PurchaseOrder, form: AnswerForm, request: HttpRequest | None) -> bool:
+    """Record an answer; with a request it is by somebody signed in, else by the supplier."""
+    answer = service.Answer(
+        delivery_on=form.cleaned_data["delivery_on"],
+        reference=form.cleaned_data["reference"],
+        note=form.cleaned_data["note"],
+        changes=form.changes(),
+    )
+    try:
+        service.acknowledge(
+            order=row, answer=answer, at=timezone.now(), actor=reader(request) if request is not None else None
+        )
+    except DomainError as error:
+        form_error(form, error)
+        return False
+    return True
+
+
+@require_POST
+def conclude(request: HttpRequest, pk: int) -> HttpResponse:
+    """Close the question to the companies and compute the lines again."""
+    row = order_of(request, pk)
+    attempt(
+        request,
+        lambda: service.conclude_change(actor=reader(request), order=row, at=timezone.now()),
+        _("The change is concluded."),
+    )
+    return redirect("purchasing:order", row.pk)
+
+
+@require_POST
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    row = order_of(request, pk)
+    reason = request.POST.get("reason", "").strip()
+    attempt(
+        request,
+        lambda: service.cancel(actor=reader(request), order=row, reason=reason, at=timezone.now()),
+        _("The order is cancelled and the needs are free again."),
+    )
+    return redirect("purchasing:order", row.pk)
+
+
+def _linked(token: str) -> PurchaseOrder | None:
+    return service.by_token(token, at=timezone.now())
+
+
+def _dead_link(request: HttpRequest) -> HttpResponse:
+    return render(request, "purchasing/order_link_dead.html", status=404)
+
+
+@login_not_required  # the signed link is the login
+@never_cache
+@require_http_methods(["GET", "POST"])
+def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
+    """The supplier's page: the order, one button to acknowledge, and a form for what changes."""
+    row = _linked(token)
+    if row is None:
+        return _dead_link(request)
+    with translation.override("fr" if request.GET.get("lang") != "en" else "en"):
+        form = AnswerForm(request.POST or None, order=row)
+        if request.method == "POST" and form.is_valid() and _answer(row, form, None):
+            return redirect(request.path)
+        row.refresh_from_db()
+        context = {
+            "order": row,
+            "form": form,
+            "token": token,
+            "answerable": row.state in ANSWERABLE,
+            "answer": row.acknowledgements.prefetch_related("lines__order_line").last(),
+            "soonest": timezone.localdate() + timedelta(days=1),
+            "supplier_view": True,
+            "limit_bp": service.CONSENT_LIMIT_BP,
+        }
+        return render(request, "purchasing/order_supplier.html", context)
+
+
+@login_not_required  # the signed link is the login
+@never_cache
+@require_GET
+def supplier_pdf(request: HttpRequest, token: str) -> HttpResponse:
+    row = _linked(token)
+    if row is None or row.document is None:
+        return _dead_link(request)
+    return documents.download(row.document)

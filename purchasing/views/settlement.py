@@ -1,0 +1,188 @@
+"""The supplier's invoice and the proof of who pays what."""
+
+import csv
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from companies.access import has_role, is_staff, require
+from companies.billing.models import Invoice
+from companies.errors import DomainError
+from companies.forms import form_error
+from companies.models import Role
+from companies.money import euros
+from purchasing import access
+from purchasing import proof as proofs
+from purchasing.forms_back import SupplierInvoiceForm
+from purchasing.models import Pool, SupplierInvoice
+from purchasing.services import delivery
+from purchasing.services import settlement as service
+from purchasing.views.doors import attempt, company_of, reader
+from purchasing.views.order import order_of
+
+
+@require_http_methods(["GET", "POST"])
+def record(request: HttpRequest, pk: int) -> HttpResponse:
+    """Enter the supplier's invoice, filled with what is expected."""
+    order = order_of(request, pk)
+    lines = list(order.lines.order_by("position"))
+    goods = 0
+    initial: dict[str, Any] = {"issued_on": timezone.localdate()}
+    for line in lines:
+        received = delivery.accepted_of(line.pk)
+        net = service.line_total(received, line.unit_price_e4)
+        goods += net
+        if received:
+            initial |= {f"quantity{line.pk}": received, f"price{line.pk}": line.unit_price_e4, f"net{line.pk}": net}
+    initial["freight"] = service.expected_freight(order, goods) or None
+    form = SupplierInvoiceForm(request.POST or None, lines=lines, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            invoice = service.record(actor=reader(request), order=order, draft=_draft(form), at=timezone.now())
+        except DomainError as error:
+            if error.status == 403:
+                raise
+            form_error(form, error)
+        else:
+            return redirect("purchasing:supplier_invoice", invoice.pk)
+    return render(request, "purchasing/settlement_form.html", {"order": order, "form": form})
+
+
+def _draft(form: SupplierInvoiceForm) -> service.InvoiceIn:
+    data = form.cleaned_data
+    kind = service.Kind
+    lines = [
+        service.LineIn(
+            kind.GOODS,
+            data[f"net{line.pk}"],
+            line.vat_bp,
+            line.pk,
+            data.get(f"quantity{line.pk}"),
+            data.get(f"price{line.pk}"),
+        )
+        for line in form.lines
+        if data.get(f"net{line.pk}")
+    ]
+    if data.get("freight"):
+        lines.append(service.LineIn(kind.FREIGHT, data["freight"], data["freight_vat"]))
+    if data.get("discount"):
+        rate = form.lines[0].vat_bp if form.lines else 2000
+        lines.append(service.LineIn(kind.DISCOUNT, -data["discount"], rate))
+    return service.InvoiceIn(data["number"], data["issued_on"], lines, data.get("due_on"))
+
+
+def _invoice_of(request: HttpRequest, pk: int) -> SupplierInvoice:
+    user = reader(request)
+    rows = SupplierInvoice.objects.visible_to(user).select_related("order__pool", "order__quote", "supplier")
+    invoice = get_object_or_404(rows, pk=pk)
+    require(access.can_run_pool(user, invoice.order.pool))
+    return invoice
+
+
+@require_GET
+def supplier_invoice(request: HttpRequest, pk: int) -> HttpResponse:
+    """The invoice, what differs, the shares, and the one thing to do next."""
+    row, user = _invoice_of(request, pk), reader(request)
+    staff = is_staff(user)
+    shared = row.state in ("shared", "invoiced")
+    context = {
+        "invoice": row,
+        "order": row.order,
+        "lines": row.lines.order_by("position"),
+        "differences": service.differences(row),
+        "staff": staff,
+        "table": proofs.table(row) if shared and staff else None,
+        "issued": service.member_invoices(row) if row.state == "invoiced" and staff else [],
+        "excess": row.net_cents - row.expected_net_cents,
+    }
+    return render(request, "purchasing/settlement.html", context)
+
+
+@require_POST
+def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
+    """Accept, refuse the difference, share out, issue."""
+    row, user, at = _invoice_of(request, pk), reader(request), timezone.now()
+    reason = request.POST.get("reason", "")
+    if action == "issue":
+        require(is_staff(user))
+    calls: dict[str, tuple[Any, str]] = {
+        "accept": (
+            lambda: service.accept(actor=user, invoice=row, reason=reason, at=at),
+            _("The invoice is accepted."),
+        ),
+        "refuse": (
+            lambda: service.refuse_difference(actor=user, invoice=row, reason=reason, at=at),
+            _("The difference is refused: the companies pay what was expected, the rest is claimed from the supplier."),
+        ),
+        "share": (
+            lambda: service.share_out(actor=user, invoice=row, at=at),
+            _("The invoice is shared between the companies, to the cent."),
+        ),
+        "issue": (
+            lambda: service.issue_invoices(actor=user, invoice=row, at=at),
+            _("The companies' invoices are issued."),
+        ),
+    }
+    if action not in calls:
+        raise Http404
+    call, done = calls[action]
+    attempt(request, call, done)
+    return redirect("purchasing:supplier_invoice", row.pk)
+
+
+def _own_pool(request: HttpRequest, company: int, pk: int) -> tuple[Any, Pool, list[proofs.Document]]:
+    row, user = company_of(request, company), reader(request)
+    pool = get_object_or_404(Pool.objects.visible_to(user), pk=pk)
+    return row, pool, proofs.of(pool, row)
+
+
+@require_GET
+def proof(request: HttpRequest, company: int, pk: int) -> HttpResponse:
+    """The company's proof sheet: each of its cents, from which line, by which rule."""
+    row, pool, found = _own_pool(request, company, pk)
+    user = reader(request)
+    keys = [service.key_of(document.invoice, row.pk) for document in found]
+    billed = Invoice.objects.filter(company=row, key__in=keys)
+    context = {
+        "company": row,
+        "pool": pool,
+        "documents": found,
+        "invoices": billed if has_role(user, row, Role.ACCOUNTANT, Role.ADMIN) or is_staff(user) else [],
+    }
+    return render(request, "purchasing/proof.html", context)
+
+
+@require_GET
+def proof_csv(request: HttpRequest, company: int, pk: int) -> HttpResponse:
+    """The same as a table for a spreadsheet."""
+    _row, pool, found = _own_pool(request, company, pk)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="preuve-{pool.pk}.csv"'
+    response.write("\ufeff")
+    writer = csv.writer(response, delimiter=";")
+    writer.writerow([_("Invoice"), _("Line"), _("Rule"), _("Weight"), _("Of"), _("Net"), _("VAT rate"), _("VAT")])
+    for document in found:
+        for step in document.steps:
+            share = step.share
+            writer.writerow(
+                [
+                    document.invoice.number,
+                    _safe(step.source),
+                    step.rule,
+                    share.weight,
+                    step.weights,
+                    euros(share.net_cents).replace(".", ","),
+                    f"{share.vat_bp / 100:g}".replace(".", ","),
+                    euros(share.vat_cents).replace(".", ","),
+                ]
+            )
+    return response
+
+
+def _safe(text: str) -> str:
+    """A spreadsheet must not run what somebody typed."""
+    return f"'{text}" if text[:1] in "=+-@" else text

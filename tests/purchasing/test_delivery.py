@@ -1,0 +1,175 @@
+"""Deliveries: shared out by rule, never taken back, handed over, corrected by counter-receipts."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Sum
+
+from companies.errors import NotAllowed
+from companies.models import OutboxMail
+from purchasing.models import Allocation, HandOver, Receipt, ReceiptLine, RequestLine
+from purchasing.services import delivery
+from purchasing.services.delivery import Count
+from tests.purchasing.back import AFTER, hours, world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Delivered:
+    """An order of 36 gloves for four companies."""
+
+    def __init__(self, **pool):
+        self.w = world(**pool)
+        self.order = self.w.order()
+        self.line = self.order.lines.get()
+
+    def receive(self, counted, refused=0, **rest):
+        counts = {self.line.pk: Count(counted, refused)}
+        receipt = delivery.receive(actor=self.w.staff, order=self.order, counts=counts, at=hours(900), **rest)
+        self.order.refresh_from_db()
+        return receipt
+
+    def allocated(self):
+        rows = Allocation.objects.values_list("commitment__company__name").annotate(n=Sum("quantity"))
+        return dict(rows.order_by("commitment__company__name"))
+
+    def hand_over(self, receipt, letter):
+        row = HandOver.objects.get(receipt=receipt, company=self.w.companies[letter])
+        return delivery.hand_over(actor=self.w.staff, row=row, at=hours(901))
+
+
+class TestADelivery:
+    def test_of_everything_gives_everybody_what_was_granted(self):
+        d = Delivered()
+        d.receive(36)
+        assert d.allocated() == {"A": 11, "B": 7, "C": 14, "D": 4}
+        assert d.order.state == "received"
+        d.w.pool.refresh_from_db()
+        assert d.w.pool.state == "settling"
+        assert set(RequestLine.objects.values_list("state", flat=True)) == {"received"}
+        assert OutboxMail.objects.filter(key__startswith="ready:").count() == 4
+
+    def test_of_30_is_shared_in_proportion(self):
+        d = Delivered()
+        d.receive(30)
+        assert d.allocated() == {"A": 9, "B": 6, "C": 12, "D": 3}
+        assert d.order.state == "part_received"
+
+    def test_of_30_serves_the_earliest_first_by_policy(self):
+        d = Delivered(shortage="first_come")
+        d.receive(30)
+        assert d.allocated() == {"A": 11, "B": 7, "C": 12}
+
+    def test_in_three_parts_ends_like_one_and_takes_nothing_back(self):
+        d = Delivered()
+        before: dict[str, int] = {}
+        for part in (1, 19, 16):
+            d.receive(part)
+            now = d.allocated()
+            assert all(now.get(m, 0) >= n for m, n in before.items())
+            before = now
+        assert before == {"A": 11, "B": 7, "C": 14, "D": 4}
+
+    def test_with_refused_units_shares_only_the_accepted(self):
+        d = Delivered()
+        receipt = d.receive(36, 6)
+        assert sum(d.allocated().values()) == 30
+        assert Receipt.objects.get(pk=receipt.pk).lines.get().refused == 6
+
+    def test_refused_as_a_whole_gives_nobody_anything(self):
+        d = Delivered()
+        receipt = d.receive(12, 12)
+        assert receipt.state == "refused"
+        assert d.allocated() == {}
+
+    def test_of_too_much_leaves_the_rest_over(self):
+        d = Delivered()
+        receipt = d.receive(40)
+        assert receipt.lines.get().left_over == 4
+
+    def test_entered_twice_counts_once(self):
+        d = Delivered()
+        assert d.receive(20, number=1).pk == d.receive(20, number=1).pk
+        assert ReceiptLine.objects.count() == 1
+        with pytest.raises(delivery.ReceiptTaken):
+            d.receive(21, number=1)
+
+    def test_is_for_who_runs_the_pool(self):
+        d = Delivered()
+        with pytest.raises(NotAllowed):
+            delivery.receive(actor=d.w.buyers["A"], order=d.order, counts={d.line.pk: Count(1)}, at=hours(900))
+
+    def test_respects_a_useful_minimum(self):
+        w = world(tiers=((1, 10_000),), pack=1)
+        for letter in "AB":
+            w.commit(letter, 10)
+        w.commit("C", 10, min_useful=10)
+        w.lock()
+        (row,) = delivery_order(w)
+        delivery.receive(actor=w.staff, order=row, counts={row.lines.get().pk: Count(20)}, at=hours(900))
+        rows = Allocation.objects.values_list("commitment__company__name", "quantity")
+        assert dict(rows) == {"A": 10, "B": 10}
+
+
+def delivery_order(w):
+    from purchasing.services import order
+
+    rows = order.prepare(actor=w.staff, pool=w.pool, at=AFTER)
+    return [order.sign_and_send(actor=w.staff, order=row, at=AFTER) for row in rows]
+
+
+class TestACounterReceipt:
+    def test_takes_back_what_is_still_in_store_only(self):
+        d = Delivered()
+        first = d.receive(36)
+        d.hand_over(first, "A")
+        d.receive(-10, corrects=first)
+        assert sum(d.allocated().values()) == 26
+        assert d.allocated()["A"] == 11
+        assert d.order.state == "part_received"
+
+    def test_never_takes_back_more_than_came(self):
+        d = Delivered()
+        first = d.receive(10)
+        with pytest.raises(delivery.TooMuchTakenBack):
+            d.receive(-11, corrects=first)
+
+    def test_then_the_right_delivery_is_shared_as_ever(self):
+        d = Delivered()
+        first = d.receive(36)
+        d.receive(-36, corrects=first)
+        d.receive(30)
+        assert d.allocated() == {"A": 9, "B": 6, "C": 12, "D": 3}
+
+
+class TestAHandOver:
+    def test_is_given_once_and_confirmed_by_the_company(self):
+        d = Delivered()
+        receipt = d.receive(36)
+        row = d.hand_over(receipt, "A")
+        assert d.hand_over(receipt, "A").handed_at == row.handed_at
+        row = delivery.answer(actor=d.w.buyers["A"], row=row, confirmed=True, at=hours(902))
+        assert row.state == "confirmed"
+
+    def test_contested_needs_words_and_is_resolved(self):
+        d = Delivered()
+        row = d.hand_over(d.receive(36), "B")
+        with pytest.raises(delivery.ReasonMissing):
+            delivery.answer(actor=d.w.buyers["B"], row=row, confirmed=False, at=hours(902))
+        row = delivery.answer(actor=d.w.buyers["B"], row=row, confirmed=False, note="Carton ouvert", at=hours(902))
+        assert row.state == "contested"
+        assert delivery.resolve(actor=d.w.staff, row=row, note="Remplacé", at=hours(903)).state == "resolved"
+
+    def test_is_answered_by_the_own_company_only(self):
+        d = Delivered()
+        row = d.hand_over(d.receive(36), "A")
+        with pytest.raises(NotAllowed):
+            delivery.answer(actor=d.w.buyers["B"], row=row, confirmed=True, at=hours(902))
+
+
+class TestTheDatabase:
+    def test_refuses_units_without_an_owner(self):
+        d = Delivered()
+        d.receive(30)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ReceiptLine.objects.update(counted=31)
+        assert connection.is_usable()

@@ -1,0 +1,157 @@
+"""Orders: one per supplier, signed, sent with its PDF, acknowledged by link, changed with consent."""
+
+import re
+from io import BytesIO
+
+import pytest
+from pypdf import PdfReader
+
+from companies.models import Document, OutboxMail
+from purchasing.models import Acknowledgement, Commitment, PurchaseOrder, RequestLine
+from purchasing.services import order
+from purchasing.services.order import Answer
+from tests.factories.companies import staff
+from tests.purchasing.back import AFTER, hours, world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def link_of(mail: OutboxMail) -> str:
+    return re.search(r"/q/order/\S+", mail.body).group()
+
+
+class TestAnOrder:
+    def test_is_what_the_pool_locked(self):
+        w = world()
+        row = w.order()
+        assert (row.state, row.goods_cents, row.freight_cents, row.vat_cents) == ("sent", 12_570, 1_990, 2_912)
+        line = row.lines.get()
+        assert (line.quantity, line.unit_price_e4, line.reference) == (36, 34_917, "GN-M")
+        assert w.pool.state == "ordered"
+        assert set(RequestLine.objects.values_list("state", flat=True)) == {"ordered"}
+
+    def test_is_prepared_and_sent_once_however_often_one_clicks(self):
+        w = world()
+        row = w.order()
+        assert order.prepare(actor=w.staff, pool=w.pool, at=AFTER) == [row]
+        order.sign_and_send(actor=w.staff, order=row, at=hours(900))
+        assert PurchaseOrder.objects.count() == 1
+        assert OutboxMail.objects.filter(to="fournisseur@example.org").count() == 1
+        assert Document.objects.filter(kind="purchase_order").count() == 1
+
+    def test_goes_out_as_a_pdf_that_says_it_all(self):
+        w = world()
+        row = w.order()
+        text = PdfReader(BytesIO(bytes(row.document.content))).pages[0].extract_text()
+        for part in (row.number, "Gants nitrile M", "3,4917", "125,70", "19,90", "174,72", w.supplier.name):
+            assert part in text
+        mail = OutboxMail.objects.get(to="fournisseur@example.org")
+        assert list(mail.attachments.all()) == [row.document]
+
+    def test_of_an_unlocked_pool_is_refused(self):
+        w = world()
+        with pytest.raises(order.NotLocked):
+            order.prepare(actor=w.staff, pool=w.pool, at=AFTER)
+
+    def test_cancelled_before_any_delivery_frees_the_needs(self):
+        w = world()
+        row = w.order()
+        order.cancel(actor=w.staff, order=row, reason="Rupture", at=AFTER)
+        assert set(RequestLine.objects.values_list("state", flat=True)) == {"approved"}
+
+
+class TestTheSuppliersLink:
+    def test_shows_the_order_and_acknowledges_it_in_one_click(self, client, time_machine):
+        time_machine.move_to(AFTER)
+        w = world()
+        row = w.order()
+        path = link_of(OutboxMail.objects.get(to="fournisseur@example.org"))
+        page = client.get(path)
+        assert page.status_code == 200
+        assert "Gants nitrile M" in page.content.decode()
+        data = {f"quantity{line.pk}": "36" for line in row.lines.all()} | {
+            f"price{line.pk}": "3,4917" for line in row.lines.all()
+        }
+        assert client.post(path, data).status_code == 302
+        row.refresh_from_db()
+        assert row.state == "acknowledged"
+        client.post(path, data)
+        assert Acknowledgement.objects.count() == 1
+        assert client.get(f"{path}pdf/")["Content-Type"] == "application/pdf"
+
+    @pytest.mark.parametrize("token", ["x", "abc.def", "../../etc"])
+    def test_that_is_not_ours_says_so(self, client, token):
+        world().order()
+        page = client.get(f"/q/order/{token}/")
+        assert page.status_code == 404
+
+    def test_stops_when_the_order_is_cancelled(self, client, time_machine):
+        time_machine.move_to(AFTER)
+        w = world()
+        row = w.order()
+        path = link_of(OutboxMail.objects.get(to="fournisseur@example.org"))
+        assert client.get(path).status_code == 200
+        order.cancel(actor=w.staff, order=row, reason="Rupture", at=AFTER)
+        assert client.get(path).status_code == 404
+
+
+class TestASuppliersChange:
+    def changed(self, quantity, price_e4, **pool):
+        w = world(tiers=((1, 36_000),), freight_cents=0, **pool)
+        row = w.order()
+        line = row.lines.get()
+        answer = order.acknowledge(order=row, answer=Answer(changes={line.pk: (quantity, price_e4)}), at=AFTER)
+        row.refresh_from_db()
+        return w, row, answer
+
+    def test_above_two_percent_asks_every_company(self):
+        _w, row, answer = self.changed(36, 37_000)
+        assert (row.state, answer.consent_needed, answer.consents.count()) == ("changed", True, 4)
+        assert OutboxMail.objects.filter(key__startswith="order-changed:").count() == 4
+
+    def test_below_two_percent_asks_nobody_but_tells_all(self):
+        _w, row, answer = self.changed(36, 36_700)
+        assert (row.state, answer.consent_needed, answer.consents.count()) == ("accepted", False, 0)
+        assert OutboxMail.objects.filter(key__startswith="order-changed:").count() == 4
+        assert row.lines.get().unit_price_e4 == 36_700
+
+    def test_is_concluded_when_all_have_answered_and_who_refuses_leaves(self):
+        w, row, answer = self.changed(30, 37_000)
+        for letter in "ABCD":
+            order.answer_change(
+                actor=w.buyers[letter],
+                company=w.companies[letter],
+                answer=answer,
+                accepted=letter != "D",
+                at=AFTER,
+            )
+        row.refresh_from_db()
+        assert row.state == "accepted"
+        dropped = Commitment.objects.get(company=w.companies["D"])
+        assert (dropped.state, dropped.drop_reason) == ("dropped", "consent")
+        assert dropped.request_line.state == "approved"
+        # A 11, B 7, C 14 stay for 30 confirmed units of which whole packs make 24.
+        assert sum(q or 0 for q in w.granted().values()) == 24
+        w.line.refresh_from_db()
+        assert w.line.unit_price_e4 == 37_000
+
+    def test_unanswered_in_time_counts_as_leaving(self):
+        w, row, answer = self.changed(36, 37_000)
+        order.answer_change(actor=w.buyers["C"], company=w.companies["C"], answer=answer, accepted=True, at=AFTER)
+        with pytest.raises(order.ConsentsOpen):
+            order.conclude_change(actor=w.staff, order=row, at=AFTER)
+        order.conclude_change(actor=None, order=row, at=answer.consent_until)
+        assert w.states() == {"A": "dropped", "B": "dropped", "C": "locked", "D": "dropped"}
+
+    def test_of_more_than_ordered_is_refused(self):
+        w = world()
+        row = w.order()
+        line = row.lines.get()
+        with pytest.raises(order.ChangeWrong):
+            order.acknowledge(order=row, answer=Answer(changes={line.pk: (37, 34_917)}), at=AFTER)
+
+    def test_on_the_telephone_is_for_who_runs_the_pool(self):
+        w = world()
+        row = w.order()
+        answer = order.acknowledge(order=row, answer=Answer(note="ok"), at=AFTER, actor=staff())
+        assert answer.kind == "accepted"

@@ -1,0 +1,228 @@
+"""From the supplier's invoice to the companies': matched, shared to the cent, issued once, per legal model."""
+
+from datetime import date
+
+import pytest
+
+from companies.billing.models import Invoice
+from companies.errors import NotAllowed
+from companies.models import Role
+from purchasing.models import Commitment, CostShare, RequestLine, SupplierInvoice
+from purchasing.services import delivery, settlement
+from purchasing.services.delivery import Count
+from purchasing.services.settlement import InvoiceIn, LineIn
+from tests.factories.companies import member, staff
+from tests.purchasing.back import hours, world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AT = hours(1_000)
+
+
+class Billed:
+    """36 gloves, received in full, billed by the supplier."""
+
+    def __init__(self, goods=12_570, freight=1_990, received=36, price_e4=34_917, quantity=None, **pool):
+        self.w = world(**pool)
+        self.order = self.w.order()
+        line = self.order.lines.get()
+        delivery.receive(actor=self.w.staff, order=self.order, counts={line.pk: Count(received)}, at=hours(900))
+        if received < 36:
+            self.order.refresh_from_db()
+            delivery.close_short(actor=self.w.staff, order=self.order, reason="Rupture", at=hours(910))
+        lines = [LineIn("goods", goods, 2000, line.pk, quantity or received, price_e4)]
+        if freight:
+            lines.append(LineIn("freight", freight, 2000))
+        self.draft = InvoiceIn("F-2026-1", date(2026, 4, 10), lines)
+        self.invoice = self.record()
+
+    def record(self):
+        return settlement.record(actor=self.w.staff, order=self.order, draft=self.draft, at=AT)
+
+    def share(self, reason=""):
+        settlement.accept(actor=self.w.staff, invoice=self.invoice, reason=reason, at=AT)
+        self.invoice = settlement.share_out(actor=self.w.staff, invoice=self.invoice, at=AT)
+
+    def issue(self):
+        return settlement.issue_invoices(actor=self.w.staff, invoice=self.invoice, at=AT)
+
+    def cents(self, kind, field="net_cents"):
+        rows = CostShare.objects.filter(kind=kind).values_list("company__name", field)
+        return [value for _name, value in sorted(rows)]
+
+    def total(self, field="net_cents"):
+        totals: dict[str, int] = {}
+        for name, value in CostShare.objects.values_list("company__name", field):
+            totals[name] = totals.get(name, 0) + value
+        return [totals[name] for name in sorted(totals)]
+
+
+class TestASupplierInvoice:
+    def test_as_expected_is_matched_and_shared_as_in_the_worked_example(self):
+        b = Billed()
+        assert (b.invoice.state, b.invoice.expected_net_cents) == ("matched", 14_560)
+        b.share()
+        assert b.cents("goods") == [3_841, 2_444, 4_888, 1_397]
+        assert b.cents("freight") == [608, 387, 774, 221]
+        assert b.total() == [4_449, 2_831, 5_662, 1_618]
+        assert b.total("vat_cents") == [890, 566, 1_132, 324]
+
+    def test_three_cents_higher_raises_an_alert_and_is_shared_if_accepted(self):
+        b = Billed(goods=12_573)
+        assert b.invoice.state == "disputed"
+        with pytest.raises(settlement.ReasonMissing):
+            settlement.accept(actor=b.w.staff, invoice=b.invoice, at=AT)
+        b.share("Arrondi du fournisseur")
+        assert b.cents("goods") == [3_842, 2_445, 4_889, 1_397]
+
+    def test_three_cents_higher_and_refused_leaves_the_companies_at_what_was_expected(self):
+        b = Billed(goods=12_573, freight=0, freight_cents=0)
+        settlement.refuse_difference(actor=b.w.staff, invoice=b.invoice, reason="Prix convenu 3,4917", at=AT)
+        b.invoice.refresh_from_db()
+        b.invoice = settlement.share_out(actor=b.w.staff, invoice=b.invoice, at=AT)
+        assert b.total() == [3_841, 2_444, 4_888, 1_397]
+
+    @pytest.mark.parametrize(
+        ("change", "kind"),
+        [({"quantity": 35}, "quantity"), ({"price_e4": 35_000}, "price"), ({"freight": 2_990}, "freight")],
+    )
+    def test_that_differs_says_in_what(self, change, kind):
+        b = Billed(**change)
+        assert b.invoice.state == "disputed"
+        assert kind in {row.kind for row in settlement.differences(b.invoice)}
+
+    def test_entered_twice_is_one_invoice(self):
+        b = Billed()
+        assert b.record().pk == b.invoice.pk
+        assert SupplierInvoice.objects.count() == 1
+        b.draft = InvoiceIn("F-2026-1", date(2026, 4, 10), b.draft.lines[:1])
+        with pytest.raises(settlement.InvoiceKnown):
+            b.record()
+
+    def test_before_anything_arrived_is_refused(self):
+        w = world()
+        row = w.order()
+        draft = InvoiceIn("F", date(2026, 4, 10), [LineIn("goods", 1, 2000, row.lines.get().pk)])
+        with pytest.raises(settlement.NotBillable):
+            settlement.record(actor=w.staff, order=row, draft=draft, at=AT)
+
+    def test_after_a_short_delivery_is_shared_on_what_was_received(self):
+        b = Billed(received=30, goods=10_475)
+        b.share()
+        assert b.invoice.expected_net_cents == 12_465
+        assert b.cents("goods", "quantity") == [9, 6, 12, 3]
+        assert sum(b.cents("goods")) == 10_475
+
+
+class TestTheCompaniesInvoices:
+    def test_in_the_agent_model_share_the_suppliers_vat(self):
+        b = Billed()
+        b.share()
+        issued = b.issue()
+        assert [(i.company.name, i.net_cents, i.vat_cents) for i in issued] == [
+            ("A", 4_449, 890),
+            ("B", 2_831, 566),
+            ("C", 5_662, 1_132),
+            ("D", 1_618, 324),
+        ]
+        assert sum(i.vat_cents for i in issued) == b.invoice.vat_cents
+        assert {i.order_reference for i in issued} == {b.order.number}
+
+    def test_in_resale_have_vat_on_their_own_base(self):
+        b = Billed(legal_model="resale")
+        b.share()
+        assert [i.vat_cents for i in b.issue()] == [890, 566, 1_132, 324]
+        assert b.total("vat_cents") == [890, 566, 1_132, 324]
+
+    def test_in_listing_bill_the_fee_only(self):
+        b = Billed(legal_model="listing", fee_bp=200)
+        b.share()
+        assert [(i.net_cents, i.vat_cents) for i in b.issue()] == [(89, 18), (57, 11), (113, 23), (32, 6)]
+
+    def test_in_listing_without_fee_are_none(self):
+        b = Billed(legal_model="listing")
+        b.share()
+        assert b.issue() == []
+        b.invoice.refresh_from_db()
+        assert b.invoice.state == "invoiced"
+
+    def test_carry_the_fee_beside_the_goods(self):
+        b = Billed(fee_bp=200)
+        b.share()
+        first = b.issue()[0]
+        assert (first.net_cents, first.vat_cents) == (4_449 + 89, 890 + 18)
+
+    def test_are_issued_once_and_close_the_pool(self):
+        b = Billed()
+        b.share()
+        first = [i.number for i in b.issue()]
+        assert [i.number for i in b.issue()] == first
+        assert Invoice.objects.count() == 4
+        b.w.pool.refresh_from_db()
+        b.order.refresh_from_db()
+        assert (b.w.pool.state, b.order.state) == ("closed", "closed")
+        assert set(RequestLine.objects.values_list("state", flat=True)) == {"closed"}
+
+    def test_interrupted_half_way_leave_no_number_behind(self, monkeypatch):
+        b = Billed()
+        b.share()
+        real, calls = settlement.invoices.issue, []
+
+        def dies(**kwargs):
+            calls.append(1)
+            if len(calls) == 3:
+                raise ConnectionError
+            return real(**kwargs)
+
+        monkeypatch.setattr(settlement.invoices, "issue", dies)
+        with pytest.raises(ConnectionError):
+            b.issue()
+        assert not Invoice.objects.exists()
+        monkeypatch.setattr(settlement.invoices, "issue", real)
+        assert [i.number[-1] for i in sorted(b.issue(), key=lambda i: i.number)] == ["1", "2", "3", "4"]
+
+    def test_are_for_staff_to_issue(self):
+        lead = staff()
+        b = Billed(lead=lead)
+        b.share()
+        with pytest.raises(NotAllowed):
+            settlement.issue_invoices(actor=member(b.w.companies["A"], Role.ACCOUNTANT), invoice=b.invoice, at=AT)
+        assert not Invoice.objects.exists()
+
+
+class TestFairness:
+    def test_caps_who_would_pay_more_than_alone(self):
+        b = Billed.__new__(Billed)
+        b.w = world(tiers=((1, 100_000),), pack=10, freight_cents=0, fairness="stand_alone_cap")
+        b.w.commit("A", 10)
+        b.w.commit("B", 1, 9)
+        b.w.lock()
+        Commitment.objects.filter(company=b.w.companies["A"]).update(stand_alone_cents=9_000)
+        from purchasing.services import order
+
+        (b.order,) = order.prepare(actor=b.w.staff, pool=b.w.pool, at=AT)
+        order.sign_and_send(actor=b.w.staff, order=b.order, at=AT)
+        line = b.order.lines.get()
+        delivery.receive(actor=b.w.staff, order=b.order, counts={line.pk: Count(20)}, at=AT)
+        lines = [LineIn("goods", 20_000, 2000, line.pk, 20, 100_000)]
+        b.draft = InvoiceIn("F", date(2026, 4, 10), lines)
+        b.invoice = b.record()
+        b.share("test")
+        assert sum(b.cents("fairness")) == 0
+        assert sum(b.total()) == 20_000
+
+
+class TestTheShares:
+    @pytest.mark.parametrize("freight", ["value", "quantity", "equal", "weight"])
+    def test_reproduce_the_invoice_for_every_policy(self, freight):
+        b = Billed(freight=1_990) if freight == "value" else _with_policy(freight)
+        b.share()
+        assert sum(b.total()) == 14_560
+        assert sum(b.cents("freight")) == 1_990
+
+
+def _with_policy(policy):
+    b = Billed.__new__(Billed)
+    Billed.__init__(b)
+    b.w.pool.freight = policy
+    b.w.pool.save(update_fields=["freight"])
+    return b
