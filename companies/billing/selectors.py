@@ -17,7 +17,7 @@ TAB_LABELS = {
     "": _("All invoices"),
     "due": _("To be paid"),
     "collecting": _("In collection"),
-    "failed": _("Failed"),
+    "failed": _("Payment failed"),
     "paid": _("Paid"),
 }
 TONES = {
@@ -40,7 +40,7 @@ PAYMENT_TONES = {
     PaymentState.CANCELLED: ("muted", "ban"),
 }
 WORDS = {
-    "invoice.issued": _("Issued"),
+    "invoice.issued": _("Invoice issued"),
     "invoice.due": _("Sent, to be paid"),
     "invoice.collecting": _("Payment on its way"),
     "invoice.paid": _("Paid"),
@@ -90,7 +90,7 @@ def tabs(rows: InvoiceQuerySet, current: str) -> list[Tab]:
 
 def figures(rows: InvoiceQuerySet, *, today: date) -> dict[str, int]:
     """What is owed, overdue, in collection and failed, in cents."""
-    open_states = [*GROUPS["due"], InvoiceState.FAILED]
+    open_states = GROUPS["due"]
     sums = rows.aggregate(
         due=Sum("balance_cents", filter=Q(state__in=open_states)),
         late=Sum("balance_cents", filter=Q(state__in=open_states, due_on__lt=today)),

@@ -13,7 +13,7 @@ from companies.models import Company, Document, Role, User
 class InvoiceState(models.TextChoices):
     """Where an invoice stands. `draft` never reaches the database: a number is given when the row is made."""
 
-    ISSUED = "issued", _("Issued")
+    ISSUED = "issued", _("Being sent")
     DUE = "due", _("To be paid")
     COLLECTING = "collecting", _("In collection")
     PAID = "paid", _("Paid")
@@ -97,7 +97,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
 
 GROUPS: dict[str, tuple[InvoiceState, ...]] = {
-    "due": (InvoiceState.ISSUED, InvoiceState.DUE, InvoiceState.PART_PAID, InvoiceState.CHARGED_BACK),
+    "due": PAYABLE,
     "collecting": (InvoiceState.COLLECTING,),
     "failed": (InvoiceState.FAILED, InvoiceState.CHARGED_BACK),
     "paid": SETTLED,

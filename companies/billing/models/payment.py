@@ -18,7 +18,7 @@ class PaymentState(models.TextChoices):
     OPEN = "open", _("Waiting for the payer")
     PROCESSING = "processing", _("On its way")
     SUCCEEDED = "succeeded", _("Money received")
-    FAILED = "failed", _("Failed")
+    FAILED = "failed", _("Payment failed")
     CANCELLED = "cancelled", _("Given up")
     CHARGED_BACK = "charged_back", _("Taken back")
 

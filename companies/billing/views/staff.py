@@ -22,7 +22,7 @@ PAYMENT_TABS = {
     "": gettext_lazy("All payments"),
     "succeeded": gettext_lazy("Money received"),
     "processing": gettext_lazy("On its way"),
-    "failed": gettext_lazy("Failed"),
+    "failed": gettext_lazy("Payment failed"),
     "charged_back": gettext_lazy("Taken back"),
 }
 
