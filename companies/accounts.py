@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 
-class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
+class Adapter(DefaultAccountAdapter):
     """Accounts begin with an invitation, never with a sign-up form."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -29,7 +29,7 @@ def _box(*keys: str) -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class SecondFactorAdapter(DefaultMFAAdapter):
     """Secrets of authenticator apps and recovery codes are encrypted, so that a copy of the database opens no account."""
 
     def encrypt(self, text: str) -> str:

@@ -53,7 +53,7 @@ class EndIn(serializers.Serializer[Any]):
     ends_on = serializers.DateField()
 
 
-class EmployeeFilter(django_filters.FilterSet):  # type: ignore[misc]
+class EmployeeFilter(django_filters.FilterSet):
     reference = django_filters.CharFilter()
     email = django_filters.CharFilter(lookup_expr="iexact")
     on = django_filters.DateFilter(method="at_work", label=_("At work on this day"))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.views import account, admissions, employees, imports, invitation, roles, tokens
+from companies.views import account, admissions, company, employees, imports, invitation, roles, tokens
 
 COMPANY = "company/<int:company>/"
 urlpatterns = [
@@ -19,6 +19,10 @@ urlpatterns = [
     path(COMPANY + "employees/imports/<int:pk>/undo/", imports.undo, name="import_undo"),
     path(COMPANY + "employees/imports/<int:pk>/cancel/", imports.cancel, name="import_cancel"),
     path(COMPANY + "employees/imports/<int:pk>/check/", imports.check, name="import_check"),
+    path(COMPANY + "settings/", company.index, name="settings"),
+    path(COMPANY + "settings/sites/add/", company.site_add, name="site_add"),
+    path(COMPANY + "settings/sites/<int:pk>/", company.site, name="site"),
+    path(COMPANY + "settings/sites/<int:pk>/remove/", company.site_remove, name="site_remove"),
     path(COMPANY + "people/", roles.index, name="role_list"),
     path(COMPANY + "people/invite/", roles.invite, name="invite"),
     path(COMPANY + "people/leave/", roles.leave, name="leave"),

@@ -26,6 +26,7 @@ def _company_places() -> Names:
         ("benefit_card:company_cards", _("Cards"), "id-card", frozenset({"hr", "admin"})),
         ("billing:invoice_list", _("Invoices"), "receipt-text", frozenset({"accountant", "admin"})),
         ("companies:role_list", _("Roles"), "key-round", frozenset({"admin"})),
+        ("companies:settings", _("Company"), "building-2", frozenset({"hr", "admin"})),
     ]
 
 

@@ -74,7 +74,7 @@ def read(content: bytes) -> StaffList:
     ignored = [
         str(cell).strip()[:60] for index, cell in enumerate(heading) if index not in columns and str(cell).strip()
     ]
-    lines = []
+    lines: list[Line] = []
     for number, cells in table:
         if all(_text(cell) == "" for cell in cells):
             continue

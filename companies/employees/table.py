@@ -5,6 +5,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from typing import Any
 
 from python_calamine import CalamineWorkbook
 
@@ -119,7 +120,7 @@ def _spreadsheet(content: bytes, score: Callable[[list[Cell]], int]) -> Iterator
             raise Unreadable("damaged") from None
         raise
 
-    def best_of(table: list[list[Cell]]) -> int:
+    def best_of(table: list[list[Any]]) -> int:
         return max((score(row) for row in table[:20]), default=0)
 
     if not tables:

@@ -163,7 +163,7 @@ def _in_use(joiners: list[ImportRow]) -> list[str]:
 
     Asked of the model's own relations, so that this room need not know the rooms above it.
     """
-    holders = {row.employment_id: row for row in joiners}
+    holders = {row.employment_id: row for row in joiners if row.employment_id is not None}
     people = dict(Employment.objects.filter(pk__in=holders).values_list("person_id", "pk"))
     used: set[int] = set(Person.objects.filter(pk__in=people, user__isnull=False).values_list("pk", flat=True))
     for relation in Person._meta.related_objects:

@@ -6,6 +6,7 @@ The dry run and its effects are long work: each is a job whose task may be kille
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from itertools import islice
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -204,7 +205,7 @@ def _carry_out(job: Job, at: datetime, doing: str, done: str, refused: str) -> N
             return jobs.finish(job.pk, _where(found))
         try:
             with transaction.atomic():
-                fields = _effects(found, company, doing, at)
+                fields: dict[str, Any] = _effects(found, company, doing, at)
         except Changed as trouble:
             with translation.override(job.created_by.language if job.created_by else settings.LANGUAGE_CODE):
                 sentence = trouble.sentence
@@ -225,7 +226,7 @@ def _carry_out(job: Job, at: datetime, doing: str, done: str, refused: str) -> N
     return None
 
 
-def _effects(found: EmployeeImport, company: Company, doing: str, at: datetime) -> dict[str, object]:
+def _effects(found: EmployeeImport, company: Company, doing: str, at: datetime) -> dict[str, Any]:
     if doing == ImportState.UNDOING:
         undo_rows(found)
         return {"undone_at": at}

@@ -18,7 +18,7 @@ from companies.shell import company_scopes
 from companies.views.doors import me
 
 
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+class AccountForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ["full_name", "language"]

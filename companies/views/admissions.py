@@ -76,7 +76,7 @@ def index(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(Q(name__icontains=word) | Q(siret__startswith=word) | Q(city__icontains=word))
     page = Paginator(rows.order_by("name", "pk"), 100).get_page(page_number(request))
     for row in page:
-        row.tone, row.icon = TONES[row.status], ICONS[row.status]
+        row.tone, row.icon = TONES[row.status], ICONS[row.status]  # type: ignore[attr-defined]
     counts = dict(Company.objects.values_list("status").annotate(n=Count("pk")))
     statuses = [(value, label, counts.get(value, 0)) for value, label in CompanyStatus.choices]
     context = {"page": page, "status": status, "q": words, "statuses": statuses}
@@ -120,7 +120,7 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
     company = get_object_or_404(Company.objects.visible_to(request.user), pk=pk)
     form = InviteForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(error for errors in form.errors.values() for error in errors))
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
     else:
         try:
             invitations.invite(company=company, actor=me(request), at=timezone.now(), **form.cleaned_data)

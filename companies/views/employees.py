@@ -154,7 +154,7 @@ def end(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     row = _employee(request, owner, pk)
     form = EndForm(request.POST)
     if not form.is_valid():
-        messages.error(request, form.errors["ends_on"][0])
+        messages.error(request, str(form.errors["ends_on"][0]))
         return redirect("companies:employee", owner.pk, row.pk)
     try:
         service.end(employment=row, ends_on=form.cleaned_data["ends_on"], actor=me(request), at=timezone.now())

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from companies.employees.sheets import sheet
+from companies.employees.table import MAX_BYTES
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.import_wording import FIELD_NAMES, file_sentence, problem_sentence
@@ -75,7 +76,7 @@ def new(request: HttpRequest, company: int) -> HttpResponse:
         sent, values = form.cleaned_data["file"], form.cleaned_data
         try:
             found = service.upload(
-                company=owner, name=sent.name, content=sent.read(service.MAX_BYTES + 1), full=values["full"] == "yes",
+                company=owner, name=sent.name, content=sent.read(MAX_BYTES + 1), full=values["full"] == "yes",
                 leave_on=values["leave_on"], actor=me(request), at=timezone.now(),
             )  # fmt: skip
         except DomainError as error:

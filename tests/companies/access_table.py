@@ -18,14 +18,14 @@ def prepare(w: Any) -> None:
     w.staff_import = EmployeeImport.objects.create(
         company=w.company, name="liste.csv", leave_on=now.date(), state="ready", created_at=now
     )
-    w.invitation = Invitation.objects.create(
+    w.role_invitation = Invitation.objects.create(
         company=w.company,
         email="eva@cuir.fr",
         roles=["buyer"],
         created_at=now,
         expires_at=now + timezone.timedelta(days=1),
     )
-    w.token = ApiToken.objects.create(
+    w.api_token = ApiToken.objects.create(
         company=w.company, user=w.users["admin"], name="ERP", scopes=["hr"], token_hash="x", created_at=now
     )
 
@@ -43,7 +43,15 @@ def staff_import(w: Any) -> dict[str, Any]:
 
 
 def invitation(w: Any) -> dict[str, Any]:
-    return {"company": w.company.pk, "pk": w.invitation.pk}
+    return {"company": w.company.pk, "pk": w.role_invitation.pk}
+
+
+def site(w: Any) -> dict[str, Any]:
+    return {"company": w.company.pk, "pk": w.company.sites.get().pk}
+
+
+def settings(w: Any) -> dict[str, Any]:
+    return {"name": "Own", "headcount": "50", "approval_limit_cents": "100"}
 
 
 def member(w: Any) -> dict[str, Any]:
@@ -69,6 +77,11 @@ VISITS = [
         Visit(f"companies:import_{step}", PEOPLE, staff_import, method="post")
         for step in ("apply", "undo", "check", "cancel")
     ],
+    Visit("companies:settings", PEOPLE | STAFF, company),
+    Visit("companies:settings", ADMINS, company, method="post", data=settings),
+    Visit("companies:site_add", PEOPLE | STAFF, company),
+    Visit("companies:site", PEOPLE | STAFF, site),
+    Visit("companies:site_remove", PEOPLE | STAFF, site, method="post"),
     Visit("companies:role_list", ADMINS, company),
     Visit("companies:invite", ADMINS, company),
     Visit("companies:invite", ADMINS, company, method="post"),
@@ -79,8 +92,8 @@ VISITS = [
     Visit("companies:invitation_withdraw", ADMINS, invitation, method="post"),
     Visit("companies:tokens", ADMINS, company),
     Visit("companies:tokens", ADMINS, company, method="post"),
-    Visit("companies:token_revoke", ADMINS, lambda w: {"company": w.company.pk, "pk": w.token.pk}, method="post"),
-    Visit("companies:invitation", EVERYBODY, lambda w: {"token": w.invitation.token}),
+    Visit("companies:token_revoke", ADMINS, lambda w: {"company": w.company.pk, "pk": w.api_token.pk}, method="post"),
+    Visit("companies:invitation", EVERYBODY, lambda w: {"token": w.role_invitation.token}),
     Visit("companies:apply", EVERYBODY),
     Visit("companies:company_list", STAFF),
     Visit("companies:company_new", STAFF),
