@@ -6,7 +6,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from benefit_card.models import CardBatch
-from benefit_card.services import cards, lists, signals
+from benefit_card.services import cards, lists, printing, signals
 from companies import jobs
 from companies.errors import DomainError
 
@@ -55,3 +55,28 @@ def _language(batch: CardBatch) -> str:
 def report_seen_elsewhere(*, status_index: int, slot: int, first: int, second: int) -> None:
     """Keep a signal for people to judge: one phone code at two merchants. The holder is told once."""
     signals.seen_elsewhere(status_index=status_index, slot=slot, first=first, second=second, at=timezone.now())
+
+
+def _render(job_id: str, what: str) -> None:
+    job = jobs.begin(job_id)
+    if job is None:
+        return
+    batch = CardBatch.objects.select_related("company", "created_by").get(pk=job.payload["batch"])
+    render = {"sheet": printing.render_sheet, "letters": printing.render_letters}[what]
+    with translation.override("fr"):  # what is printed is for the holders
+        render(batch=batch, at=timezone.now(), on_chunk=lambda done: jobs.advance(job_id, done=done))
+    with translation.override(_language(batch)):
+        url = reverse(f"benefit_card:batch_{what}", args=[batch.company_id, batch.pk])
+        jobs.finish(job_id, {"url": url, "message": _("The file is ready."), "label": _("Download it")})
+
+
+@shared_task(name="benefit_card.render_sheet")
+def render_sheet(*, job_id: str) -> None:
+    """Make the print sheet of a batch."""
+    _render(job_id, "sheet")
+
+
+@shared_task(name="benefit_card.render_letters")
+def render_letters(*, job_id: str) -> None:
+    """Make the activation letters of a batch."""
+    _render(job_id, "letters")

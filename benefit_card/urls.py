@@ -1,8 +1,28 @@
-from importlib.util import find_spec
+from django.urls import path
+
+from benefit_card import till_urls
+from benefit_card.views import company, holder
 
 app_name = "benefit_card"
-urlpatterns = []
-if find_spec("benefit_card.till_urls"):
-    from benefit_card import till_urls
-
-    urlpatterns += till_urls.urlpatterns
+urlpatterns = [
+    *till_urls.urlpatterns,
+    path("company/<int:company>/cards/", company.company_cards, name="company_cards"),
+    path("company/<int:company>/cards/issue/", company.issue, name="issue"),
+    path("company/<int:company>/cards/batches/<int:pk>/", company.batch, name="batch"),
+    path("company/<int:company>/cards/batches/<int:pk>/print/", company.batch_print, name="batch_print"),
+    path("company/<int:company>/cards/batches/<int:pk>/links/", company.batch_links, name="batch_links"),
+    path("company/<int:company>/cards/batches/<int:pk>/sheet.pdf", company.batch_sheet, name="batch_sheet"),
+    path("company/<int:company>/cards/batches/<int:pk>/letters.pdf", company.batch_letters, name="batch_letters"),
+    path("company/<int:company>/cards/<int:pk>/", company.company_card, name="company_card"),
+    path("company/<int:company>/cards/<int:pk>/block/", company.block, name="block"),
+    path("company/<int:company>/cards/<int:pk>/replace/", company.replace, name="replace"),
+    path("card/", holder.card, name="card"),
+    path("card/passes/", holder.card_passes, name="card_passes"),
+    path("me/card/", holder.my_card, name="my_card"),
+    path("me/card/open/", holder.my_card_open, name="my_card_open"),
+    path("me/card/lost/", holder.my_card_lost, name="my_card_lost"),
+    path("me/redemptions/", holder.my_redemptions, name="my_redemptions"),
+    path("activate/", holder.activate, name="activate"),
+    path("activate/<str:token>/", holder.activate_confirm, name="activate_confirm"),
+    path("C", holder.landing, name="landing"),
+]

@@ -190,6 +190,7 @@ CELERY_BEAT_SCHEDULE = {
     "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
     "ask approvers again": {"task": "purchasing.ask_approvals", "schedule": 1_800.0},
     "conclude suppliers' changes": {"task": "purchasing.conclude_changes", "schedule": 60.0},
+    "refresh card keys and revoked cards": {"task": "benefit_card.refresh_lists", "schedule": 300.0},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 

@@ -1,0 +1,73 @@
+"""What the card needs from the reader now."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from benefit_card import selectors
+from benefit_card.credential import PARIS
+from benefit_card.models import Card, CardBatch
+from companies.models import AuditEntry, Company, Employment, User
+from companies.shell import Todo
+from merchants.models import Merchant
+
+
+def for_company(user: User, company: Company, roles: set[str], at: datetime) -> list[Todo]:
+    """Who has no card yet, and batches that wait for the printer."""
+    if roles.isdisjoint({"hr", "admin"}) or not company.is_member:
+        return []
+    held = Exists(Card.objects.current().filter(person=OuterRef("person")))
+    today = at.astimezone(PARIS).date()
+    without = Employment.objects.filter(company=company).current(on=today).exclude(held).count()
+    url = reverse("benefit_card:company_cards", args=[company.pk])
+    found = []
+    if without:
+        title = ngettext("%(n)s employee has no card", "%(n)s employees have no card", without) % {"n": without}
+        found.append(Todo(title, _("Make all the missing cards at once."), url, tone="warning"))
+    for batch in CardBatch.objects.filter(company=company, completed_at__isnull=False, sheet=None).order_by("-pk")[:3]:
+        count = len(batch.people)
+        title = ngettext("%(n)s card to print", "%(n)s cards to print", count) % {"n": count}
+        found.append(
+            Todo(
+                title, _("The print sheet is not made yet."), reverse("benefit_card:batch", args=[company.pk, batch.pk])
+            )
+        )
+    return found
+
+
+def for_staff(user: User, at: datetime) -> list[Todo]:
+    """Signals of misuse of the last week."""
+    week = at - timedelta(days=7)
+    seen = AuditEntry.objects.filter(action="card.seen_elsewhere", at__gte=week).count()
+    if not seen:
+        return []
+    title = ngettext("%(n)s code shown at two merchants", "%(n)s codes shown at two merchants", seen) % {"n": seen}
+    return [
+        Todo(
+            title,
+            _("The second scan was refused. Judge whether a card is passed on."),
+            reverse("home_staff"),
+            tone="warning",
+        )
+    ]
+
+
+def for_merchant(user: User, merchant: Merchant, at: datetime) -> list[Todo]:
+    """Nothing: the till says what a merchant has to know."""
+    return []
+
+
+def for_person(user: User, at: datetime) -> list[Todo]:
+    """A card to open, or a blocked one."""
+    card = selectors.card_of(user)
+    url = reverse("benefit_card:my_card")
+    if card is None:
+        return []
+    if card.blocked_at:
+        return [Todo(_("Your card is blocked"), _("Get a new one on this phone."), url, tone="danger")]
+    if card.activated_at is None:
+        return [Todo(_("Open your card on this phone"), _("It then works without a network, too."), url)]
+    return []
