@@ -51,6 +51,7 @@ PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname or "localhost", "127.0.0.1", "localhost"])
 _https = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "deploy.http.csrf_failure"
 
 # --- What it is made of ------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
