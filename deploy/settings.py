@@ -344,7 +344,7 @@ SELLER = {
     "iban": "FR14 2004 1010 0505 0001 3M02 606",
     "vat_on_debits": True,
     "exemption": "TVA non applicable.",
-    **env.json("SELLER", {}),
+    **dict(env.json("SELLER", {})),
 }
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 CARD_HOST = env.str("CARD_HOST", "")  # a short host whose /C opens when a phone camera reads a card; empty: ERB1: codes
