@@ -139,7 +139,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",
 ]  # HTTPS and HSTS are the proxy's; see the runbook
 if _https:
-    SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W021"]
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]  # other names of the domain: not ours
 if not _https:
     SILENCED_SYSTEM_CHECKS += ["security.W012", "security.W016"]
 
@@ -227,6 +227,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SECURE_SSL_REDIRECT = _https and env.bool("SECURE_SSL_REDIRECT", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 2_592_000 if _https else 0)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -296,7 +297,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "companies.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "deploy.openapi.Schema",
     "EXCEPTION_HANDLER": "companies.problems.exception_handler",
     "PAGE_SIZE": 50,
 }
@@ -310,6 +311,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "InvoiceState": "companies.billing.models.InvoiceState",
+        "InvoiceLegalModel": "companies.billing.models.invoice.LegalModel",
+        "RequestState": "purchasing.states.RequestState",
+        "RequestLineState": "purchasing.states.LineState",
+        "PoolState": "purchasing.states.PoolState",
+        "PoolLineState": "purchasing.states.PoolLineState",
+        "TenderState": "purchasing.states.TenderState",
+        "QuoteState": "purchasing.states.QuoteState",
+        "AwardState": "purchasing.states.AwardState",
+        "CommitmentState": "purchasing.states.CommitmentState",
+    },
 }
 
 # --- Mail, payments, card keys -------------------------------------------------------------------------------------
