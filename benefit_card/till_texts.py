@@ -3,20 +3,21 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 
 def till_texts() -> dict[str, Any]:
     """Texts of till.js; words in braces are filled in by the script."""
     return {
         "paired": _("This till is linked to {shop}. Show a card."),
-        "accepted_word": _("Accepted"),
+        "accepted_word": pgettext("till", "Accepted"),
         "accepted": _("The customer pays {pay}. Discount: {off}."),
         "accepted_gift": _("Give the customer: {gift}."),
         "remaining": _("Uses left: {count}."),
         "last_use": _("That was the last use for this period."),
         "next": _("Next customer"),
         "go_on": _("Continue"),
-        "refused_word": _("Refused"),
+        "refused_word": pgettext("till", "Refused"),
         "refused": _("This card cannot be used. The customer can ask their company."),
         "foreign_word": _("Not an ERB card"),
         "foreign": _("This code is not an ERB card. Nothing was opened or sent."),
@@ -41,7 +42,7 @@ def till_texts() -> dict[str, Any]:
         "abandon": _("Give up"),
         "revoked_word": _("Till cut off"),
         "revoked": _("This till is not linked any more. Ask the owner for a new link code."),
-        "undone_word": _("Undone"),
+        "undone_word": pgettext("till", "Undone"),
         "undone": _("The sale is undone; the customer may use the offer again."),
         "voided": _("undone"),
         "loading": _("One moment…"),
@@ -62,7 +63,7 @@ def till_texts() -> dict[str, Any]:
         "words": {
             "limit_reached": _("Already used"),
             "stock_used_up": _("All gone"),
-            "card_expired": _("Expired"),
+            "card_expired": pgettext("till", "Expired"),
             "card_replaced": _("Replaced card"),
             "wrong_slot": _("Old code"),
             "code_seen_elsewhere": _("Already shown"),

@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.forms import MoneyField
 from merchants import opening
@@ -110,9 +111,12 @@ class OfferForm(forms.Form):
     )
     from_time = forms.TimeField(label=_("From"), required=False, widget=ClockInput)
     until_time = forms.TimeField(label=_("Until"), required=False, widget=ClockInput)
-    starts_on = forms.DateField(label=_("First day"), widget=DayInput)
+    starts_on = forms.DateField(label=pgettext_lazy("offer", "First day"), widget=DayInput)
     ends_on = forms.DateField(
-        label=_("Last day"), required=False, widget=DayInput, help_text=_("Empty: until you end it.")
+        label=pgettext_lazy("offer", "Last day"),
+        required=False,
+        widget=DayInput,
+        help_text=_("Empty: until you end it."),
     )
     per_person_limit = forms.IntegerField(
         label=_("Uses per person"),
@@ -121,7 +125,7 @@ class OfferForm(forms.Form):
         required=False,
         help_text=_("Empty: as often as they come."),
     )
-    period = forms.ChoiceField(label=_("Counted"), choices=Period.choices, initial=Period.MONTH)
+    period = forms.ChoiceField(label=pgettext_lazy("offer", "Counted"), choices=Period.choices, initial=Period.MONTH)
     stock = forms.IntegerField(
         label=_("Uses in all"), min_value=0, max_value=1_000_000, required=False, help_text=_("Empty: no limit.")
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from babel.dates import format_time, get_day_names
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from companies.models import AuditEntry
@@ -97,13 +97,13 @@ def _time(value: object, locale: str) -> str:
 def actions() -> dict[str, str]:
     """What the audit log's actions of this room are called on a page."""
     return {
-        "merchant.applied": _("Applied"),
-        "merchant.active": _("Approved"),
-        "merchant.suspended": _("Suspended"),
+        "merchant.applied": pgettext("merchant", "Applied"),
+        "merchant.active": pgettext("merchant", "Approved"),
+        "merchant.suspended": pgettext("merchant", "Suspended"),
         "offer.version": _("Terms saved"),
-        "offer.published": _("Published"),
+        "offer.published": pgettext("offer", "Published"),
         "offer.paused": _("Paused"),
-        "offer.ended": _("Ended"),
+        "offer.ended": pgettext("offer", "Ended"),
     }
 
 

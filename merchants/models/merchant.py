@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import StaffRole, User
@@ -33,7 +33,7 @@ class MerchantStatus(models.TextChoices):
 
     APPLIED = "applied", _("To approve")
     ACTIVE = "active", _("Active")
-    SUSPENDED = "suspended", _("Suspended")
+    SUSPENDED = "suspended", pgettext_lazy("merchant", "Suspended")
 
 
 def draw_alias_key() -> bytes:

@@ -4,6 +4,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from merchants.models.merchant import Merchant, MerchantStatus
 
@@ -12,9 +13,9 @@ class OfferState(models.TextChoices):
     """Where an offer stands."""
 
     DRAFT = "draft", _("Draft")
-    PUBLISHED = "published", _("Published")
+    PUBLISHED = "published", pgettext_lazy("offer", "Published")
     PAUSED = "paused", _("Paused")
-    ENDED = "ended", _("Ended")
+    ENDED = "ended", pgettext_lazy("offer", "Ended")
 
 
 TRANSITIONS = {
@@ -97,8 +98,8 @@ class OfferVersion(models.Model):
     weekdays = models.PositiveSmallIntegerField(_("weekdays"), default=127)  # bit 0 is Monday
     from_time = models.TimeField(_("from"), null=True, blank=True)
     until_time = models.TimeField(_("until"), null=True, blank=True)
-    starts_on = models.DateField(_("first day"))
-    ends_on = models.DateField(_("last day"), null=True, blank=True)
+    starts_on = models.DateField(pgettext_lazy("offer", "first day"))
+    ends_on = models.DateField(pgettext_lazy("offer", "last day"), null=True, blank=True)
     per_person_limit = models.PositiveSmallIntegerField(_("uses per person"), null=True, blank=True)
     period = models.CharField(_("counted"), max_length=6, choices=Period, default=Period.EVER)
     stock = models.PositiveIntegerField(_("uses in all"), null=True, blank=True)

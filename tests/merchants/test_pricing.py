@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merchants import opening
@@ -21,6 +21,7 @@ def off(gross, *, kind="percent", percent=10, amount=None, cap=None, least=0):
 
 
 class TestDiscount:
+    @settings(deadline=None)  # a busy machine is no fault of the arithmetic
     @given(cents, st.integers(1, 100), st.none() | cents, cents)
     def test_of_a_percentage_stays_between_nothing_and_the_price_and_below_its_cap(self, gross, percent, cap, least):
         found = off(gross, percent=percent, cap=cap, least=least)
@@ -28,10 +29,12 @@ class TestDiscount:
         assert cap is None or found <= cap
         assert gross >= least or found == 0
 
+    @settings(deadline=None)  # a busy machine is no fault of the arithmetic
     @given(cents, cents, cents)
     def test_of_a_fixed_amount_is_that_amount_or_the_price_if_lower(self, gross, amount, least):
         assert off(gross, kind="fixed", amount=amount, least=least) == (min(amount, gross) if gross >= least else 0)
 
+    @settings(deadline=None)  # a busy machine is no fault of the arithmetic
     @given(cents, st.integers(1, 100))
     def test_never_shrinks_when_the_price_grows(self, gross, percent):
         assert off(gross + 1, percent=percent) >= off(gross, percent=percent)
