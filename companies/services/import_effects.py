@@ -6,7 +6,7 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from django.db import IntegrityError, models
+from django.db import IntegrityError, connection, models
 from django.utils.translation import gettext_lazy as _
 
 from companies.employees.plan import Kind
@@ -68,16 +68,14 @@ def undo_rows(found: EmployeeImport) -> None:
     later: list[str] = []
     used: list[str] = []
     for rows in _chunks(_done(found)):
-        later += _changed_since(rows)
+        later += _changed_since(rows) + _number_taken(found, rows)
         used += _in_use([row for row in rows if row.kind == Kind.JOINER])
     if later:
         raise ChangedSince(later)
     if used:
         raise InUse(used)
-    joined = found.rows.filter(kind=Kind.JOINER).values("employment")
-    people = list(Employment.objects.filter(pk__in=joined).values_list("person_id", flat=True))
-    Employment.objects.filter(pk__in=joined).delete()
-    Person.objects.filter(pk__in=people).delete()
+    for rows in _chunks(found.rows.filter(kind=Kind.JOINER)):
+        _remove([row.employment_id for row in rows if row.employment_id is not None])
     for rows in _chunks(found.rows.filter(kind__in=[Kind.CHANGE, Kind.LEAVER])):
         _write([(row, row.before) for row in rows])
 
@@ -92,9 +90,23 @@ def _join(found: EmployeeImport, rows: list[ImportRow]) -> None:
             for person, row in zip(people, rows, strict=True)
         ]
     )
-    for row, employment in zip(rows, made, strict=True):
-        row.employment = employment
-    ImportRow.objects.bulk_update(rows, ["employment"], batch_size=CHUNK)
+    with connection.cursor() as cursor:  # one statement: bulk_update would send a CASE of a thousand branches
+        cursor.execute(
+            "UPDATE companies_importrow SET employment_id = made.employment"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS made(line, employment) WHERE id = made.line",
+            [[row.pk for row in rows], [employment.pk for employment in made]],
+        )
+
+
+def _remove(keys: list[int]) -> None:
+    """Delete employments and people nothing refers to (just checked; the foreign keys of the database check again)."""
+    employments = Employment.objects.filter(pk__in=keys)
+    people = list(employments.values_list("person_id", flat=True))
+    ImportRow.objects.filter(employment__in=keys).update(employment=None)
+    # Not `delete()`: it would load every row and ask every relation again.
+    employments._raw_delete(employments.db)
+    leaving = Person.objects.filter(pk__in=people)
+    leaving._raw_delete(leaving.db)
 
 
 def _write(changes: list[tuple[ImportRow, dict[str, Any]]]) -> None:
@@ -156,6 +168,13 @@ def _changed_since(rows: list[ImportRow]) -> list[str]:
         ):
             changed.append(f"{row.first_name} {row.last_name}")
     return changed
+
+
+def _number_taken(found: EmployeeImport, rows: list[ImportRow]) -> list[str]:
+    """Names of the people who were since given a staff number that the undo would give back to somebody else."""
+    numbers = {row.before["reference"]: row.employment_id for row in rows if row.before.get("reference")}
+    holders = Employment.objects.filter(company=found.company_id, reference__in=numbers).select_related("person")
+    return [str(one.person) for one in holders if numbers[one.reference] != one.pk]
 
 
 def _in_use(joiners: list[ImportRow]) -> list[str]:

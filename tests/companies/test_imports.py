@@ -185,6 +185,16 @@ class TestUndo:
         assert register(company) == after
         assert "Martin-Roche" in refused.job.error
 
+    def test_is_refused_by_name_when_a_staff_number_has_a_new_holder(self, company: Company, hr: User) -> None:
+        EmploymentFactory(company=company, reference="1", email="ana@cuir.fr", person__last_name="Petit")
+        found = apply(send(company, hr, "Matricule;Nom;Prénom;Mail\n77;Petit;Ana;ana@cuir.fr\n"), hr)
+        assert Employment.objects.get().reference == "77"
+        employees.add(
+            company=company, first_name="Zoé", last_name="Ébrard", reference="1", starts_on=AT.date(), actor=hr, at=AT
+        )
+        refused = run(imports.start_undoing(found=found, actor=hr, at=AT))
+        assert (refused.state, refused.trouble["people"]) == ("applied", ["Zoé Ébrard"])
+
     def test_is_refused_by_name_when_somebody_has_an_account_since(self, company: Company, hr: User) -> None:
         found = apply(send(company, hr, LIST), hr)
         Person.objects.filter(last_name="Neuf").update(user=UserFactory())
