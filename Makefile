@@ -26,7 +26,7 @@ lint: setup ## style, types, layers, templates, migrations, translations, deploy
 	PUBLIC_URL=https://erb.example $(RUN) python manage.py check --deploy --fail-level WARNING
 
 bench: setup ## figures, a table per area, JSON in .bench/latest.json
-	$(RUN) python manage.py bench
+	$(RUN) python -m tests.bench
 
 e2e: setup ## only the journeys through the browser
 	$(RUN) pytest -m browser

@@ -1,22 +1,54 @@
 """A page about the API that works offline: every route, every stable error code."""
 
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib import import_module
+from pkgutil import walk_packages
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import APIException
 
 from companies.errors import DomainError
+
+ROOMS = ["companies", "merchants", "benefit_card", "purchasing"]
+# Codes that no exception class of ours stands for.
+OTHERS = {
+    "bad_request": (400, _("This request could not be understood. Go back and try again.")),
+    "csrf": (403, _("This page was open too long. Go back, reload it and send the form again.")),
+    "server_error": (500, _("Something went wrong on our side. Nothing was lost; try again in a moment.")),
+    "second_factor_needed": (403, _("Confirm your second factor in the browser first.")),
+    "till_not_paired": (401, _("This till is not linked any more. Link it again from the merchant space.")),
+    "no_card": (404, _("You have no card yet.")),
+}
+
+
+@lru_cache
+def _know_everything() -> None:
+    """Import what is else imported at its first use, so that its refusals are known."""
+    for room in ROOMS:
+        for module in walk_packages(import_module(room).__path__, f"{room}."):
+            if not {"management", "migrations"} & set(module.name.split(".")):
+                import_module(module.name)
+
+
+def _tree(kind: type) -> Iterator[type]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)
 
 
 def error_codes() -> list[tuple[str, int, str]]:
     """Every stable code with its status and sentence, by code."""
-    found: dict[str, tuple[str, int, str]] = {}
-
-    def visit(kind: type[DomainError]) -> None:
-        found.setdefault(kind.code, (kind.code, kind.status, str(kind.message)))
-        for child in kind.__subclasses__():
-            visit(child)
-
-    visit(DomainError)
+    _know_everything()
+    found = {code: (code, status, str(sentence)) for code, (status, sentence) in OTHERS.items()}
+    for kind in _tree(DomainError):
+        found.setdefault(kind.code, (kind.code, kind.status, str(kind.message)))  # type: ignore[attr-defined]
+    for kind in _tree(APIException):
+        code, status = kind.default_code, kind.status_code  # type: ignore[attr-defined]
+        found.setdefault(code, (code, status, str(kind.default_detail)))  # type: ignore[attr-defined]
     return sorted(found.values())
 
 

@@ -51,6 +51,7 @@ PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname or "localhost", "127.0.0.1", "localhost"])
 _https = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "deploy.http.csrf_failure"
 
 # --- What it is made of ------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -138,7 +139,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",
 ]  # HTTPS and HSTS are the proxy's; see the runbook
 if _https:
-    SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W021"]
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]  # other names of the domain: not ours
 if not _https:
     SILENCED_SYSTEM_CHECKS += ["security.W012", "security.W016"]
 
@@ -226,6 +227,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SECURE_SSL_REDIRECT = _https and env.bool("SECURE_SSL_REDIRECT", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 2_592_000 if _https else 0)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -295,7 +297,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "companies.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "deploy.openapi.Schema",
     "EXCEPTION_HANDLER": "companies.problems.exception_handler",
     "PAGE_SIZE": 50,
 }
@@ -309,6 +311,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "InvoiceState": "companies.billing.models.InvoiceState",
+        "InvoiceLegalModel": "companies.billing.models.invoice.LegalModel",
+        "RequestState": "purchasing.states.RequestState",
+        "RequestLineState": "purchasing.states.LineState",
+        "PoolState": "purchasing.states.PoolState",
+        "PoolLineState": "purchasing.states.PoolLineState",
+        "TenderState": "purchasing.states.TenderState",
+        "QuoteState": "purchasing.states.QuoteState",
+        "AwardState": "purchasing.states.AwardState",
+        "CommitmentState": "purchasing.states.CommitmentState",
+    },
 }
 
 # --- Mail, payments, card keys -------------------------------------------------------------------------------------
@@ -343,7 +357,7 @@ SELLER = {
     "iban": "FR14 2004 1010 0505 0001 3M02 606",
     "vat_on_debits": True,
     "exemption": "TVA non applicable.",
-    **env.json("SELLER", {}),
+    **dict(env.json("SELLER", {})),
 }
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 CARD_HOST = env.str("CARD_HOST", "")  # a short host whose /C opens when a phone camera reads a card; empty: ERB1: codes

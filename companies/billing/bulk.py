@@ -25,6 +25,7 @@ from companies.billing.models import (
     PaymentState,
 )
 from companies.billing.windows import CLAIM_WINDOW
+from companies.models import AuditEntry
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,14 @@ def issue_many(prepared: Iterable[Prepared]) -> list[Invoice]:
             row.invoice.state = InvoiceState.DUE
     invoices = Invoice.objects.bulk_create((row.invoice for row in rows), batch_size=1_000)
     for row in rows:
-        for part in (*row.lines, *row.vat_rows):
-            part.invoice = row.invoice
+        for line in row.lines:
+            line.invoice = row.invoice
+        for vat_row in row.vat_rows:
+            vat_row.invoice = row.invoice
     InvoiceLine.objects.bulk_create((line for row in rows for line in row.lines), batch_size=2_000)
     InvoiceVat.objects.bulk_create((vat for row in rows for vat in row.vat_rows), batch_size=2_000)
     post_many([Posting(f"invoice-{r.invoice.pk}", "invoice", r.invoice.issued_at, r.sides) for r in rows])
-    audit.AuditEntry.objects.bulk_create(
+    AuditEntry.objects.bulk_create(
         (
             audit.entry(
                 f"invoice.{state}",
@@ -139,7 +142,7 @@ def pay_many(paid: Sequence[Paid], *, now: datetime) -> list[Payment]:
     closed = [row.invoice.pk for row in paid if row.at < now - CLAIM_WINDOW]
     Invoice.objects.filter(pk__in=[row.invoice.pk for row in paid]).update(state=InvoiceState.PAID, balance_cents=0)
     Invoice.objects.filter(pk__in=closed).update(state=InvoiceState.FINAL)
-    audit.AuditEntry.objects.bulk_create(
+    AuditEntry.objects.bulk_create(
         (
             audit.entry(
                 "invoice.paid",

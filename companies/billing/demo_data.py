@@ -1,6 +1,7 @@
 """A year of invoices and payments for demonstrations: dues, monthly fees, and for the home company one of each state."""
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from django.db import transaction
@@ -130,14 +131,25 @@ def _stories(rows: list[Invoice], at: datetime) -> None:
                 created_at=when - timedelta(days=4),
                 expires_at=when,
             )
-        facts = {"intent_id": f"pi_past_{row.pk}", "method": "sepa_debit", "method_hint": "IBAN FR … 2607"}
-        settlement.apply(payment_id=payment.pk, seen=Observation("processing", **facts), at=when - timedelta(days=4))
+        cents, before = payment.amount_cents, when - timedelta(days=4)
+        settlement.apply(payment_id=payment.pk, seen=_seen(row, "processing"), at=before)
         if story == "failed":
-            seen = Observation("failed", failure="insufficient_funds", **facts)
-            settlement.apply(payment_id=payment.pk, seen=seen, at=when)
+            settlement.apply(payment_id=payment.pk, seen=_seen(row, "failed"), at=when)
         elif story == "taken back":
-            seen = Observation("succeeded", payment.amount_cents, 35, **facts)
-            settlement.apply(payment_id=payment.pk, seen=seen, at=when)
-            claim = Dispute(f"du_past_{row.pk}", payment.amount_cents, returned=False)
-            seen = Observation("succeeded", payment.amount_cents, 35, disputes=[claim], **facts)
-            settlement.apply(payment_id=payment.pk, seen=seen, at=min(when + timedelta(days=20), at))
+            settlement.apply(payment_id=payment.pk, seen=_seen(row, "succeeded", cents), at=when)
+            claim = Dispute(f"du_past_{row.pk}", cents, returned=False)
+            back = min(when + timedelta(days=20), at)
+            settlement.apply(payment_id=payment.pk, seen=_seen(row, "succeeded", cents, [claim]), at=back)
+
+
+def _seen(row: Invoice, outcome: str, cents: int = 0, disputes: Sequence[Dispute] = ()) -> Observation:
+    return Observation(
+        outcome,
+        received_cents=cents,
+        fee_cents=35 if cents else 0,
+        intent_id=f"pi_past_{row.pk}",
+        method="sepa_debit",
+        method_hint="IBAN FR … 2607",
+        failure="insufficient_funds" if outcome == "failed" else "",
+        disputes=disputes,
+    )

@@ -185,7 +185,9 @@ def issue(
     (number,) = numbering.take(numbering.INVOICE_SERIES, at=at)
     invoice.number = numbering.text(numbering.INVOICE_SERIES, numbering.year_of(at), number)
     invoice.save(force_insert=True)
-    for row in (*prepared.lines, *prepared.vat_rows):
+    for line in prepared.lines:
+        line.invoice = invoice
+    for row in prepared.vat_rows:
         row.invoice = invoice
     InvoiceLine.objects.bulk_create(prepared.lines)
     InvoiceVat.objects.bulk_create(prepared.vat_rows)

@@ -190,7 +190,7 @@ def session_params(payment: Payment, customer: str) -> "SessionCreateParams":
         "mode": "payment",
         "customer": customer,
         "client_reference_id": invoice.number,
-        "payment_method_types": methods,
+        "allowed_payment_method_types": methods,
         "locale": locale,
         "line_items": [
             {

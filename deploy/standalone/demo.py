@@ -9,7 +9,7 @@ from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company, Membership, Role, StaffRole, User
@@ -61,8 +61,9 @@ def doors() -> list[Door]:
 
 
 def table(base: str) -> list[str]:
-    """The lines `make demo` prints."""
-    rows = doors()
+    """The lines `make demo` prints, in English like every other line of the terminal."""
+    with translation.override("en"):
+        rows = doors()
     width = max((len(f"{door.label}, {door.detail}") for door in rows), default=20)
     lines = [f"  {f'{door.label}, {door.detail}':<{width}}  {base}{door.path}" for door in rows]
     return [

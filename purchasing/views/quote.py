@@ -34,7 +34,7 @@ def by_link(view: View) -> View:
         except DomainError as error:
             return render(request, "purchasing/link_refused.html", {"sentence": error.sentence}, status=error.status)
         response = view(request, token, invitation, *args, **kwargs)
-        response["Referrer-Policy"] = "no-referrer"
+        response["Referrer-Policy"] = "same-origin"  # a form needs its origin; other sites learn nothing
         response["X-Robots-Tag"] = "noindex"
         return response
 

@@ -3,9 +3,11 @@
 import json
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -306,3 +308,50 @@ class TestResultPage:
         done = browser.get(reverse("billing:payment_state", args=[bill.company_id, bill.pk, row.pk]))
         assert b"hx-get" not in done.content
         assert state(bill) == ("paid", 0)
+
+
+class TestAtTheSameTime:
+    """Sixteen threads on real connections; each test fails when the row locks are taken away."""
+
+    @staticmethod
+    def together(work, times=16):
+        def run(number):
+            try:
+                return work(number)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(times) as pool:
+            return list(pool.map(run, range(times)))
+
+    def test_clicks_on_pay_open_one_page(self, double, bill, accountant):
+        urls = self.together(lambda _: start(bill, accountant).url, 8)
+        assert len(set(urls)) == 1
+        assert Payment.objects.count() == 1
+        assert len(double.events("payment_intent.created")) == 0
+
+    def test_events_post_one_payment(self, double, bill, accountant):
+        double.pays(start(bill, accountant).url)
+        bodies = double.events()
+        statuses = self.together(lambda number: double.post(bodies[number % len(bodies)]))
+        assert set(statuses) == {200}
+        assert state(bill) == ("paid", 0)
+        assert LedgerTransaction.objects.filter(kind="payment").count() == 1
+        assert AuditEntry.objects.filter(action="invoice.paid").count() == 1
+        assert not checking.first_break()
+
+    def test_refunds_never_send_back_more_than_was_received(self, double, bill, accountant):
+        double.pays(start(bill, accountant).url)
+        double.post(double.events("payment_intent.succeeded")[0])
+        row, boss = Payment.objects.get(), staff()
+
+        def refund(_number):
+            try:
+                payments.refund(payment=row, amount_cents=2_000, reason="x", actor=boss, at=timezone.now())
+            except payments.RefundRefused:
+                return 0
+            return 1
+
+        assert sum(self.together(refund, 8)) == 2
+        assert state(bill) == ("part_paid", 4_000)
+        assert not checking.first_break()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import stripe
 
-from deploy.standalone.stripe_double import cards
+from deploy.standalone.stripe_double import cards, checkout, payments, resources
 from deploy.standalone.stripe_double.server import parse, serve
 from deploy.standalone.stripe_double.store import Store
 from deploy.standalone.stripe_double.webhooks import Postman
@@ -120,7 +120,7 @@ class Running:
                 "amount": amount,
                 "currency": "eur",
                 "payment_method": method.id,
-                "payment_method_types": ["sepa_debit"],
+                "allowed_payment_method_types": ["sepa_debit"],
                 "confirm": True,
                 "mandate_data": MANDATE,
             }
@@ -142,7 +142,7 @@ class Running:
                 ],
                 "success_url": "http://127.0.0.1:1/done?s={CHECKOUT_SESSION_ID}",
                 "cancel_url": "http://127.0.0.1:1/back",
-                "payment_method_types": ["card", "sepa_debit"],
+                "allowed_payment_method_types": ["card", "sepa_debit"],
                 "payment_intent_data": {"metadata": {"payment": "7"}},
                 **more,
             }
@@ -172,6 +172,39 @@ def test_every_test_iban_is_well_formed() -> None:
     assert all(cards.iban_is_valid(iban) for iban in cards.DEBITS)
     assert not cards.iban_is_valid(GOOD_IBAN[:-1] + "7")
     assert not cards.iban_is_valid("")
+
+
+class TestParameters:
+    """The SDK knows today's API: a parameter the double takes and the SDK does not is one Stripe would refuse."""
+
+    @pytest.mark.parametrize(
+        ("known", "real"),
+        [
+            (payments.INTENT_FIELDS, stripe.params.PaymentIntentCreateParams),
+            (payments.CONFIRM_FIELDS, stripe.params.PaymentIntentConfirmParams),
+            (resources.SETUP_FIELDS, stripe.params.SetupIntentCreateParams),
+            (resources.CUSTOMER_FIELDS, stripe.params.CustomerCreateParams),
+            (checkout.FIELDS, stripe.params.checkout.SessionCreateParams),
+        ],
+        ids=["intent", "confirmation", "set-up", "customer", "checkout"],
+    )
+    def test_are_those_of_the_pinned_api(self, known: Any, real: Any) -> None:
+        assert set(known) <= real.__required_keys__ | real.__optional_keys__
+
+    @pytest.mark.parametrize(
+        ("fields", "real"),
+        [
+            ({"status", "payment_status", "payment_intent", "payment_method_types", "url"}, stripe.checkout.Session),
+            ({"status", "amount_received", "latest_charge", "last_payment_error", "metadata"}, stripe.PaymentIntent),
+            ({"amount_refunded", "balance_transaction", "disputed", "payment_method_details"}, stripe.Charge),
+            ({"payment_intent", "status", "amount"}, stripe.Dispute),
+            ({"payment_intent", "status", "amount"}, stripe.Refund),
+            ({"payment_method_details", "status"}, stripe.Mandate),
+        ],
+        ids=lambda value: getattr(value, "__name__", ""),
+    )
+    def test_of_answers_exist_at_stripe(self, fields: set[str], real: Any) -> None:
+        assert fields <= set(real.__annotations__)
 
 
 class TestIdempotency:
@@ -338,7 +371,7 @@ class TestSepaDebit:
         setup = api.setup_intents.create(
             {
                 "customer": customer.id,
-                "payment_method_types": ["sepa_debit"],
+                "allowed_payment_method_types": ["sepa_debit"],
                 "payment_method": method.id,
                 "confirm": True,
                 "mandate_data": MANDATE,
@@ -350,7 +383,7 @@ class TestSepaDebit:
             "currency": "eur",
             "customer": customer.id,
             "payment_method": method.id,
-            "payment_method_types": ["sepa_debit"],
+            "allowed_payment_method_types": ["sepa_debit"],
             "off_session": True,
             "confirm": True,
         }

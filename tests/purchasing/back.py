@@ -4,11 +4,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.db.models import Sum
+
 from companies.models import Company, Role, User
 from purchasing.models import (
+    Allocation,
     Award,
     AwardLine,
     Commitment,
+    HandOver,
     Pool,
     PooledNeed,
     PoolLine,
@@ -22,7 +26,8 @@ from purchasing.models import (
     Tender,
     TenderInvitation,
 )
-from purchasing.services import commitment, lock, order
+from purchasing.services import commitment, delivery, lock, order
+from purchasing.services.delivery import Count
 from tests.factories.companies import CompanyFactory, member, staff
 
 OPENED = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -194,3 +199,26 @@ def add_quote(
         AwardLine.objects.create(award=award, pool_line=line, quote_line=offer, quantity=0, landed_cents=0)
     Quote.objects.filter(pk=quote.pk).update(submitted_at=OPENED)
     return quote
+
+
+class Delivered:
+    """An order of 36 gloves for four companies."""
+
+    def __init__(self, **pool):
+        self.w = world(**pool)
+        self.order = self.w.order()
+        self.line = self.order.lines.get()
+
+    def receive(self, counted, refused=0, **rest):
+        counts = {self.line.pk: Count(counted, refused)}
+        receipt = delivery.receive(actor=self.w.staff, order=self.order, counts=counts, at=hours(900), **rest)
+        self.order.refresh_from_db()
+        return receipt
+
+    def allocated(self):
+        rows = Allocation.objects.values_list("commitment__company__name").annotate(n=Sum("quantity"))
+        return dict(rows.order_by("commitment__company__name"))
+
+    def hand_over(self, receipt, letter):
+        row = HandOver.objects.get(receipt=receipt, company=self.w.companies[letter])
+        return delivery.hand_over(actor=self.w.staff, row=row, at=hours(901))

@@ -2,39 +2,15 @@
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Sum
 
 from companies.errors import NotAllowed
 from companies.models import OutboxMail
-from purchasing.models import Allocation, HandOver, Receipt, ReceiptLine, RequestLine
+from purchasing.models import Allocation, Receipt, ReceiptLine, RequestLine
 from purchasing.services import delivery
 from purchasing.services.delivery import Count
-from tests.purchasing.back import AFTER, hours, world
+from tests.purchasing.back import AFTER, Delivered, hours, world
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Delivered:
-    """An order of 36 gloves for four companies."""
-
-    def __init__(self, **pool):
-        self.w = world(**pool)
-        self.order = self.w.order()
-        self.line = self.order.lines.get()
-
-    def receive(self, counted, refused=0, **rest):
-        counts = {self.line.pk: Count(counted, refused)}
-        receipt = delivery.receive(actor=self.w.staff, order=self.order, counts=counts, at=hours(900), **rest)
-        self.order.refresh_from_db()
-        return receipt
-
-    def allocated(self):
-        rows = Allocation.objects.values_list("commitment__company__name").annotate(n=Sum("quantity"))
-        return dict(rows.order_by("commitment__company__name"))
-
-    def hand_over(self, receipt, letter):
-        row = HandOver.objects.get(receipt=receipt, company=self.w.companies[letter])
-        return delivery.hand_over(actor=self.w.staff, row=row, at=hours(901))
 
 
 class TestADelivery:

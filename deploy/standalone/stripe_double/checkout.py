@@ -16,7 +16,7 @@ FIELDS = [
     "line_items",
     "success_url",
     "cancel_url",
-    "payment_method_types",
+    "allowed_payment_method_types",
     "metadata",
     "payment_intent_data",
     "setup_intent_data",
@@ -61,7 +61,7 @@ def create_session(world: World, params: JSON) -> JSON:
         customer_details=None,
         client_reference_id=params.get("client_reference_id"),
         metadata=metadata(params),
-        payment_method_types=listed(params, "payment_method_types") or ["card", "sepa_debit"],
+        payment_method_types=listed(params, "allowed_payment_method_types") or ["card", "sepa_debit"],
         payment_intent=None,
         setup_intent=None,
         success_url=params["success_url"],
@@ -133,13 +133,13 @@ def pay(world: World, session_id: str, method: JSON) -> JSON:
                 "amount": session["amount_total"],
                 "currency": "eur",
                 "customer": session["customer"],
-                "payment_method_types": session["payment_method_types"],
+                "allowed_payment_method_types": session["payment_method_types"],
                 **data,
             },
         )
         session["payment_intent"] = intent["id"]
     elif session["mode"] == "setup" and not session["setup_intent"]:
-        wanted = {"customer": session["customer"], "payment_method_types": session["payment_method_types"]}
+        wanted = {"customer": session["customer"], "allowed_payment_method_types": session["payment_method_types"]}
         intent = resources.create_setup_intent(world, wanted | session["_intent_data"])
         session["setup_intent"] = intent["id"]
     world.store.save(session)

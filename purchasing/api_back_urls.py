@@ -1,0 +1,21 @@
+"""REST routes from commitment to settlement, appended to the room's."""
+
+from django.urls import path
+
+from purchasing.api import commitments, orders
+
+MINE = "companies/<int:company>/"
+
+urlpatterns = [
+    path(f"{MINE}commitments/", commitments.CommitmentList.as_view(), name="commitments"),
+    path(f"{MINE}commitments/<int:line>/", commitments.CommitmentDetail.as_view(), name="commitment"),
+    path(f"{MINE}pools/<int:pk>/decide/", commitments.CommitmentDecide.as_view(), name="commitment_decide"),
+    path(f"{MINE}shares/", commitments.ShareList.as_view(), name="shares"),
+    path("pools/<int:pk>/lock/", commitments.PoolLock.as_view(), name="pool_lock"),
+    path("pools/<int:pk>/orders/", orders.PoolOrders.as_view(), name="pool_orders"),
+    path("orders/", orders.OrderList.as_view(), name="orders"),
+    path("orders/<int:pk>/", orders.OrderDetail.as_view(), name="order"),
+    path("orders/<int:pk>/send/", orders.OrderSend.as_view(), name="order_send"),
+    path("orders/<int:pk>/receipts/", orders.Receipts.as_view(), name="receipts"),
+    path("orders/<int:pk>/invoices/", orders.SupplierInvoices.as_view(), name="supplier_invoices"),
+]

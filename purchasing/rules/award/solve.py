@@ -1,0 +1,185 @@
+"""The cheapest award and what is proven about it: local search, then the solver on the tight model, then a judge.
+
+Safeguards: every cost comes from the exact evaluator; the best of all answers is kept; small problems are solved a
+second time without presolve, and "optimal" is said only when every solve proves a gap below one cent. A solver that
+contradicts an award in hand is logged and not believed.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from random import Random
+from threading import Lock
+from typing import Any
+
+from purchasing.rules.award import highs, reasons
+from purchasing.rules.award.bound import floor_cents
+from purchasing.rules.award.evaluate import Evaluation, evaluate
+from purchasing.rules.award.instance import Instance, dump
+from purchasing.rules.award.local_search import Search
+from purchasing.rules.award.model import build
+from purchasing.rules.award.reasons import Reason
+
+logger = logging.getLogger(__name__)
+
+OPTIMAL, FEASIBLE, INFEASIBLE, UNKNOWN = "optimal", "feasible", "infeasible", "unknown"
+FIRST_ANSWER_SECONDS = 1.5
+SECOND_SOLVE_COLUMNS = 3_000
+GRACE_SECONDS = 1.0
+SEED = 7
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`packs` maps offer index → packs. `proof` says how the claim was reached, to be kept with the award."""
+
+    status: str
+    seconds: float
+    packs: Mapping[int, int] = field(default_factory=dict)
+    evaluation: Evaluation | None = None
+    bound_cents: int | None = None
+    reason: Reason | None = None
+    proof: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def gap(self) -> float | None:
+        """How much cheaper, as a part of the cost, another award could be at most."""
+        if self.evaluation is None or self.bound_cents is None:
+            return None
+        cost = self.evaluation.cost_cents
+        return round((cost - self.bound_cents) / cost, 6) if cost else 0.0
+
+
+@dataclass(slots=True)
+class Incumbent:
+    """The cheapest legal award so far, whoever found it."""
+
+    instance: Instance
+    on_better: Callable[[int, Mapping[int, int]], None] | None = None
+    packs: dict[int, int] = field(default_factory=dict)
+    evaluation: Evaluation | None = None
+    _lock: Lock = field(default_factory=Lock)  # two solves may answer at the same time
+
+    def offer(self, packs: Mapping[int, int]) -> None:
+        result = evaluate(self.instance, packs)
+        if not isinstance(result, Evaluation):
+            logger.warning("award: an answer breaks %s and is not used", result.rule)
+            return
+        with self._lock:
+            if self.evaluation is None or result.cost_cents < self.evaluation.cost_cents:
+                self.packs, self.evaluation = {o: n for o, n in packs.items() if n}, result
+                if self.on_better:
+                    self.on_better(result.cost_cents, self.packs)
+
+
+def solve(
+    instance: Instance,
+    *,
+    seconds: float = 60.0,
+    on_better: Callable[[int, Mapping[int, int]], None] | None = None,
+    clock: Clock = time.monotonic,
+) -> Result:
+    """Return the best award found in about `seconds`, with a lower bound; never an exception on a checked instance."""
+    began = clock()
+    if reason := reasons.product_reason(instance):
+        return Result(INFEASIBLE, clock() - began, reason=reason, proof={"by": "arithmetic"})
+    floor = floor_cents(instance)
+    best = Incumbent(instance, on_better)
+    search = Search(instance, clock, clock() + min(FIRST_ANSWER_SECONDS, seconds / 3), best.offer)
+    search.run(Random(SEED))  # noqa: S311 — moves of a search, no secret
+    if best.evaluation is not None and best.evaluation.cost_cents == floor:
+        proof = {"by": "arithmetic"}
+        return Result(OPTIMAL, clock() - began, best.packs, best.evaluation, floor, proof=proof)
+    columns = len(build(instance).cost)
+    runs = _run(instance, best, columns < SECOND_SOLVE_COLUMNS, began + seconds, clock)
+    return judge(instance, best, runs, floor, columns, began, seconds, clock)
+
+
+def _run(instance: Instance, best: Incumbent, twice: bool, until: float, clock: Clock) -> list[highs.Run]:
+    """Solve once, or with and without presolve: side by side where there are processors, else one after the other."""
+    data = dump(instance)
+    runs: list[highs.Run] = []
+    together = twice and len(os.sched_getaffinity(0)) > 1
+
+    def start(presolve: str) -> None:
+        left = max(0.1, until - clock())
+        runs.append(highs.start(data, presolve=presolve, seconds=left, packs=best.packs or None, on_packs=best.offer))
+
+    try:
+        start("choose")
+        if together:
+            start("off")
+        runs[0].wait(until - clock() + GRACE_SECONDS)
+        if twice and not together:
+            start("off")
+        runs[-1].wait(until - clock() + GRACE_SECONDS)
+    finally:
+        for run in runs:
+            run.stop()
+    return runs
+
+
+def certified(run: highs.Run) -> int | None:
+    """The bound of a run in whole cents, rounded up as costs are whole, less what floating point may blur."""
+    if run.bound is None:
+        return None
+    return ceil(run.bound - 0.01 - 1e-12 * abs(run.bound))
+
+
+def _contradicts(run: highs.Run, cost: int) -> bool:
+    """Whether a run denies an award that exists, by more than floating point can blur."""
+    return run.end == highs.INFEASIBLE or (run.bound is not None and run.bound > cost + 0.5 + 1e-9 * cost)
+
+
+def judge(
+    instance: Instance,
+    best: Incumbent,
+    runs: list[highs.Run],
+    floor: int,
+    columns: int,
+    began: float,
+    seconds: float,
+    clock: Clock,
+) -> Result:
+    proof: dict[str, Any] = {
+        "by": "solver",
+        "columns": columns,
+        "runs": [
+            {**highs.options(r.presolve, seconds), "version": r.version, "end": r.end, "bound": r.bound} for r in runs
+        ],
+    }
+    if best.evaluation is None:
+        if all(r.end == highs.INFEASIBLE for r in runs):
+            reason = reasons.family_reason(instance, _possible)
+            return Result(INFEASIBLE, clock() - began, reason=reason, proof=proof)
+        return Result(UNKNOWN, clock() - began, reason=reasons.UNDECIDED, bound_cents=floor, proof=proof)
+    cost = best.evaluation.cost_cents
+    wrong = [r for r in runs if _contradicts(r, cost)]
+    for run in wrong:
+        claim = f"presolve={run.presolve}: {run.end}, bound {run.bound}, against an award of {cost}"
+        logger.error("award: the solver is wrong. %s. The problem: %s", claim, json.dumps(dump(instance)))
+    proof["disagreement"] = bool(wrong)
+    bounds = [b for r in runs if r not in wrong and (b := certified(r)) is not None]
+    bound = min(cost, max(floor, min(bounds, default=floor)))
+    proven = not wrong and bound == cost and all(r.end == highs.OPTIMAL for r in runs)
+    status = OPTIMAL if proven else FEASIBLE
+    return Result(status, clock() - began, best.packs, best.evaluation, bound, proof=proof)
+
+
+def _possible(instance: Instance) -> bool:
+    """Whether any award exists; says no when that stays open, so that only certain reasons are given."""
+    search = Search(instance, time.monotonic, time.monotonic() + 0.5)
+    if search.run(Random(SEED)):  # noqa: S311
+        return True
+    best = Incumbent(instance)
+    first = {"mip_max_improving_sols": 1}
+    run = highs.start(dump(instance), presolve="choose", seconds=5, packs=None, on_packs=best.offer, extra=first)
+    run.wait(5 + GRACE_SECONDS)
+    run.stop()
+    return best.evaluation is not None

@@ -1,0 +1,151 @@
+"""What needs somebody now, from commitment to settlement."""
+
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from companies.models import Company, User
+from companies.shell import Todo
+from purchasing.models import Commitment, Consent, HandOver, Pool, PooledNeed, PurchaseOrder, SupplierInvoice
+from purchasing.states import CommitmentState, HandOverState, OrderState, PoolState, SupplierInvoiceState
+
+SPEAKING = (PoolState.COMMITTING, PoolState.COMPLETING)
+
+
+def for_company(user: User, company: Company, roles: set[str], at: datetime) -> list[Todo]:
+    """To approve, to commit with the days left, to agree to, to collect and confirm."""
+    found: list[Todo] = []
+    if "approver" in roles:
+        found += _to_approve(company)
+    if "buyer" in roles:
+        found += _questions(company, at) + _to_commit(company) + _to_collect(company)
+        found += _of_runner(Pool.objects.filter(lead=user), at)
+    return found
+
+
+def _link(company: Company, pool_id: int) -> str:
+    return reverse("purchasing:commit", args=[company.pk, pool_id])
+
+
+def _to_approve(company: Company) -> list[Todo]:
+    rows = Commitment.objects.filter(company=company, state=CommitmentState.TO_APPROVE)
+    pools = Pool.objects.filter(lines__commitments__in=rows, state__in=SPEAKING).distinct()
+    return [
+        Todo(
+            _("Approve the commitment: %(title)s") % {"title": pool.title},
+            _("Without approval in time it does not count."),
+            _link(company, pool.pk),
+            due=pool.closes_at,
+            tone="warning",
+        )
+        for pool in pools
+    ]
+
+
+def _to_commit(company: Company) -> list[Todo]:
+    """Pools with a need of the company on which it has not said a firm word."""
+    said = Commitment.objects.filter(company=company).exclude(
+        state__in=[CommitmentState.DRAFT, CommitmentState.WITHDRAWN]
+    )
+    needs = PooledNeed.objects.filter(company=company, released_at__isnull=True).exclude(
+        pool_line__in=said.values("pool_line")
+    )
+    pools = Pool.objects.filter(lines__needs__in=needs, state__in=SPEAKING).distinct().order_by("closes_at")
+    return [
+        Todo(
+            _("Commit: %(title)s") % {"title": pool.title},
+            _("Say how many you take for certain."),
+            _link(company, pool.pk),
+            due=pool.completes_at if pool.state == PoolState.COMPLETING else pool.closes_at,
+            tone="warning",
+        )
+        for pool in pools
+    ]
+
+
+def _questions(company: Company, at: datetime) -> list[Todo]:
+    rows = Consent.objects.filter(
+        commitment__company=company,
+        accepted__isnull=True,
+        acknowledgement__order__state=OrderState.CHANGED,
+        acknowledgement__consent_until__gt=at,
+    ).select_related("acknowledgement__order__pool")
+    pools = {row.acknowledgement.order.pool_id: row.acknowledgement for row in rows}
+    return [
+        Todo(
+            _("The supplier changes the order: %(title)s") % {"title": answer.order.pool.title},
+            _("Agree or leave."),
+            _link(company, pk),
+            due=answer.consent_until,
+            tone="danger",
+        )
+        for pk, answer in pools.items()
+    ]
+
+
+def _to_collect(company: Company) -> list[Todo]:
+    rows = HandOver.objects.filter(company=company)
+    ready = rows.filter(state=HandOverState.READY).count()
+    given = rows.filter(state=HandOverState.HANDED_OVER).count()
+    url = reverse("purchasing:delivery_list", args=[company.pk])
+    found = []
+    if ready:
+        text = ngettext("%(n)d delivery to collect", "%(n)d deliveries to collect", ready) % {"n": ready}
+        found.append(Todo(text, _("Your part is counted and ready."), url))
+    if given:
+        text = ngettext("%(n)d delivery to confirm", "%(n)d deliveries to confirm", given) % {"n": given}
+        found.append(Todo(text, _("Say whether it is complete and sound."), url))
+    return found
+
+
+def for_staff(user: User, at: datetime) -> list[Todo]:
+    """Orders to prepare and sign, deliveries that are late, invoices to decide, share and issue."""
+    return _of_runner(Pool.objects.all(), at, staff=True)
+
+
+def _of_runner(pools: "object", at: datetime, *, staff: bool = False) -> list[Todo]:
+    rows = Pool.objects.filter(pk__in=pools.values("pk"))  # type: ignore[attr-defined]
+    found = [
+        Todo(_("Prepare the order"), pool.title, reverse("purchasing:goods", args=[pool.pk]), tone="warning")
+        for pool in rows.filter(state=PoolState.LOCKED, orders__isnull=True)
+    ]
+    orders = PurchaseOrder.objects.filter(pool__in=rows).select_related("supplier", "pool").order_by("pk")
+    words = {
+        OrderState.TO_SIGN: _("Sign and send the order"),
+        OrderState.CHANGED: _("The supplier changes the order"),
+        OrderState.REFUSED: _("Talk to the supplier again"),
+    }
+    found += [
+        Todo(
+            words[OrderState(o.state)],
+            f"{o.number} · {o.supplier}",
+            reverse("purchasing:order", args=[o.pk]),
+            tone="warning",
+        )
+        for o in orders.filter(state__in=list(words))
+    ]
+    coming = [OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.ACCEPTED, OrderState.PART_RECEIVED]
+    found += [
+        Todo(_("Delivery late"), f"{o.number} · {o.supplier}", reverse("purchasing:order", args=[o.pk]), tone="danger")
+        for o in orders.filter(state__in=coming, expected_on__lt=at.date())
+    ]
+    invoices = SupplierInvoice.objects.filter(order__pool__in=rows).select_related("supplier").order_by("pk")
+    steps = {
+        SupplierInvoiceState.DISPUTED: _("An invoice differs: decide"),
+        SupplierInvoiceState.MATCHED: _("Accept the supplier's invoice"),
+        SupplierInvoiceState.ACCEPTED: _("Share an invoice between the companies"),
+    }
+    if staff:
+        steps[SupplierInvoiceState.SHARED] = _("Issue the companies' invoices")
+    found += [
+        Todo(
+            steps[SupplierInvoiceState(i.state)],
+            f"{i.number} · {i.supplier}",
+            reverse("purchasing:supplier_invoice", args=[i.pk]),
+            tone="warning",
+        )
+        for i in invoices.filter(state__in=list(steps))
+    ]
+    return found

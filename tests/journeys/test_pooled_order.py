@@ -1,0 +1,161 @@
+"""Main job 1, from the first click to the last: a pooled order of two companies."""
+
+import re
+import secrets
+from datetime import date, timedelta
+from email import message_from_bytes, policy
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
+
+RUN = secrets.token_hex(2)  # another name at each run, so that a story may be told twice to the same demo
+ARTICLE = f"Établi d’atelier hêtre {RUN}"
+TITLE = f"Établis d’atelier {RUN}"
+SUPPLIERS = [
+    (f"Bois et Métal {RUN}", f"devis-{RUN}@bois-metal.example"),
+    (f"Ateliers Rhodaniens {RUN}", f"offres-{RUN}@rhodaniens.example"),
+]
+
+
+@pytest.fixture
+def people(browser: Browser, stack, request):
+    """Opens a browser for each person of the story, in English; a mistake in a console fails the journey."""
+    contexts, mistakes = [], []
+    request.node.shots = shots = []
+
+    def enter(door: str = "", *, width: int = 1280) -> Page:
+        context = browser.new_context(base_url=stack.base, viewport={"width": width, "height": 800})
+        context.set_default_timeout(10_000)
+        context.add_cookies([{"name": "language", "value": "en", "url": stack.base}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        contexts.append(context)
+        shots.append(page)
+        if door:
+            page.goto(door)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert not mistakes
+
+
+def file_request(page: Page, quantity: str, tolerance: str):
+    page.get_by_role("link", name="Requests").click()
+    page.get_by_role("link", name="Write a request").first.click()
+    page.locator("#id_title").fill(TITLE)
+    page.locator("#id_needed_by").fill((date.today() + timedelta(days=90)).isoformat())
+    row = page.locator("fieldset.need-row").first
+    for name, value in [
+        ("text", ARTICLE),
+        ("quantity", quantity),
+        ("tolerance", tolerance),
+        ("ref_price_e4", "400,00"),
+    ]:
+        row.locator(f"input[name$={name}]").fill(value)
+    page.get_by_role("button", name="Submit the request").click()
+    expect(page.get_by_text("Submitted").first).to_be_visible()
+
+
+def approve(page: Page):
+    page.get_by_role("link", name="Requests").click()
+    page.get_by_role("link", name=TITLE).first.click()
+    page.get_by_role("button", name="Approve the request").click()
+    expect(page.get_by_text("Approved").first).to_be_visible()
+
+
+def mails_to(stack, address):
+    """The caught mails to an address, newest first."""
+    for path in sorted((stack.state_dir / "mails").glob("*.eml"), reverse=True):
+        mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+        if address in str(mail["to"]):
+            yield mail
+
+
+def wait_for_mail(stack, page, address, words=""):
+    for _ in range(60):
+        for mail in mails_to(stack, address):
+            if words in mail["subject"] + mail.get_body().get_content():
+                return mail
+        page.wait_for_timeout(500)
+    raise AssertionError(f"no mail to {address} about {words!r}")
+
+
+def link_in(mail, part):
+    return re.search(rf"https?://\S*{part}\S*", mail.get_body().get_content()).group().rstrip(".,)")
+
+
+def answer_as_supplier(page: Page, link: str, first: str, second: str, freight: str):
+    """On a phone, without an account: one article with two tiers, then the conditions."""
+    page.goto(link)
+    page.get_by_role("link", name="Start answering").click()
+    page.locator("input[name=from1]").fill("1")
+    page.locator("input[name=price1]").fill(first)
+    page.locator("input[name=from2]").fill("30")
+    page.locator("input[name=price2]").fill(second)
+    page.locator("input[name=pack]").fill("12")
+    page.get_by_role("button", name="Save and go on").click()
+    page.locator("#id_valid_until").fill((date.today() + timedelta(days=60)).isoformat())
+    page.locator("#id_lead_days").fill("15")
+    page.locator("#id_freight_cents").fill(freight)
+    page.locator("#id_franco_cents").fill("50000")
+    page.locator("#id_signatory").fill("Service commercial")
+    page.get_by_role("button", name="Send the quote").click()
+    expect(page.get_by_text("was sent on").first).to_be_visible()
+
+
+class TestAPooledOrder:
+    def test_runs_from_the_first_need_to_the_paid_invoice(self, stack, people):
+        doors = [line for line in stack.lines if "Buyer," in line]
+        companies = [re.search(r"Buyer, (.*?)\s+http", line).group(1) for line in doors]
+        buyers = [people(re.search(r"http\S+", line).group()) for line in doors]
+        for buyer, (quantity, tolerance) in zip(buyers, [("10", "2"), ("20", "4")], strict=True):
+            file_request(buyer, quantity, tolerance)
+        for company in companies:
+            approve(people(stack.door(f"Approver, {company}")))
+        staff = people(stack.door("Association staff"))
+        self.open_the_pool(staff)
+        suppliers = self.ask_suppliers(stack, staff)
+        answer_as_supplier(people(width=360), suppliers[0], "400,00", "349,17", "199,00")
+        answer_as_supplier(people(width=360), suppliers[1], "390,00", "360,00", "150,00")
+        self.award(staff)
+
+    def open_the_pool(self, staff: Page):
+        staff.goto("/pools/needs/")
+        staff.locator("tr", has_text=ARTICLE).locator("input[name=group]").check()
+        staff.get_by_role("button", name="Open a pool from the chosen needs").click()
+        staff.locator("#id_title").fill(TITLE)
+        staff.get_by_role("button", name="Open the pool").click()
+        staff.get_by_role("button", name="Show the pool to all companies").click()
+        expect(staff.get_by_role("link", name="Ask suppliers for quotes")).to_be_visible()
+
+    def ask_suppliers(self, stack, staff: Page):
+        """Add two suppliers, invite them, and return their links as their mails carry them."""
+        pool = staff.url
+        for name, address in SUPPLIERS:
+            staff.goto("/suppliers/new/")
+            staff.locator("#id_name").fill(name)
+            staff.locator("#id_category").select_option(label="Mechanics")
+            staff.locator("#id_contact_name").fill("Service commercial")
+            staff.locator("#id_contact_email").fill(address)
+            staff.locator("main form button.btn-primary").first.click()
+            expect(staff.get_by_text(name).first).to_be_visible()
+        staff.goto(pool)
+        staff.get_by_role("link", name="Ask suppliers for quotes").click()
+        staff.get_by_role("button", name="Save and choose suppliers").click()
+        for name, _address in SUPPLIERS:
+            staff.locator("label", has_text=name).locator("input").or_(staff.get_by_label(name)).first.check()
+        staff.locator("form", has=staff.locator("input[name=suppliers]")).get_by_role("button").last.click()
+        staff.get_by_role("button", name="Send to 2 suppliers").click()
+        return [link_in(wait_for_mail(stack, staff, address, TITLE), "/q/") for _name, address in SUPPLIERS]
+
+    def award(self, staff: Page):
+        staff.reload()
+        staff.get_by_role("button", name="Open the quotes").click()
+        staff.get_by_role("link", name="Compare the quotes").first.click()
+        expect(staff.get_by_text("cheapest complete")).to_be_visible()
+        staff.locator("#id_reason").fill("Moins cher, rendu, et livré en quinze jours.")
+        staff.get_by_role("button", name="Record the award").click()
