@@ -34,12 +34,12 @@ class TillView(APIView):
         return cast(Till, self.request.user)
 
 
-class HolderHint(serializers.Serializer):  # type: ignore[type-arg]
+class HolderHint(serializers.Serializer):
     first_name = serializers.CharField()
     initial = serializers.CharField()
 
 
-class DealOutput(serializers.Serializer):  # type: ignore[type-arg]
+class DealOutput(serializers.Serializer):
     """`remaining_uses` is null when nothing limits them; `reason` says why `usable` is false."""
 
     id = serializers.IntegerField()
@@ -57,11 +57,11 @@ class DealOutput(serializers.Serializer):  # type: ignore[type-arg]
     code = serializers.CharField(allow_blank=True)
 
 
-class ScanInput(serializers.Serializer):  # type: ignore[type-arg]
+class ScanInput(serializers.Serializer):
     code = serializers.CharField(max_length=CODE_LENGTH, trim_whitespace=False)
 
 
-class ScanOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ScanOutput(serializers.Serializer):
     verdict = serializers.CharField()
     kind = serializers.ChoiceField(["print", "phone", "typed"])
     holder = HolderHint()
@@ -108,7 +108,7 @@ def _deal(deal: Deal, *, at: Any) -> dict[str, Any]:
     }
 
 
-class RedemptionInput(serializers.Serializer):  # type: ignore[type-arg]
+class RedemptionInput(serializers.Serializer):
     """`amount` is the price before discount in euros; `offer_version` the one the scan showed."""
 
     client_id = serializers.UUIDField()
@@ -118,7 +118,7 @@ class RedemptionInput(serializers.Serializer):  # type: ignore[type-arg]
     offer_version = serializers.IntegerField(min_value=1, max_value=32_767, required=False, allow_null=True)
 
 
-class RedemptionOutput(serializers.Serializer):  # type: ignore[type-arg]
+class RedemptionOutput(serializers.Serializer):
     """`changed` tells that the offer was edited since the scan: the version scanned was applied."""
 
     client_id = serializers.UUIDField()
@@ -133,7 +133,7 @@ class RedemptionOutput(serializers.Serializer):  # type: ignore[type-arg]
     changed = serializers.BooleanField()
 
 
-class TodayLine(serializers.Serializer):  # type: ignore[type-arg]
+class TodayLine(serializers.Serializer):
     client_id = serializers.UUIDField()
     time = serializers.DateTimeField()
     offer_title = serializers.CharField()
@@ -144,7 +144,7 @@ class TodayLine(serializers.Serializer):  # type: ignore[type-arg]
     can_void = serializers.BooleanField()
 
 
-class TodayOutput(serializers.Serializer):  # type: ignore[type-arg]
+class TodayOutput(serializers.Serializer):
     results = TodayLine(many=True)
 
 
@@ -202,7 +202,7 @@ def _cents(text: str) -> int:
         raise AmountRequired from None
 
 
-class VoidOutput(serializers.Serializer):  # type: ignore[type-arg]
+class VoidOutput(serializers.Serializer):
     client_id = serializers.UUIDField()
     voided_at = serializers.DateTimeField()
 

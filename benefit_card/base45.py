@@ -19,7 +19,7 @@ def encode(data: bytes) -> str:
     >>> encode(b"AB")
     'BB8'
     """
-    letters = []
+    letters: list[str] = []
     for start in range(0, len(data) - 1, 2):
         high, low = divmod(data[start] * 256 + data[start + 1], 45 * 45)
         middle, first = divmod(low, 45)

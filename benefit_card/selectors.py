@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, Redemption
+from benefit_card.models.redemption import RedemptionQuerySet
 from benefit_card.services.redemption import VOID_WITHIN
 from companies.models import Person, User
 from merchants.models import Merchant, Till
@@ -58,7 +59,7 @@ def redemptions_of_merchant_today(merchant: Merchant, at: datetime, *, till: Til
     return [line(row, merchant=merchant, at=at) for row in rows.order_by("-at", "-pk")]
 
 
-def merchant_redemptions(merchant: Merchant) -> "QuerySet[Redemption]":
+def merchant_redemptions(merchant: Merchant) -> RedemptionQuerySet:
     """All sales of a merchant with what a line needs; voids are joined to what they undo."""
     return (
         Redemption.objects.filter(merchant=merchant, voids__isnull=True)

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from benefit_card.services.keys import last_day, reserve_print_key
 from companies import audit, jobs
 from companies.access import require
 from companies.errors import DomainError
-from companies.models import Company, Employment, Person, User
+from companies.models import AuditEntry, Company, Employment, Person, User
 
 CHUNK = 500
 
@@ -109,7 +109,7 @@ def request_batch(*, actor: User, company: Company, people: Sequence[int] | None
     return batch
 
 
-def issue_batch(*, batch_id: int, at: datetime, on_chunk: "jobs.Any" = None) -> int:
+def issue_batch(*, batch_id: int, at: datetime, on_chunk: "Callable[[int], None] | None" = None) -> int:
     """Make the cards a batch still lacks; return how many it has. Safe to run twice, or again after a crash half-way."""
     while True:
         with transaction.atomic(durable=True):
@@ -147,7 +147,7 @@ def make_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime) 
     made = Card.objects.bulk_create(cards)
     actor = batch.created_by if batch else None
     company = batch.company if batch else None
-    audit.AuditEntry.objects.bulk_create(
+    AuditEntry.objects.bulk_create(
         audit.entry("card.made", target=card, at=at, actor=actor, company=company, data={"kid": key.kid})
         for card in made
     )

@@ -14,7 +14,7 @@ from benefit_card.services.activation import LIVES, draw_codes
 from benefit_card.services.cards import print_text, typed_code
 from companies import audit, documents, jobs, mail
 from companies.access import require
-from companies.models import Document, Employment, User
+from companies.models import Document, Employment, Job, User
 from companies.templatetags.ui import day
 
 Progress = Callable[[int], None]
@@ -44,7 +44,7 @@ def plain(text: str) -> str:
 
 
 @transaction.atomic(durable=True)
-def request(*, actor: User, batch: CardBatch, what: str, at: datetime) -> jobs.Job:
+def request(*, actor: User, batch: CardBatch, what: str, at: datetime) -> Job:
     """Start the job that makes the batch's print sheet (`sheet`) or its letters (`letters`)."""
     require(can_issue(actor, batch.company))
     job = jobs.start(

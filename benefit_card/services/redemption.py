@@ -296,7 +296,7 @@ def _accept(
         "limit": deal.per_person_limit,
         "stock": deal.stock,
     }
-    parameters = {
+    parameters: dict[str, Any] = {
         "client_id": client_id, "till": till.pk, "digest": digest, "response": json.dumps(body), "at": at,
         "scopes": [scope for scope, _key, _period, _cap in wanted],
         "keys": [key for _scope, key, _period, _cap in wanted],

@@ -78,7 +78,7 @@ def card_passes(request: HttpRequest) -> HttpResponse:
 def my_card(request: HttpRequest) -> HttpResponse:
     """About the card: open it on this phone, report it lost, get a new one."""
     row = _mine(request)
-    employers = selectors.employers_of(me(request).person, timezone.now())  # type: ignore[attr-defined]
+    employers = selectors.employers_of(me(request).person, timezone.now())
     code = short_code.grouped(cards.typed_code(row.status_index)) if row and not row.blocked_at else ""
     return render(request, "benefit_card/my_card.html", {"card": row, "employers": employers, "code": code})
 
