@@ -64,8 +64,8 @@ class OfferForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.pool_line = pool_line
         for n in range(1, TIERS + 1):
-            self.fields[f"from{n}"] = QuantityField(label=_("From"), required=False, min_value=1)
-            self.fields[f"price{n}"] = UnitPriceField(label=_("Unit price before VAT"), required=False, min_value=1)
+            self.fields[f"from{n}"] = QuantityField(label=_("From quantity"), required=False, min_value=1)
+            self.fields[f"price{n}"] = UnitPriceField(label=_("Unit price"), required=False, min_value=1)
 
     def tiers(self) -> list[tuple[Any, Any]]:
         """The pairs of fields, for the template."""
