@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.permissions import BasePermission
@@ -50,3 +51,13 @@ class HasScope(BasePermission):
         scope = getattr(view, "scope", "")
         wanted = scope if request.method in {"GET", "HEAD", "OPTIONS"} else f"{scope}:write"
         return wanted in request.auth.scopes or f"{scope}:write" in request.auth.scopes
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Names the token in the OpenAPI document."""
+
+    target_class = TokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "API token of a company"}
