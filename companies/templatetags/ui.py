@@ -30,7 +30,8 @@ def unit_price(e4: int | None) -> str:
     """Ten-thousandths as `3,4917 €`, at least two decimals."""
     if e4 is None:
         return "–"
-    return str(format_currency(e4 / 10_000, "EUR", format="#,##0.00##\u00a0¤", currency_digits=False, locale=_locale()))
+    pattern = "#,##0.00##\u00a0¤" if _locale() == "fr_FR" else "¤#,##0.00##"
+    return str(format_currency(e4 / 10_000, "EUR", format=pattern, currency_digits=False, locale=_locale()))
 
 
 @register.filter

@@ -121,7 +121,7 @@ class TestAPooledOrder:
         suppliers = self.ask_suppliers(stack, staff)
         answer_as_supplier(people(width=360), suppliers[0], "400,00", "349,17", "199,00")
         answer_as_supplier(people(width=360), suppliers[1], "390,00", "360,00", "150,00")
-        self.award(staff)
+        self.award(staff, people(stack.door("Association staff, second person")))
 
     def open_the_pool(self, staff: Page):
         staff.goto("/pools/needs/")
@@ -152,10 +152,17 @@ class TestAPooledOrder:
         staff.get_by_role("button", name="Send to 2 suppliers").click()
         return [link_in(wait_for_mail(stack, staff, address, TITLE), "/q/") for _name, address in SUPPLIERS]
 
-    def award(self, staff: Page):
+    def award(self, staff: Page, second: Page):
+        """Above the threshold, whoever opened the quotes needs a second person."""
         staff.reload()
         staff.get_by_role("button", name="Open the quotes").click()
-        staff.get_by_role("link", name="Compare the quotes").first.click()
-        expect(staff.get_by_text("cheapest complete")).to_be_visible()
+        expect(staff.get_by_text("cheapest complete", exact=True)).to_be_visible()
         staff.locator("#id_reason").fill("Moins cher, rendu, et livré en quinze jours.")
         staff.get_by_role("button", name="Record the award").click()
+        second.goto(staff.url)
+        second.get_by_role("button", name="Confirm the award").click()
+        staff.reload()
+        expect(staff.get_by_text("Awarded:").first).to_be_visible()
+        staff.get_by_role("link", name="Back to the pool").click()
+        staff.get_by_role("button", name="Open for commitments").click()
+        expect(staff.get_by_text("Commitments until").first).to_be_visible()
