@@ -39,8 +39,10 @@ def _door(label: object, user: User, detail: object = "") -> Door:
 def doors() -> list[Door]:
     """One door per role: the association's staff, one company's desks, an employee, a merchant."""
     found = [
-        _door(_("Association staff"), row.user, "ERB")
-        for row in StaffRole.objects.select_related("user").order_by("pk")[:1]
+        _door(_("Association staff"), row.user, detail)
+        for row, detail in zip(
+            StaffRole.objects.select_related("user").order_by("pk"), ["ERB", _("second person")], strict=False
+        )
     ]
     first = Company.objects.order_by("pk").first()
     second = Company.objects.order_by("pk")[1:2]
