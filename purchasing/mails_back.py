@@ -1,6 +1,8 @@
 """The letters from commitment to hand-over. Queued inside the transaction that causes them, once per key."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from django.urls import reverse
@@ -9,6 +11,18 @@ from companies import mail
 from companies.models import Company, Document, Role, User
 from purchasing.models import Acknowledgement, Commitment, HandOver, Pool, PurchaseOrder
 
+_SILENT: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Tell nobody: a history that is invented for the demonstration happened long ago."""
+    token = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(token)
+
 
 def _buyers(company: Company, *roles: Role) -> list[User]:
     people = User.objects.filter(memberships__company=company, memberships__role__in=roles or (Role.BUYER,))
@@ -16,6 +30,8 @@ def _buyers(company: Company, *roles: Role) -> list[User]:
 
 
 def _tell(company: Company, template: str, key: str, at: datetime, *roles: Role, **context: object) -> None:
+    if _SILENT.get():
+        return
     for user in _buyers(company, *roles):
         mail.queue(
             to=user.email,
@@ -109,6 +125,8 @@ def commitments_dropped(pool: Pool, rows: Iterable[Commitment], *, at: datetime)
 
 def order_sent(order: PurchaseOrder, token: str, document: Document, *, at: datetime) -> None:
     """Send the order with its PDF and the link to acknowledge it: the only place the token is written in clear."""
+    if _SILENT.get():
+        return
     mail.queue(
         to=order.email,
         template="purchasing/mail/order_sent",
@@ -138,6 +156,8 @@ def order_changed(order: PurchaseOrder, answer: Acknowledgement, companies: Iter
 
 def order_answered(order: PurchaseOrder, answer: Acknowledgement, *, at: datetime) -> None:
     """Tell the lead buyer what the supplier said."""
+    if _SILENT.get():
+        return
     lead = order.pool.lead
     mail.queue(
         to=lead.email,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import is_staff, require
-from companies.billing import invoices
+from companies.billing import bulk, invoices
 from companies.billing.models import Invoice, LineKind
 from companies.errors import DomainError, Invalid
 from companies.models import Company, Document, User
@@ -298,8 +299,11 @@ def share_out(*, actor: User, invoice: SupplierInvoice, at: datetime) -> Supplie
 
 
 @transaction.atomic(durable=True)
-def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime) -> list[Invoice]:
-    """One invoice per company from the shares, through billing; numbers and amounts are given once."""
+def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime, quietly: bool = False) -> list[Invoice]:
+    """One invoice per company from the shares, through billing; numbers and amounts are given once.
+
+    `quietly` is for past business that is only written down: nothing is mailed and no file is rendered.
+    """
     require(is_staff(actor))
     invoice = _locked(invoice)
     if invoice.state == SupplierInvoiceState.INVOICED:
@@ -311,11 +315,15 @@ def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime) -> li
     for row in shared:
         if pool.legal_model != Pool.LegalModel.LISTING or row.kind == CostShare.Kind.FEE:
             by_company.setdefault(row.company_id, []).append(row)
-    issued = [
-        _issue(rows[0].company, rows, invoice, actor=actor, at=at)
+    wanted = [
+        _arguments(rows[0].company, rows, invoice, at=at)
         for rows in by_company.values()
         if sum(row.net_cents + row.vat_cents for row in rows) > 0
     ]
+    if quietly:
+        issued = bulk.issue_many([invoices.prepare(**arguments) for arguments in wanted])
+    else:
+        issued = [invoices.issue(**arguments, actor=actor) for arguments in wanted]
     _close(order, pool, actor=actor, at=at)
     return issued
 
@@ -331,28 +339,28 @@ def member_invoices(invoice: SupplierInvoice) -> list[Invoice]:
     return list(Invoice.objects.filter(key__in=keys).select_related("company").order_by("company__name"))
 
 
-def _issue(
-    company: Company, rows: Sequence[CostShare], invoice: SupplierInvoice, *, actor: User, at: datetime
-) -> Invoice:
+def _arguments(
+    company: Company, rows: Sequence[CostShare], invoice: SupplierInvoice, *, at: datetime
+) -> dict[str, Any]:
+    """What billing needs to know for one company's invoice."""
     order, pool = invoice.order, invoice.order.pool
     own_vat = pool.legal_model == Pool.LegalModel.RESALE
     last = order.receipts.order_by("arrived_at").last()
     day = timezone.localdate(at)
     with override("fr"):
         drafts = [_draft(row, own_vat) for row in rows]
-    return invoices.issue(
-        company=company,
-        lines=drafts,
-        at=at,
-        due_on=day + timedelta(days=company.payment_days),
-        source="purchasing",
-        key=key_of(invoice, company.pk),
-        actor=actor,
-        legal_model=pool.legal_model,
-        supply_on=timezone.localdate(last.arrived_at) if last and last.arrived_at else day,
-        order_reference=order.number,
-        notes=pool.title,
-    )
+    return {
+        "company": company,
+        "lines": drafts,
+        "at": at,
+        "due_on": day + timedelta(days=company.payment_days),
+        "source": "purchasing",
+        "key": key_of(invoice, company.pk),
+        "legal_model": pool.legal_model,
+        "supply_on": timezone.localdate(last.arrived_at) if last and last.arrived_at else day,
+        "order_reference": order.number,
+        "notes": pool.title,
+    }
 
 
 def _draft(row: CostShare, own_vat: bool) -> invoices.LineDraft:

@@ -1,0 +1,211 @@
+"""The way of the goods in the demonstration: commitments, locks, orders, deliveries, invoices, by the real services."""
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from companies.demo_data import World
+from companies.models import Company, User
+from companies.money import line_total
+from purchasing.mails_back import silence
+from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, PurchaseOrder
+from purchasing.services import delivery, lock, order, settlement
+from purchasing.services.bulk import move_needs, needs_of
+from purchasing.services.pool import winning_lines
+from purchasing.services.settlement import InvoiceIn, Kind, LineIn
+from purchasing.states import LineState
+
+# How far each pool goes; the numbers only order the steps.
+AIMS = ["committing", "extended", "completing", "failed", "locked", "ordered", "receiving", "settling", "closed"]
+BILLED = 2  # closed pools whose invoices the association issues; in the older ones suppliers billed each company
+
+
+def seed_back(*, rng: random.Random, world: World, at: datetime, scale: str, pools: Sequence[tuple[Pool, str]]) -> None:
+    """Carry pools that take commitments as far as their aim says. Nobody is written to."""
+    billed = 0
+    with silence():
+        for pool, aim in pools:
+            pool.refresh_from_db()
+            if aim == "closed":
+                billed += 1
+                if billed > BILLED:
+                    Pool.objects.filter(pk=pool.pk).update(legal_model=Pool.LegalModel.LISTING, fee_bp=0)
+                    pool.refresh_from_db()
+            _carry(_Teller(rng, world, at), pool, aim)
+
+
+class _Teller:
+    """Draws, people and the present moment."""
+
+    def __init__(self, rng: random.Random, world: World, at: datetime) -> None:
+        self.rng, self.world, self.at = rng, world, at
+        self.staff = world.staff[0]
+
+    def past(self, moment: datetime) -> datetime:
+        """The moment, but never in the future."""
+        return min(moment, self.at - timedelta(minutes=2))
+
+    def buyer(self, company: Company) -> User:
+        return self.world.one(company, "buyer")
+
+
+def _carry(teller: _Teller, pool: Pool, aim: str) -> None:
+    step = AIMS.index(aim)
+    if aim == "failed":
+        Pool.objects.filter(pk=pool.pk).update(extended_at=pool.opens_at)
+    else:
+        _commitments(teller, pool, everybody=step >= AIMS.index("locked"))
+    if aim == "extended":
+        Pool.objects.filter(pk=pool.pk).update(extended_at=teller.past(teller.at - timedelta(days=4)))
+    if step < AIMS.index("completing"):
+        return
+    assert pool.closes_at is not None
+    pool = lock.lock(pool=pool, at=teller.past(pool.closes_at + timedelta(seconds=20)))
+    if aim == "completing":
+        return
+    if pool.state == "completing" and pool.completes_at:
+        pool = lock.lock(pool=pool, at=pool.completes_at + timedelta(seconds=20))
+    if pool.state == "locked" and step >= AIMS.index("ordered"):
+        _order(teller, pool, aim)
+
+
+def _commitments(teller: _Teller, pool: Pool, *, everybody: bool) -> None:
+    """Firm words of most companies with a need; the demo's own company still has to decide in the open pools."""
+    rng = teller.rng
+    rows: list[Commitment] = []
+    assert pool.opens_at is not None and pool.closes_at is not None
+    until = teller.past(min(pool.closes_at, teller.at))
+    won = {line.pool_line_id: line for line in winning_lines(pool)}
+    said: dict[tuple[int, int], Commitment] = {}
+    for need in needs_of(pool.pk).select_related("company", "pool_line"):
+        own = need.company_id == teller.world.home.pk
+        if need.pool_line_id not in won or (not everybody and (own or rng.random() < 0.35)):
+            continue
+        earlier = said.get((need.pool_line_id, need.company_id))
+        if earlier is not None:
+            earlier.quantity += need.quantity
+            continue
+        row = _word(teller, need.pool_line, need.company, need.quantity, pool.opens_at, until)
+        row.request_line = need.request_line
+        said[need.pool_line_id, need.company_id] = row
+        rows.append(row)
+    rows.sort(key=lambda row: (row.committed_at, row.company_id))
+    Commitment.objects.bulk_create(rows, batch_size=1_000)
+    CommitmentVersion.objects.bulk_create(
+        CommitmentVersion(
+            commitment=row,
+            number=1,
+            quantity=row.quantity,
+            tolerance=row.tolerance,
+            tolerance_tier=row.tolerance_tier,
+            price_cap_e4=row.price_cap_e4,
+            terms={},
+            actor=row.committed_by,
+            at=row.committed_at,
+        )
+        for row in rows
+    )
+    needs = [n for n in needs_of(pool.pk) if (n.pool_line_id, n.company_id) in said]
+    move_needs(needs, LineState.COMMITTED, at=until, actor=None)
+
+
+def _word(
+    teller: _Teller, line: PoolLine, company: Company, quantity: int, opened: datetime, until: datetime
+) -> Commitment:
+    rng = teller.rng
+    at = opened + (until - opened) * rng.uniform(0.05, 0.95)
+    return Commitment(
+        pool_line=line,
+        company=company,
+        site=teller.world.sites[company.pk][0],
+        state="committed",
+        quantity=quantity,
+        tolerance=max(1, quantity // 10) if rng.random() < 0.6 else 0,
+        tolerance_tier=rng.random() < 0.3,
+        committed_at=at,
+        committed_by=teller.buyer(company),
+        approved_by=teller.world.one(company, "approver"),
+        approved_at=at,
+        approved_cents=10**9,
+        version=1,
+    )
+
+
+def _order(teller: _Teller, pool: Pool, aim: str) -> None:
+    assert pool.locked_at is not None
+    sent = teller.past(pool.locked_at + timedelta(days=2))
+    for row in order.prepare(actor=teller.staff, pool=pool, at=sent):
+        row = order.sign_and_send(actor=teller.staff, order=row, at=sent)
+        answer = order.Answer(delivery_on=timezone.localdate(sent) + timedelta(days=9), reference=f"ARC-{row.pk:05d}")
+        order.acknowledge(order=row, answer=answer, at=teller.past(sent + timedelta(days=1)))
+        if aim != "ordered":
+            _receive(teller, row, aim, teller.past(sent + timedelta(days=10)))
+
+
+def _receive(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:
+    """Everything in one or two deliveries; in the pool being received the second is still to come."""
+    row.refresh_from_db()
+    lines = list(row.lines.order_by("position"))
+    first = {line.pk: _part(line.quantity, line.pack, 0.6) for line in lines}
+    parts = [first]
+    if aim != "receiving":
+        parts.append({line.pk: line.quantity - first[line.pk] for line in lines})
+    for number, part in enumerate(parts, start=1):
+        counts = {pk: delivery.Count(quantity) for pk, quantity in part.items() if quantity}
+        if not counts:
+            continue
+        when = teller.past(at + timedelta(days=3 * (number - 1)))
+        receipt = delivery.receive(
+            actor=teller.staff, order=row, counts=counts, at=when, delivery_note=f"BL {row.pk:04d}-{number}"
+        )
+        _hand_over(teller, receipt, aim, when)
+    row.refresh_from_db()
+    if aim in ("settling", "closed"):
+        _bill(teller, row, aim, teller.past(at + timedelta(days=8)))
+
+
+def _part(quantity: int, pack: int, share: float) -> int:
+    return int(quantity * share) // pack * pack
+
+
+def _hand_over(teller: _Teller, receipt: delivery.Receipt, aim: str, at: datetime) -> None:
+    """Companies come and collect; in the pool being received some parts still wait."""
+    for row in receipt.hand_overs.select_related("company").order_by("pk"):
+        if aim == "receiving" and teller.rng.random() < 0.5:
+            continue
+        row = delivery.hand_over(actor=teller.staff, row=row, at=teller.past(at + timedelta(hours=5)))
+        if aim == "receiving" and row.company_id == teller.world.home.pk:
+            continue
+        later = teller.past(at + timedelta(days=1))
+        delivery.answer(actor=teller.buyer(row.company), row=row, confirmed=True, at=later)
+
+
+def _bill(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:
+    """The supplier's invoice; in the pool being settled it is three euros too high and waits for a decision."""
+    lines = []
+    for line in row.lines.order_by("position"):
+        got = delivery.accepted_of(line.pk)
+        if got:
+            net = line_total(got, line.unit_price_e4)
+            lines.append(LineIn(Kind.GOODS, net, line.vat_bp, line.pk, got, line.unit_price_e4))
+    if not lines:
+        return
+    goods = sum(line.net_cents for line in lines)
+    freight = settlement.expected_freight(row, goods)
+    if aim == "settling":
+        freight += 300
+    if freight:
+        lines.append(LineIn(Kind.FREIGHT, freight, row.freight_vat_bp))
+    day = timezone.localdate(at)
+    draft = InvoiceIn(f"F{day:%y%m}-{row.pk:04d}", day, lines, day + timedelta(days=30))
+    invoice = settlement.record(actor=teller.staff, order=row, draft=draft, at=at)
+    if aim == "settling":
+        return
+    settlement.accept(actor=teller.staff, invoice=invoice, reason="Conforme", at=at)
+    invoice = settlement.share_out(actor=teller.staff, invoice=invoice, at=at)
+    # Invoice numbers follow the calendar: what the association bills itself is billed today.
+    own = row.pool.legal_model != Pool.LegalModel.LISTING
+    issued = teller.past(teller.at - timedelta(minutes=30)) if own else at
+    settlement.issue_invoices(actor=teller.staff, invoice=invoice, at=issued, quietly=True)
