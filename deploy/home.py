@@ -15,6 +15,7 @@ from companies.access import is_staff, roles_in
 from companies.models import Company
 from companies.shell import Todo
 from deploy.navigation import scopes_of
+from merchants.models import Merchant
 
 ROOMS = ["companies", "purchasing", "benefit_card", "companies.billing", "merchants"]
 
@@ -73,5 +74,6 @@ def person(request: HttpRequest) -> HttpResponse:
 
 
 def merchant(request: HttpRequest, merchant: int) -> HttpResponse:
-    """A merchant's home."""
-    return redirect("merchants:home", merchant)
+    """A merchant's home, for its owners."""
+    row = get_object_or_404(Merchant, pk=merchant, roles__user=request.user)
+    return redirect("merchants:home", row.pk)

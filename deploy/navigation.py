@@ -47,7 +47,7 @@ def _merchant_places() -> Names:
         ("merchants:home", _("Home"), "house", owner),
         ("merchants:offer_list", _("Offers"), "tag", owner),
         ("merchants:till_list", _("Tills"), "scan-qr-code", owner),
-        ("merchants:today", _("Today"), "list-checks", owner),
+        ("benefit_card:merchant_today", _("Today"), "list-checks", owner),
     ]
 
 

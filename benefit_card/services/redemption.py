@@ -28,6 +28,7 @@ from benefit_card.services.cards import hash_code
 from benefit_card.services.keys import current_keys
 from companies import audit
 from companies.errors import DomainError
+from companies.models import User
 from companies.money import euros
 from companies.problems import problem
 from merchants.models import Till
@@ -404,7 +405,7 @@ def _locked(*, client_id: uuid.UUID, merchant_id: int) -> Iterator[Redemption]:
         yield row
 
 
-def void(*, till: Till, client_id: uuid.UUID, at: datetime) -> Redemption:
+def void(*, till: Till, client_id: uuid.UUID, at: datetime, actor: User | None = None) -> Redemption:
     """Undo a sale of this merchant within 15 minutes: a second row, and the uses given back. Of two at once, one wins."""
     with _locked(client_id=client_id, merchant_id=till.shop.merchant_id) as row:
         if row.voids_id is not None:
@@ -427,5 +428,6 @@ def void(*, till: Till, client_id: uuid.UUID, at: datetime) -> Redemption:
                     "WHERE scope = %s AND key = %s AND period = %s AND used > 0",
                     [scope, key, period],
                 )
-        audit.record("redemption.voided", target=row, at=at, actor=None, actor_label=f"till {till.pk}")
+        label = "" if actor else f"till {till.pk}"
+        audit.record("redemption.voided", target=row, at=at, actor=actor, actor_label=label)
     return undone

@@ -1,0 +1,30 @@
+"""Who may see a merchant's sales: its owners, nobody else. The merchant is the one of the merchants' table."""
+
+import uuid
+from typing import Any
+
+from django.utils import timezone
+
+from benefit_card.models import Redemption, Shown
+from tests.access import Visit
+
+OWNER = {"merchant"}
+
+
+def prepare(w: Any) -> None:
+    w.sale = Redemption.objects.create(
+        client_id=uuid.uuid4(), card=w.card, person=w.card.person, merchant=w.merchant, till=w.till, offer=w.offer,
+        offer_version=w.offer.current, shown=Shown.PRINT, gross_cents=1000, discount_cents=100, period="ever",
+        at=timezone.now(),
+    )  # fmt: skip
+
+
+def merchant(w: Any) -> dict[str, Any]:
+    return {"merchant": w.merchant.pk}
+
+
+VISITS = [
+    Visit("benefit_card:merchant_figures", OWNER, merchant),
+    Visit("benefit_card:merchant_today", OWNER, merchant),
+    Visit("benefit_card:merchant_void", OWNER, lambda w: {**merchant(w), "client_id": w.sale.client_id}, method="post"),
+]
