@@ -1,20 +1,25 @@
 """Buying one product at assumed prices: which packs of which offers cover the demand cheaply."""
 
-from dataclasses import dataclass
-from functools import cmp_to_key
+from typing import NamedTuple
 
 # The exact fallback looks at every reachable quantity; beyond this size it is left to the solver.
 MOST_STEPS = 200_000
+# Where few suppliers are allowed, the cheapest one may be too small: the fill is also begun at the next ones.
+MOST_STARTS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An offer at its assumed price in cents per pack."""
+class Choice(NamedTuple):
+    """An offer at its assumed price in cents per pack. `rank` orders by price per unit."""
 
+    rank: int
     offer: int
     cents: int
     pack: int
     limit: int
+
+
+def choice(offer: int, cents: int, pack: int, limit: int) -> Choice:
+    return Choice(cents * 1_000_000 // pack, offer, cents, pack, limit)
 
 
 Fill = tuple[int, tuple[tuple[int, int], ...]]  # cost at assumed prices, (offer index, packs)
@@ -25,22 +30,22 @@ def cover(choices: list[Choice], demand: int, surplus: int, most: int | None) ->
 
     Greedy by unit price, each rest also tried as one offer's last packs; exact when greedy finds nothing.
 
-    >>> cover([Choice(0, 1000, 12, 9), Choice(1, 90, 1, 99)], 14, 0, None)
+    >>> cover([choice(0, 1000, 12, 9), choice(1, 90, 1, 99)], 14, 0, None)
     (1180, ((0, 1), (1, 2)))
     """
     if demand == 0:
         return 0, ()
     if most == 0:
         return None
-    ranked = sorted(choices, key=cmp_to_key(lambda a, b: a.cents * b.pack - b.cents * a.pack))
+    ranked = sorted(choices)
     best: Fill | None = None
-    starts = range(len(ranked)) if most is not None and most < len(ranked) else range(min(1, len(ranked)))
-    for start in starts:
+    limited = most is not None and most < len(ranked)
+    for start in range(min(len(ranked), MOST_STARTS if limited else 1)):
         best = _better(best, _greedy(ranked[start:], demand, surplus, most))
-    for choice in ranked:
-        packs = -(-demand // choice.pack)
-        if packs <= choice.limit and packs * choice.pack <= demand + surplus:
-            best = _better(best, (packs * choice.cents, ((choice.offer, packs),)))
+    for _, offer, cents, pack, limit in ranked:
+        packs = -(-demand // pack)
+        if packs <= limit and packs * pack <= demand + surplus and (best is None or packs * cents < best[0]):
+            best = packs * cents, ((offer, packs),)
     if best is None and (most is None or most >= len(ranked)):
         return _exact(ranked, demand, surplus)
     return best
@@ -56,17 +61,17 @@ def _greedy(ranked: list[Choice], demand: int, surplus: int, most: int | None) -
     best: Fill | None = None
     taken: list[tuple[int, int]] = []
     cost, rest = 0, demand
-    for choice in ranked:
-        last = -(-rest // choice.pack)
-        if last <= choice.limit and last * choice.pack <= rest + surplus:
-            total = cost + last * choice.cents
+    for _, offer, cents, pack, limit in ranked:
+        last = -(-rest // pack)
+        if last <= limit and last * pack <= rest + surplus:
+            total = cost + last * cents
             if best is None or total < best[0]:
-                best = total, (*taken, (choice.offer, last))
-        packs = min(choice.limit, rest // choice.pack)
+                best = total, (*taken, (offer, last))
+        packs = min(limit, rest // pack)
         if packs:
-            taken.append((choice.offer, packs))
-            cost += packs * choice.cents
-            rest -= packs * choice.pack
+            taken.append((offer, packs))
+            cost += packs * cents
+            rest -= packs * pack
             if rest == 0 or len(taken) == most:
                 break
     return best
@@ -79,14 +84,14 @@ def _exact(ranked: list[Choice], demand: int, surplus: int) -> Fill | None:
     if top * len(items) > MOST_STEPS:
         return None
     costs: dict[int, Fill] = {0: (0, ())}
-    for choice, packs in items:
+    for row, packs in items:
         for have in sorted(costs, reverse=True):
-            reached = have + packs * choice.pack
+            reached = have + packs * row.pack
             if reached > top:
                 continue
-            cost = costs[have][0] + packs * choice.cents
+            cost = costs[have][0] + packs * row.cents
             if reached not in costs or cost < costs[reached][0]:
-                costs[reached] = cost, (*costs[have][1], (choice.offer, packs))
+                costs[reached] = cost, (*costs[have][1], (row.offer, packs))
     found = [fill for units, fill in costs.items() if units >= demand]
     if not found:
         return None

@@ -30,6 +30,9 @@ class Run:
     _process: "subprocess.Popen[str] | None" = None
     _readers: list[threading.Thread] = field(default_factory=list)
 
+    def ended(self) -> bool:
+        return self.wait(0)
+
     def wait(self, seconds: float) -> bool:
         """Whether the run ended by itself within `seconds`."""
         if self._process is None:
@@ -51,7 +54,8 @@ class Run:
 def options(presolve: str, seconds: float) -> dict[str, Any]:
     """Proof settings: costs are whole cents, so an absolute gap of half a cent is none."""
     return {
-        "output_flag": False,
+        "output_flag": True,  # without output the bound is not told while it grows
+        "log_to_console": False,
         "presolve": presolve,
         "threads": 1,
         "random_seed": SEED,

@@ -4,7 +4,7 @@ Each product is bought at the assumed prices, the evaluator says what that reall
 broken rule bans a supplier. Moves ban, unban, and shift an assumed tier. It promises a legal award, not the best one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -17,8 +17,8 @@ from purchasing.rules.award.evaluate import (
     Violation,
     evaluate,
 )
-from purchasing.rules.award.fill import Choice, Fill, cover
-from purchasing.rules.award.instance import Instance
+from purchasing.rules.award.fill import Choice, Fill, choice, cover
+from purchasing.rules.award.instance import Instance, Offer
 
 Packs = dict[int, int]
 # One tier beyond the last is a pretended price that pulls goods to a supplier whose minimum is missed.
@@ -47,14 +47,20 @@ class Search:
     clock: Callable[[], float]
     deadline: float
     on_found: Callable[[Packs], None] | None = None
+    enough: Callable[[], bool] = lambda: False
     best: Found | None = None
     _first: list[int] = field(init=False)
-    _prices: list[tuple[int, ...]] = field(init=False)
+    _choices: list[list[Choice]] = field(init=False)  # offer → one for each assumed tier
     _limits: list[int] = field(init=False)
     _blocks: list[tuple[int, ...]] = field(init=False)
     _offers: list[list[int]] = field(init=False)
     _cache: dict[tuple[int, ...], Fill | None] = field(default_factory=dict)
     _seen: set[State] = field(default_factory=set)
+    _owner: list[int] = field(init=False)  # scheme → supplier
+    _blocks_of: list[set[int]] = field(init=False)  # supplier → blocks it has an offer in
+    _fills: list[Fill | None] = field(init=False)
+    _kept: list[Fill | None] = field(init=False)
+    _kept_state: State | None = None
 
     def __post_init__(self) -> None:
         instance = self.instance
@@ -62,10 +68,21 @@ class Search:
         for supplier in instance.suppliers:
             self._first.append(total)
             total += len(supplier.schemes)
-        self._prices = [(*o.prices, o.prices[-1] * PULL_PERCENT // 100) for o in instance.offers]
         self._limits = [instance.limit(o) for o in instance.offers]
+        self._choices = [
+            [choice(o.index, cents, o.pack, self._limits[o.index]) for cents in self._prices(o)]
+            for o in instance.offers
+        ]
         self._offers = [[o.index for o in row] for row in instance.by_product()]
         self._blocks = _blocks(instance)
+        self._owner = [i for i, s in enumerate(instance.suppliers) for _ in s.schemes]
+        block_of = {k: b for b, block in enumerate(self._blocks) for k in block}
+        self._blocks_of = [{block_of[o.product] for o in s.offers} for s in instance.suppliers]
+        self._kept = [None] * len(self._blocks)
+
+    @staticmethod
+    def _prices(offer: Offer) -> tuple[int, ...]:
+        return (*offer.prices, offer.prices[-1] * PULL_PERCENT // 100)
 
     def run(self, random: Random) -> Found | None:
         """Search until the deadline or until nothing new is found, and return the best award met."""
@@ -73,29 +90,38 @@ class Search:
         none: frozenset[int] = frozenset()
         for tiers in (tops, tuple(t // 2 for t in tops), tuple(0 for _ in tops), tuple(t + 1 for t in tops)):
             self._try(State(none, tiers))
-            if self.clock() > self.deadline:
+            if self._over():
                 return self.best
         if self.best is None:
             self._few_suppliers(tops)
+        self.resume(random)
+        return self.best
+
+    def resume(self, random: Random) -> None:
+        """Go on from the best award met, until the deadline or until nothing new is found."""
         if self.best is not None:
             self._climb()
-            self._kick(random, tops)
-        return self.best
+            self._kick(
+                random, tuple(len(s.starts) - 1 for supplier in self.instance.suppliers for s in supplier.schemes)
+            )
+
+    def _over(self) -> bool:
+        return self.clock() > self.deadline or self.enough()
 
     def _climb(self) -> None:
         """Take the first move that makes the best award cheaper, until none does."""
         improved = True
-        while improved and self.best is not None and self.clock() <= self.deadline:
+        while improved and self.best is not None and not self._over():
             improved = False
             for state in self._moves(self.best.state):
-                if self.clock() > self.deadline:
+                if self._over():
                     return
                 improved |= self._try(state)
 
     def _kick(self, random: Random, tops: tuple[int, ...]) -> None:
         idle = 0
         suppliers = range(len(self.instance.suppliers))
-        while idle < 30 and self.best is not None and self.clock() <= self.deadline:
+        while idle < 30 and self.best is not None and not self._over():
             banned = set(self.best.state.banned)
             tiers = list(self.best.state.tiers)
             for supplier in random.sample(suppliers, min(3, len(suppliers))):
@@ -106,8 +132,10 @@ class Search:
             before, self.best = self.best, None
             self._try(State(frozenset(banned), tuple(tiers)))
             self._climb()
-            idle = 0 if self.best is not None and self.best.cost_cents < before.cost_cents else idle + 1
-            if idle:
+            idle += 1
+            if self.best is not None and self.best.cost_cents < before.cost_cents:
+                idle = 0
+            else:
                 self.best = before
 
     def _moves(self, state: State) -> list[State]:
@@ -130,7 +158,7 @@ class Search:
         everyone = frozenset(range(len(self.instance.suppliers)))
         for start in sorted(everyone, key=lambda i: -len(self.instance.suppliers[i].offers)):
             kept = {start}
-            while self.best is None and self.clock() <= self.deadline:
+            while self.best is None and not self._over():
                 self._try(State(everyone - kept, tops))
                 missing = [k for k, row in enumerate(self._offers) if not self._covered(k, row, kept)]
                 helps = {
@@ -162,6 +190,7 @@ class Search:
                 if self.best is not None and result.cost_cents >= self.best.cost_cents:
                     return False
                 self.best = Found(result.cost_cents, packs, state)
+                self._kept, self._kept_state = self._fills, state
                 if self.on_found:
                     self.on_found(packs)
                 return True
@@ -181,16 +210,27 @@ class Search:
             offer = self.instance.offers[index]
             value[offer.supplier] = value.get(offer.supplier, 0) + count * offer.prices[0]
         among = value if broken.rule == MAX_SUPPLIERS else (broken.supplier, broken.other)
-        return min((i for i in among if i in value), key=lambda i: (value[i], i), default=None)  # type: ignore[union-attr]
+        return min((i for i in among if i in value), key=lambda i: (value[i], i), default=None)
 
     def _buy(self, state: State) -> Packs | None:
-        packs: Packs = {}
-        for block in self._blocks:
-            fill = self._fill(block[0], state, None) if len(block) == 1 else self._one_source(block, state)
-            if fill is None:
+        """Buy every block of products; what the last accepted state bought elsewhere than at moved suppliers is reused."""
+        fills = list(self._kept)
+        for b in self._touched(state):
+            block = self._blocks[b]
+            fills[b] = self._fill(block[0], state, None) if len(block) == 1 else self._one_source(block, state)
+            if fills[b] is None:
                 return None
-            packs.update(fill[1])
-        return packs
+        self._fills = fills
+        return {offer: count for fill in fills if fill for offer, count in fill[1]}
+
+    def _touched(self, state: State) -> Iterable[int]:
+        last = self._kept_state
+        if last is None:
+            return range(len(self._blocks))
+        moved = set(state.banned ^ last.banned)
+        if state.tiers != last.tiers:
+            moved |= {self._owner[g] for g, tier in enumerate(state.tiers) if tier != last.tiers[g]}
+        return sorted({b for i in moved for b in self._blocks_of[i]})
 
     def _one_source(self, block: tuple[int, ...], state: State) -> Fill | None:
         best: Fill | None = None
@@ -213,9 +253,9 @@ class Search:
             i = offer.supplier
             if i in state.banned or (only is not None and i != only) or not self._limits[index]:
                 continue
-            price = self._prices[index][state.tiers[self._first[i] + offer.scheme]]
-            key += (index, price)
-            choices.append(Choice(index, price, offer.pack, self._limits[index]))
+            tier = state.tiers[self._first[i] + offer.scheme]
+            key += (index, tier)
+            choices.append(self._choices[index][tier])
         found = tuple(key)
         if found not in self._cache:
             if len(self._cache) > MOST_CACHED:

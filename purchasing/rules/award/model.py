@@ -160,16 +160,16 @@ def _scheme(
 
 def _demand(model: Model, instance: Instance) -> None:
     columns: list[dict[int, int]] = [{} for _ in instance.products]
-    for (offer, _), column in model.x.items():
-        columns[instance.offers[offer].product][column] = instance.offers[offer].pack
+    for (bought, _), column in model.x.items():
+        columns[instance.offers[bought].product][column] = instance.offers[bought].pack
     for terms, product in zip(columns, instance.products, strict=True):  # 1
         model.row(terms, lower=product.demand, upper=product.demand + product.max_surplus)
 
 
 def _sources(model: Model, instance: Instance) -> None:
     by_offer: dict[int, list[int]] = {}
-    for (offer, _), column in model.x.items():
-        by_offer.setdefault(offer, []).append(column)
+    for (bought, _), column in model.x.items():
+        by_offer.setdefault(bought, []).append(column)
     grouped = {k for group in instance.single_source_groups for k in group}
     for k, row in enumerate(instance.by_product()):
         most = instance.products[k].max_suppliers

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 OPTIMAL, FEASIBLE, INFEASIBLE, UNKNOWN = "optimal", "feasible", "infeasible", "unknown"
 FIRST_ANSWER_SECONDS = 1.5
 SECOND_SOLVE_COLUMNS = 3_000
+# From here on the solver needs seconds before its first answer, which the local search uses.
+LARGE_COLUMNS = 10_000
 GRACE_SECONDS = 1.0
 SEED = 7
 
@@ -97,14 +99,15 @@ def solve(
         proof = {"by": "arithmetic"}
         return Result(OPTIMAL, clock() - began, best.packs, best.evaluation, floor, proof=proof)
     columns = len(build(instance).cost)
-    runs = _run(instance, best, columns < SECOND_SOLVE_COLUMNS, began + seconds, clock)
+    runs = _run(best, search, columns, began + seconds, clock)
     return judge(instance, best, runs, floor, columns, began, seconds, clock)
 
 
-def _run(instance: Instance, best: Incumbent, twice: bool, until: float, clock: Clock) -> list[highs.Run]:
+def _run(best: Incumbent, search: Search, columns: int, until: float, clock: Clock) -> list[highs.Run]:
     """Solve once, or with and without presolve: side by side where there are processors, else one after the other."""
-    data = dump(instance)
+    data = dump(best.instance)
     runs: list[highs.Run] = []
+    twice = columns < SECOND_SOLVE_COLUMNS
     together = twice and len(os.sched_getaffinity(0)) > 1
 
     def start(presolve: str) -> None:
@@ -115,6 +118,9 @@ def _run(instance: Instance, best: Incumbent, twice: bool, until: float, clock: 
         start("choose")
         if together:
             start("off")
+        elif columns >= LARGE_COLUMNS:
+            search.deadline, search.enough = until, runs[0].ended
+            search.resume(Random(SEED))  # noqa: S311
         runs[0].wait(until - clock() + GRACE_SECONDS)
         if twice and not together:
             start("off")
