@@ -23,7 +23,7 @@ def steps_of(pool: Pool) -> list[dict[str, Any]]:
     if pool.state in (PoolState.FAILED, PoolState.CANCELLED):
         return []
     labels = [
-        _("Needs"), _("Quotes"), _("Award"), _("Commitments"), _("Order"), _("Delivery"), _("Settlement")
+        _("Needs"), _("Quotes"), _("Award"), _("Commitments"), _("Purchase order"), _("Delivery"), _("Settlement")
     ]  # fmt: skip
     here = next((n for n, states in enumerate(ORDER) if pool.state in states), len(ORDER))
     return [
