@@ -6,10 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.http import HttpRequest
+
+from companies.services.roles import confirm_address
 
 
 class Adapter(DefaultAccountAdapter):
@@ -17,6 +20,12 @@ class Adapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        """Open the session; a code read in the mailbox proves the address."""
+        super().login(request, user)
+        if any(record.get("method") == "code" for record in get_authentication_records(request, user)):
+            confirm_address(user)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         context.setdefault("association", "ERB")

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.test import Client
@@ -43,6 +44,17 @@ class TestSignIn:
         response = client.post(reverse("account_confirm_login_code"), {"code": code})
         assert (response.status_code, response.url) == (302, "/")
         assert client.session["_auth_user_id"] == str(user.pk)
+
+    def test_mails_the_code_in_plain_words_and_notes_that_the_address_is_read(
+        self, client: Client, mailoutbox: list[Any]
+    ) -> None:
+        user = UserFactory()
+        client.cookies["language"] = "fr"
+        code = ask_for_code(client, user, mailoutbox)
+        assert mailoutbox[-1].subject == f"{code} est votre code de connexion"
+        assert "localhost" not in mailoutbox[-1].body
+        client.post(reverse("account_confirm_login_code"), {"code": code})
+        assert EmailAddress.objects.get(user=user).verified
 
     def test_answers_alike_for_an_unknown_address(self, client: Client, mailoutbox: list[Any]) -> None:
         response = client.post(reverse("account_login"), {"login": "nobody@example.org"})
