@@ -15,6 +15,7 @@ from django.db.models import Max
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from companies import audit
 from companies.access import require
 from companies.billing import access, settlement
 from companies.billing.checks import live_key_in_debug
@@ -361,6 +362,15 @@ def refund(*, payment: Payment, amount_cents: int, reason: str, actor: User, at:
             raise RefundRefused
         row = Refund.objects.create(
             payment=locked, amount_cents=amount_cents, reason=reason[:240], created_by=actor, created_at=at
+        )
+        audit.record(
+            "invoice.refund_asked",
+            target=payment.invoice,
+            at=at,
+            actor=actor,
+            company=payment.invoice.company,
+            reason=reason,
+            data={"cents": amount_cents},
         )
     return send_refund(row, at=at)
 

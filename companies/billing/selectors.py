@@ -50,7 +50,9 @@ WORDS = {
     "invoice.final": _("Paid for good: the payment can no longer be taken back"),
     "invoice.credited": _("Settled by a credit note"),
     "invoice.written_off": _("Written off"),
+    "invoice.refund_asked": _("Refund sent to the payer"),
 }
+OWED_AGAIN = _("Owed again")
 FAILURES = {
     "insufficient_funds": _("There was not enough money on the account."),
     "debit_not_authorized": _("The bank refused the debit."),
@@ -128,4 +130,5 @@ def timeline(invoice: Invoice) -> list[Step]:
 def _step(entry: AuditEntry) -> Step:
     actor = str(entry.actor) if entry.actor else entry.actor_label
     reason = FAILURES.get(entry.reason, "" if entry.reason.startswith(("du_", "dp_", "re_")) else entry.reason)
-    return Step(entry.at, WORDS.get(entry.action, entry.action), actor, str(reason))
+    again = entry.action == "invoice.due" and entry.data.get("from", "issued") != "issued"
+    return Step(entry.at, OWED_AGAIN if again else WORDS.get(entry.action, entry.action), actor, str(reason))

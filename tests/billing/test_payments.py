@@ -311,7 +311,7 @@ class TestResultPage:
 
 
 class TestAtTheSameTime:
-    """Sixteen threads on real connections; each test fails when the row locks are taken away."""
+    """Threads on real connections. Without the row lock the first fails; the others have a second fence behind it."""
 
     @staticmethod
     def together(work, times=16):
