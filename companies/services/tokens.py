@@ -16,11 +16,15 @@ from companies.models import ApiToken, Company, Role, User
 SCOPES: dict[str, str | Promise] = {
     "hr": _("read the employees"),
     "hr:write": _("add, change and end employees"),
-    "requests": _("read requests and pooled orders"),
-    "requests:write": _("file requests and commit"),
+    "requests": _("read requests and articles"),
+    "requests:write": _("file requests"),
+    "pools": _("read pooled orders"),
+    "pools:write": _("open and lead pooled orders"),
+    "commitments": _("read commitments"),
+    "commitments:write": _("commit the company"),
+    "orders": _("read orders and deliveries"),
+    "orders:write": _("receive deliveries"),
     "invoices": _("read invoices"),
-    "cards": _("read who holds a card"),
-    "cards:write": _("hand out and block cards"),
 }
 PREFIX = "erb_"  # so that a leaked token is recognised by scanners
 
@@ -37,9 +41,10 @@ class RoleLacking(DomainError):
     message = _("The token acts in your name, and you do not have the role for: %(scopes)s. Take the role first.")
 
 
+BUYING = (Role.BUYER, Role.APPROVER)
 NEEDS: dict[str, tuple[Role, ...]] = {
-    "hr": (Role.HR, Role.ADMIN), "cards": (Role.HR, Role.ADMIN), "requests": (Role.BUYER, Role.APPROVER),
-    "invoices": (Role.ACCOUNTANT, Role.ADMIN),
+    "hr": (Role.HR, Role.ADMIN), "invoices": (Role.ACCOUNTANT, Role.ADMIN),
+    "requests": BUYING, "pools": BUYING, "commitments": BUYING, "orders": BUYING,
 }  # fmt: skip
 
 

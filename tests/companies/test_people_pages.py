@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from companies.models import (
@@ -22,6 +22,7 @@ from companies.models import (
     User,
 )
 from companies.services import imports, invitations
+from companies.services.tokens import SCOPES
 from tests.companies.test_imports import LIST, run, send, staff
 from tests.factories.companies import CompanyFactory, EmploymentFactory, SiteFactory, UserFactory, member
 from tests.factories.companies import staff as association_staff
@@ -224,6 +225,19 @@ class TestRolePages:
         assert api.post("/api/v1/employees/", {}, "application/json").status_code == 403
         client.post(reverse("companies:token_revoke", args=[company.pk, company.api_tokens.get().pk]))
         assert api.get("/api/v1/employees/").status_code == 401
+
+
+class TestTokenScopes:
+    def test_name_every_scope_that_a_route_asks_for(self) -> None:
+        def views(patterns: Any) -> Any:
+            for pattern in patterns:
+                if hasattr(pattern, "url_patterns"):
+                    yield from views(pattern.url_patterns)
+                elif view := getattr(pattern.callback, "view_class", None):
+                    yield view
+
+        asked = {getattr(view, "scope", "") for view in views(get_resolver().url_patterns)} - {""}
+        assert {scope for scope in asked if isinstance(scope, str)} <= set(SCOPES)
 
 
 class TestInvitationPage:
