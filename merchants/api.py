@@ -11,11 +11,11 @@ from rest_framework.views import APIView
 from merchants import services
 
 
-class PairingInput(serializers.Serializer):  # type: ignore[type-arg]
+class PairingInput(serializers.Serializer):
     code = serializers.CharField(max_length=40)
 
 
-class PairingOutput(serializers.Serializer):  # type: ignore[type-arg]
+class PairingOutput(serializers.Serializer):
     token = serializers.CharField()
     till = serializers.CharField()
     till_id = serializers.IntegerField()

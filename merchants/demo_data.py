@@ -131,14 +131,14 @@ def _hours(rng: random.Random, kind: str) -> dict[str, list[list[str]]]:
         closed, day = rng.choice([1, 3]), [["06:30", "13:00"], ["15:30", "19:30"]]
         return {str(n): ([["06:30", "13:00"]] if n == 7 else day) for n in range(1, 8) if n != closed}
     if kind == "restaurant":
-        closed = rng.choice([{1, 7}, {7}, {3}])
-        return {str(n): [["12:00", "14:00"], ["19:00", "22:30"]] for n in range(1, 8) if n not in closed}
+        shut: set[int] = rng.choice([{1, 7}, {7}, {3}])
+        return {str(n): [["12:00", "14:00"], ["19:00", "22:30"]] for n in range(1, 8) if n not in shut}
     day = [["09:00", "12:00"], ["14:00", rng.choice(["18:30", "19:00"])]]
     return {str(n): ([["09:00", "18:00"]] if n == 6 else day) for n in range(1 if rng.random() < 0.4 else 2, 7)}
 
 
 def _offers(rng: random.Random, merchants: list[Merchant], kinds: list[str], at: datetime) -> None:
-    drafts: list[tuple[Offer, dict[str, Any], str]] = []
+    drafts: list[tuple[Offer, dict[str, Any], OfferState]] = []
     for number, (merchant, kind) in enumerate(zip(merchants, kinds, strict=True)):
         ideas = CATEGORIES[kind][3]
         chosen = rng.sample(ideas, rng.randint(1, min(4, len(ideas))))

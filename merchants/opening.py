@@ -15,7 +15,7 @@ def parse_day(text: str) -> list[list[str]]:
     >>> parse_day("")
     []
     """
-    pairs = []
+    pairs: list[list[str]] = []
     rest = text.strip()
     while rest:
         match = _PAIR.match(rest)

@@ -1,6 +1,7 @@
 """An offer in words and numbers, the same on every screen."""
 
 from collections.abc import Iterable
+from datetime import time
 
 from babel.dates import format_time, get_day_names
 from django.utils.translation import get_language, ngettext, pgettext
@@ -88,7 +89,7 @@ def hours(version: OfferVersion) -> str:
     return " ".join(parts)
 
 
-def _time(value: object, locale: str) -> str:
+def _time(value: time, locale: str) -> str:
     if locale == "fr_FR":
         return f"{value:%H}\u00a0h" + (f"\u00a0{value:%M}" if f"{value:%M}" != "00" else "")
     return str(format_time(value, "HH:mm", locale=locale))

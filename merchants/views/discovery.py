@@ -1,5 +1,7 @@
 """Where employees look for offers. No location is needed, nothing about the search is kept."""
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,7 +16,7 @@ from merchants.forms import SearchForm
 def offers(request: HttpRequest) -> HttpResponse:
     """Offers by search, category and "open now"."""
     form = SearchForm(request.GET)
-    filters = form.cleaned_data if form.is_valid() else {"q": "", "category": None, "open_now": False}
+    filters: dict[str, Any] = form.cleaned_data if form.is_valid() else {"q": "", "category": None, "open_now": False}
     now = timezone.localtime()
     found = selectors.find_offers(text=filters["q"], category=filters["category"], today=now.date())
     if filters["open_now"]:

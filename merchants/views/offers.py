@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from companies.audit import history
 from companies.errors import DomainError
 from companies.forms import form_error
+from companies.views.doors import me
 from merchants import selectors, services, words
 from merchants.forms import OfferForm
 from merchants.models import OfferVersion
@@ -34,7 +35,7 @@ def offer_edit(request: HttpRequest, merchant: int, pk: int | None = None) -> Ht
     if request.method == "POST" and form.is_valid():
         try:
             saved = services.save_offer(
-                actor=request.user, merchant=row, offer=offer, terms=form.terms(), at=timezone.now()
+                actor=me(request), merchant=row, offer=offer, terms=form.terms(), at=timezone.now()
             )
         except DomainError as error:
             form_error(form, error)
@@ -95,7 +96,7 @@ def offer_move(request: HttpRequest, merchant: int, pk: int, step: str) -> HttpR
         "end": (services.end, _("The offer has ended.")),
     }[step]
     try:
-        service(actor=request.user, offer=found, at=timezone.now())
+        service(actor=me(request), offer=found, at=timezone.now())
     except DomainError as error:
         messages.error(request, error.sentence)
     else:

@@ -13,6 +13,7 @@ from qrcode.image.svg import SvgPathImage
 
 from companies.errors import DomainError
 from companies.forms import form_error
+from companies.views.doors import me
 from merchants import selectors, services, todo
 from merchants.access import owns
 from merchants.forms import PairingForm, ShopForm
@@ -36,7 +37,7 @@ def home(request: HttpRequest, merchant: int) -> HttpResponse:
         {
             "merchant": row,
             "owner": owns(request.user, row),
-            "todos": todo.for_merchant(request.user, row, timezone.now()),
+            "todos": todo.for_merchant(me(request), row, timezone.now()),
             "offers": selectors.offers_of(row)[:6],
             "tills": selectors.tills_of(row),
             "shops": selectors.open_shops(row),
@@ -56,7 +57,7 @@ def shop_edit(request: HttpRequest, merchant: int, pk: int | None = None) -> Htt
     shop = get_object_or_404(selectors.open_shops(row), pk=pk) if pk else None
     form = ShopForm(request.POST or None, shop=shop)
     if request.method == "POST" and form.is_valid():
-        services.save_shop(actor=request.user, merchant=row, shop=shop, at=timezone.now(), **form.cleaned_data)
+        services.save_shop(actor=me(request), merchant=row, shop=shop, at=timezone.now(), **form.cleaned_data)
         messages.success(request, _("The shop is saved."))
         return redirect("merchants:shop_list", row.pk)
     return render(request, "merchants/shop_edit.html", {"merchant": row, "shop": shop, "form": form})
@@ -65,7 +66,7 @@ def shop_edit(request: HttpRequest, merchant: int, pk: int | None = None) -> Htt
 @require_POST
 def shop_close(request: HttpRequest, merchant: int, pk: int) -> HttpResponse:
     row = merchant_of(request, merchant)
-    services.close_shop(actor=request.user, shop=get_object_or_404(row.shops, pk=pk), at=timezone.now())
+    services.close_shop(actor=me(request), shop=get_object_or_404(row.shops, pk=pk), at=timezone.now())
     messages.success(request, _("The shop is closed and its tills are cut off."))
     return redirect("merchants:shop_list", row.pk)
 
@@ -82,7 +83,7 @@ def till_list(request: HttpRequest, merchant: int) -> HttpResponse:
     }
     if request.method == "POST" and form.is_valid():
         try:
-            pairing, code = services.create_pairing(actor=request.user, at=timezone.now(), **form.cleaned_data)
+            pairing, code = services.create_pairing(actor=me(request), at=timezone.now(), **form.cleaned_data)
         except DomainError as error:
             form_error(form, error)
         else:
@@ -96,7 +97,7 @@ def till_list(request: HttpRequest, merchant: int) -> HttpResponse:
 def till_revoke(request: HttpRequest, merchant: int, pk: int) -> HttpResponse:
     row = merchant_of(request, merchant)
     till = get_object_or_404(Till.objects.select_related("shop__merchant"), pk=pk, shop__merchant=row)
-    services.revoke(actor=request.user, till=till, at=timezone.now())
+    services.revoke(actor=me(request), till=till, at=timezone.now())
     messages.success(request, _("“%(till)s” is cut off. It can scan no card any more.") % {"till": till.name})
     return redirect("merchants:till_list", row.pk)
 

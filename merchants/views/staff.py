@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from companies.audit import history
 from companies.errors import DomainError
+from companies.views.doors import me
 from merchants import access, selectors, services, words
 from merchants.models import Merchant, MerchantStatus
 
@@ -60,12 +61,12 @@ def staff_move(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     now = timezone.now()
     try:
         if step == "approve":
-            services.approve(actor=request.user, merchant=merchant, at=now)
+            services.approve(actor=me(request), merchant=merchant, at=now)
             messages.success(
                 request, _("%(name)s is approved. Its owner has been told by e-mail.") % {"name": merchant.name}
             )
         else:
-            services.suspend(actor=request.user, merchant=merchant, reason=request.POST.get("reason", "")[:400], at=now)
+            services.suspend(actor=me(request), merchant=merchant, reason=request.POST.get("reason", "")[:400], at=now)
             messages.success(
                 request, _("%(name)s is suspended. Its tills refuse every card from now on.") % {"name": merchant.name}
             )
