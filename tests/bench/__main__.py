@@ -9,7 +9,7 @@ from importlib import import_module
 from tests.bench.book import Book, surroundings
 from tests.bench.place import Place
 
-AREAS = ["seed", "imports", "cards", "tills", "pages", "pools", "codes", "start"]
+AREAS = ["seed", "imports", "cards", "tills", "pages", "pools", "codes", "award", "start"]
 
 
 def main() -> int:

@@ -82,7 +82,6 @@ def start(
         "start": {str(o): n for o, n in (packs or {}).items()},
         "memory_bytes": MEMORY_BYTES,
     }
-    path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
     try:
         process = subprocess.Popen(
             [sys.executable, "-m", "purchasing.rules.award.worker"],
@@ -90,7 +89,8 @@ def start(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            cwd=ROOT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
     except OSError as error:
         logger.warning("award: the solver cannot be started: %s", error)

@@ -64,6 +64,10 @@ class TestSolving:
         assert result.bound_cents <= 14217802 <= result.evaluation.cost_cents
         assert 0 < result.gap < 0.5
 
+    def test_starts_the_solver_from_any_directory(self, monkeypatch, tmp_path):
+        monkeypatch.chdir(tmp_path)
+        assert solve(parse(SAMPLES["A03"]), seconds=30).status == "optimal"
+
     def test_still_answers_when_the_solver_cannot_start(self, monkeypatch):
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
         result = solve(parse(SAMPLES["A22"]), seconds=5)
