@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import walk_packages
+from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -34,7 +35,7 @@ def _know_everything() -> None:
                 import_module(module.name)
 
 
-def _tree(kind: type) -> Iterator[type]:
+def _tree(kind: type[Any]) -> Iterator[type[Any]]:
     yield kind
     for child in kind.__subclasses__():
         yield from _tree(child)
@@ -45,10 +46,10 @@ def error_codes() -> list[tuple[str, int, str]]:
     _know_everything()
     found = {code: (code, status, str(sentence)) for code, (status, sentence) in OTHERS.items()}
     for kind in _tree(DomainError):
-        found.setdefault(kind.code, (kind.code, kind.status, str(kind.message)))  # type: ignore[attr-defined]
+        found.setdefault(kind.code, (kind.code, kind.status, str(kind.message)))
     for kind in _tree(APIException):
-        code, status = kind.default_code, kind.status_code  # type: ignore[attr-defined]
-        found.setdefault(code, (code, status, str(kind.default_detail)))  # type: ignore[attr-defined]
+        code, status = kind.default_code, kind.status_code
+        found.setdefault(code, (code, status, str(kind.default_detail)))
     return sorted(found.values())
 
 

@@ -8,7 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 PREFIX = "/api/v1/"
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TokenScheme(OpenApiAuthenticationExtension):
     target_class = "companies.api_auth.TokenAuthentication"
     name = "token"
 
@@ -16,7 +16,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer", "description": "A token made by an administrator of the company."}
 
 
-class TillScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TillScheme(OpenApiAuthenticationExtension):
     target_class = "merchants.till_auth.TillAuthentication"
     name = "till"
 
@@ -25,14 +25,14 @@ class TillScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": about}
 
 
-class CentsField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class CentsField(OpenApiSerializerFieldExtension):
     target_class = "purchasing.api.fields.Cents"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         return {"type": "string", "pattern": r"^-?\d+\.\d{2}$", "examples": ["12.50"]}
 
 
-class UnitPriceField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class UnitPriceField(OpenApiSerializerFieldExtension):
     target_class = "purchasing.api.fields.UnitPrice"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ else:
     _cache_url = env.str("CACHE_URL", CELERY_BROKER_URL.replace("redis+socket://", "unix://").split("?")[0])
 
 SECRET_KEY = _secret("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])  # older keys, while a rotation lasts
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])  # older keys, while a rotation lasts
 PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname or "localhost", "127.0.0.1", "localhost"])
 _https = PUBLIC_URL.startswith("https://")

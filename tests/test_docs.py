@@ -25,7 +25,7 @@ README = (ROOT / "README.md").read_text()
 READ = re.compile(
     r"""(?:\benv(?:\.\w+)?\(|_secret\(|os\.environ(?:\.get|\.setdefault)?[(\[])\s*["']([A-Z][A-Z0-9_]+)["']"""
 )
-OF_THE_PLATFORM = {"DJANGO_SETTINGS_MODULE", "PATH", "PYTEST_XDIST_WORKER"}
+OF_THE_PLATFORM = {"DJANGO_SETTINGS_MODULE", "PATH", "PYTHONPATH", "PYTEST_XDIST_WORKER"}
 TOP_LEVEL = {
     *("pyproject.toml", "uv.lock", "manage.py", "Makefile", "README.md", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md"),
     *("purchasing", "benefit_card", "merchants", "companies", "tests", "deploy"),

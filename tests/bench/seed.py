@@ -7,7 +7,7 @@ import tempfile
 from tests.bench.book import Book
 from tests.bench.place import ROOT, Place, Run, measured
 
-ROOM = re.compile(r"^(\w+): ([\d.]+) s$", re.M)
+ROOM = re.compile(r"^([\w.]+): ([\d.]+) s$", re.M)
 
 
 def measure(place: Place, book: Book) -> None:

@@ -16,5 +16,5 @@ def measure(place: Place, book: Book) -> None:
         target = "with seed at scale erb, libraries installed" if which == "first" else "target < 15 s"
         book.note("start", f"demo_{which}_start_seconds", seconds, "s", f"servers, web, worker, beat, double; {target}")
         if which == "first":
-            for room, spent in re.findall(r"^(\w+): ([\d.]+) s$", log.read_text(), re.M):
+            for room, spent in re.findall(r"^([\w.]+): ([\d.]+) s$", log.read_text(), re.M):
                 book.note("start", f"demo_first_start_{room}_seconds", float(spent), "s")

@@ -1,0 +1,259 @@
+"""The product is killed in the middle of its work, without mercy; nothing is lost and nothing is done twice."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import psycopg
+import pytest
+import requests
+
+from tests.journeys.stack import ROOT, Stack, free_port
+
+PEOPLE = 3_000
+SALES = 240
+PATIENCE = 120
+
+
+def database(stack):
+    """A connection to the embedded database of a running stack."""
+    elsewhere = stack.state_dir / "data-is-in.txt"
+    data = type(stack.state_dir)(elsewhere.read_text().strip()) if elsewhere.exists() else stack.state_dir
+    socket = (data / "postgres/postmaster.pid").read_text().splitlines()[4]
+    return psycopg.connect(host=socket, user="postgres", dbname="erb", autocommit=True)
+
+
+def ask(stack, query, *parameters):
+    with database(stack) as connection:
+        cursor = connection.execute(query, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def one(stack, query, *parameters):
+    return ask(stack, query, *parameters)[0][0]
+
+
+def until(condition, *, seconds=PATIENCE, every=0.05):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(every)
+    raise AssertionError("it did not happen in time")
+
+
+def manage(stack, *words):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))}
+    environment.pop("DATABASE_URL", None)
+    return subprocess.run(
+        [sys.executable, "manage.py", *map(str, words)],
+        cwd=ROOT,
+        env=environment | {"STATE_DIR": str(stack.state_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def kill_worker(stack):
+    assert stack.kill("celery -A deploy worker") > 0
+    # The sweeper takes up what was silent for two minutes; here these minutes pass at once.
+    ask(
+        stack,
+        "UPDATE companies_job SET beat_at = beat_at - interval '3 minutes' WHERE state IN ('queued', 'running')",
+    )
+
+
+@pytest.fixture(scope="module")
+def survivor(tmp_path_factory):
+    """A small association of its own, in a directory whose path has a space."""
+    running = Stack(port=free_port(), state_dir=tmp_path_factory.mktemp("a state") / "of the association")
+    running.state_dir.mkdir()
+    running.start()
+    yield running
+    running.stop()
+
+
+class Reader:
+    """Somebody in human resources at a browser without JavaScript."""
+
+    def __init__(self, stack):
+        self.stack, self.session = stack, requests.Session()
+        answer = self.session.get(stack.door("Human resources"), timeout=30)
+        assert answer.status_code == 200
+        self.company = stack.facts["home_company"]
+
+    def post(self, path, **more):
+        address = f"{self.stack.base}/company/{self.company}/{path}"
+        token = self.session.cookies.get("csrftoken")
+        return self.session.post(address, headers={"X-CSRFToken": token}, timeout=60, **more)
+
+    def open(self, path):
+        answer = self.session.get(f"{self.stack.base}/company/{self.company}/{path}", timeout=60)
+        assert answer.status_code == 200
+        return answer
+
+
+@pytest.fixture(scope="module")
+def reader(survivor):
+    found = Reader(survivor)
+    yield found
+    found.session.close()
+
+
+def staff_list():
+    lines = ["Matricule;Nom;Prénom;Date d'entrée"]
+    for n in range(PEOPLE):
+        letters = "".join(chr(97 + n // 26**place % 26) for place in range(3))
+        lines.append(f"K{n:05d};Survivant{letters};Élodie;02/03/2020")
+    return "\n".join(lines).encode()
+
+
+class TestAKilledWorker:
+    """In the order of a day: a list is sent, applied, and its people get cards."""
+
+    def test_leaves_an_import_whole_or_not_at_all_and_ends_it_later(self, survivor, reader):
+        company = reader.company
+        before = one(survivor, "SELECT count(*) FROM companies_employment WHERE company_id = %s", company)
+        reader.open("employees/imports/new/")
+        sent = reader.post("employees/imports/new/", data={"full": "no"}, files={"file": ("liste.csv", staff_list())})
+        assert sent.status_code == 200 and "/imports/" in sent.url, sent.text[:500]
+        number = int(sent.url.rstrip("/").rpartition("/")[2])
+
+        def state():
+            return one(survivor, "SELECT state FROM companies_employeeimport WHERE id = %s", number)
+
+        until(lambda: state() == "ready")
+        assert reader.post(f"employees/imports/{number}/apply/", data={"confirmed": "on"}).status_code == 200
+        job = "SELECT j.state FROM companies_job j JOIN companies_employeeimport i ON i.job_id = j.id WHERE i.id = %s"
+        until(lambda: one(survivor, job, number) == "running", every=0.01)
+        time.sleep(0.3)
+        kill_worker(survivor)
+        assert state() == "applying", "the worker was quicker than the kill"
+        kept = one(survivor, "SELECT count(*) FROM companies_employment WHERE company_id = %s", company)
+        assert kept == before, "half a list was applied"
+        until(lambda: state() == "applied")
+        found = ask(
+            survivor,
+            "SELECT count(*), count(DISTINCT reference), count(DISTINCT person_id) FROM companies_employment "
+            "WHERE company_id = %s AND reference LIKE 'K%%'",
+            company,
+        )
+        assert found == [(PEOPLE, PEOPLE, PEOPLE)]
+
+    def test_leaves_a_card_batch_that_goes_on_where_it_stopped(self, survivor, reader):
+        lacking = one(
+            survivor,
+            "SELECT count(*) FROM companies_employment WHERE company_id = %s AND reference LIKE 'K%%'",
+            reader.company,
+        )
+        assert lacking == PEOPLE, "the import before did not end"
+        reader.open("cards/")
+        assert reader.post("cards/issue/", data={}).status_code == 200
+        batch = one(survivor, "SELECT max(id) FROM benefit_card_cardbatch WHERE company_id = %s", reader.company)
+        wanted = one(survivor, "SELECT cardinality(people) FROM benefit_card_cardbatch WHERE id = %s", batch)
+        assert wanted >= PEOPLE
+        made = "SELECT count(*) FROM benefit_card_card WHERE batch_id = %s"
+        until(lambda: one(survivor, made, batch) > 0, every=0.01)
+        kill_worker(survivor)
+        assert 0 < one(survivor, made, batch) < wanted, "the worker was quicker than the kill"
+        done = "SELECT completed_at IS NOT NULL FROM benefit_card_cardbatch WHERE id = %s"
+        until(lambda: one(survivor, done, batch))
+        holders = "SELECT count(*), count(DISTINCT person_id) FROM benefit_card_card WHERE batch_id = %s"
+        assert ask(survivor, holders, batch) == [(wanted, wanted)]
+        twice = (
+            "SELECT person_id FROM benefit_card_card WHERE replaced_at IS NULL GROUP BY person_id HAVING count(*) > 1"
+        )
+        assert ask(survivor, twice) == []
+        state = "SELECT j.state FROM companies_job j JOIN benefit_card_cardbatch b ON b.job_id = j.id WHERE b.id = %s"
+        until(lambda: one(survivor, state, batch) == "done")
+
+
+class TestAKilledWebServer:
+    def test_loses_and_doubles_no_redemption_when_the_till_asks_again(self, survivor, tmp_path):
+        file = tmp_path / "sales.json"
+        assert manage(survivor, "bench_redeem", "--count", SALES, "--out", file).returncode == 0
+        sales = json.loads(file.read_text())
+        answers, troubles, gate = {}, [], threading.Semaphore(0)
+
+        def till(number):
+            connection = None
+            for body in sales["bodies"][number::4]:
+                while True:
+                    try:
+                        connection = connection or http.client.HTTPConnection("127.0.0.1", survivor.port, timeout=30)
+                        connection.request(
+                            "POST",
+                            sales["url"],
+                            json.dumps(body),
+                            {"Content-Type": "application/json", **sales["headers"]},
+                        )
+                        answer = connection.getresponse()
+                        content = json.loads(answer.read())
+                    except (OSError, http.client.HTTPException, ValueError) as trouble:
+                        troubles.append(trouble)
+                        if connection:
+                            connection.close()
+                        connection = None
+                        time.sleep(0.1)
+                        continue
+                    answers[body["client_id"]] = (answer.status, content)
+                    gate.release()
+                    break
+            if connection:
+                connection.close()
+
+        tills = [threading.Thread(target=till, args=(number,)) for number in range(4)]
+        for thread in tills:
+            thread.start()
+        for _kill in range(2):
+            for _sale in range(SALES // 4):
+                assert gate.acquire(timeout=PATIENCE)
+            assert survivor.kill("granian") > 0
+            survivor.wait_healthy()
+        for thread in tills:
+            thread.join(PATIENCE)
+        assert troubles, "nobody noticed the kill"
+        assert {status for status, _content in answers.values()} == {201} and len(answers) == SALES
+        ids = [body["client_id"] for body in sales["bodies"]]
+        counts = (
+            "SELECT count(*), count(DISTINCT client_id) FROM benefit_card_redemption WHERE client_id = ANY(%s::uuid[])"
+        )
+        assert ask(survivor, counts, ids) == [(SALES, SALES)]
+        uses = "SELECT sum(used) FROM benefit_card_quota WHERE key LIKE %s"
+        assert one(survivor, uses, f"%:{sales['bodies'][0]['offer']}") == SALES
+        logged = (
+            "SELECT count(*) FROM companies_auditentry e JOIN benefit_card_redemption r ON e.target_id = r.id::text "
+            "WHERE e.action = 'redemption.accepted' AND r.client_id = ANY(%s::uuid[])"
+        )
+        assert one(survivor, logged, ids) == SALES
+
+
+class TestAfterAllOfThat:
+    @pytest.mark.parametrize("command", ["verify_audit", "check_ledger"])
+    def test_the_books_are_intact(self, survivor, command):
+        done = manage(survivor, command)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_nothing_waits_for_ever(self, survivor):
+        waiting = "SELECT count(*) FROM companies_job WHERE state IN ('queued', 'running')"
+        until(lambda: one(survivor, waiting) == 0)
+
+
+class TestASecondDemo:
+    def test_runs_beside_the_first_on_its_own_port_and_state(self, survivor, tmp_path_factory):
+        second = Stack(port=free_port(), state_dir=tmp_path_factory.mktemp("second"))
+        second.start()
+        try:
+            survivor.wait_healthy()
+            second.wait_healthy()
+            theirs = "SELECT count(*) FROM companies_employment WHERE reference LIKE 'K%%'"
+            assert one(survivor, theirs) == PEOPLE and one(second, theirs) == 0
+        finally:
+            code = second.stop()
+        assert code == 0
+        survivor.wait_healthy()
