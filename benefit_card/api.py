@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from benefit_card import selectors
 from benefit_card.case import Deal
 from benefit_card.refusals import AmountRequired
-from benefit_card.services import lists, redemption
+from benefit_card.services import lists, redemption, scan, voids
 from companies.errors import DomainError
 from companies.money import euros, parse_cents
 from companies.problems import MEDIA_TYPE
@@ -77,7 +77,7 @@ class Scans(TillView):
         data = ScanInput(data=request.data)
         data.is_valid(raise_exception=True)
         now = timezone.now()
-        found, presented = redemption.look(till=self.till, code=data.validated_data["code"].strip("\r\n"), at=now)
+        found, presented = scan.look(till=self.till, code=data.validated_data["code"].strip("\r\n"), at=now)
         return Response(
             {
                 "verdict": "valid",
@@ -90,7 +90,7 @@ class Scans(TillView):
 
 
 def _deal(deal: Deal, *, at: Any) -> dict[str, Any]:
-    refusal = redemption.why_not(deal, at=at)
+    refusal = scan.why_not(deal, at=at)
     return {
         "id": deal.offer_id,
         "offer_version": deal.number,
@@ -212,7 +212,7 @@ class Void(TillView):
 
     @extend_schema(request=None, responses={200: VoidOutput})
     def post(self, request: Request, client_id: Any) -> Response:
-        undone = redemption.void(till=self.till, client_id=client_id, at=timezone.now())
+        undone = voids.void(till=self.till, client_id=client_id, at=timezone.now())
         return Response({"client_id": str(client_id), "voided_at": timezone.localtime(undone.at).isoformat()})
 
 

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db import connection
@@ -79,12 +80,12 @@ def _issue(rng: random.Random, world: World, company: Company | None, people: Se
         batch = CardBatch.objects.create(
             company=company, people=list(people), created_by=hr, created_at=issued, completed_at=issued
         )
-    made = cards.make_cards(people, batch=batch, at=issued)
-    for card in made:
+    drafts = cards.draft_cards(people, batch=batch, at=issued)
+    for card in drafts:
         card.printed_at = issued + timedelta(hours=1)
         if rng.random() < OPENED or (world.employee and card.person_id == world.employee.person.pk):
             card.activated_at = issued + timedelta(days=rng.randrange(1, 120), minutes=rng.randrange(600))
-    Card.objects.bulk_update(made, ["printed_at", "activated_at"])
+    cards.save_cards(drafts)
 
 
 def _ready_to_print(world: World, at: datetime) -> None:
@@ -151,13 +152,13 @@ def _history(rng: random.Random, world: World, holders: Sequence[Holder], at: da
     if not town.places or not holders:
         return
     keen = [rng.lognormvariate(0, 1.0) for _holder in holders]
-    rows = list(_sales(rng, town, rng.choices(holders, weights=keen, k=wanted), at))
-    if world.employee:
-        mine = [holder for holder in holders if holder[1] == world.employee.person.pk]
-        rows += _sales(rng, town, mine * 30, at)
-    rows += _today(rng, town, holders, at)
-    rows.sort(key=lambda row: row[-1])
-    _copy("benefit_card_redemption", _COLUMNS, rows)
+    mine = [holder for holder in holders if world.employee and holder[1] == world.employee.person.pk]
+    rows = chain(
+        _sales(rng, town, rng.choices(holders, weights=keen, k=wanted), at),
+        _sales(rng, town, mine * 30, at),
+        _today(rng, town, holders, at),
+    )
+    _copy("benefit_card_redemption", _COLUMNS, rows)  # one by one into the COPY: a region's year needs no memory
     quotas = ((*key, used) for key, used in sorted(town.used.items()))
     _copy("benefit_card_quota", ("scope", "key", "period", "used"), quotas)
 

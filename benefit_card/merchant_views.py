@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from benefit_card import selectors
 from benefit_card.credential import PARIS
 from benefit_card.models import Redemption
-from benefit_card.services import redemption
+from benefit_card.services import voids
 from companies.errors import DomainError
 from merchants.access import owns
 from merchants.models import Merchant
@@ -67,7 +67,7 @@ def void(request: HttpRequest, merchant: int, client_id: UUID) -> HttpResponse:
     row = _own(request, merchant)
     sale = get_object_or_404(Redemption.objects.select_related("till__shop"), client_id=client_id, merchant=row)
     try:
-        redemption.void(till=sale.till, client_id=client_id, at=timezone.now(), actor=request.user)  # type: ignore[arg-type]
+        voids.void(till=sale.till, client_id=client_id, at=timezone.now(), actor=request.user)  # type: ignore[arg-type]
     except DomainError as error:
         messages.error(request, error.sentence)
     else:

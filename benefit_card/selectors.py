@@ -11,7 +11,7 @@ from django.utils import timezone
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, Redemption
 from benefit_card.models.redemption import RedemptionQuerySet
-from benefit_card.services.redemption import VOID_WITHIN
+from benefit_card.services.voids import VOID_WITHIN
 from companies.models import Person, User
 from merchants.models import Merchant, Till
 

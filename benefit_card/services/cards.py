@@ -126,11 +126,16 @@ def issue_batch(*, batch_id: int, at: datetime, on_chunk: "Callable[[int], None]
 
 def make_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime) -> list[Card]:
     """Make one card for each person, at most 500, inside the caller's transaction; all signed by one key."""
+    return save_cards(draft_cards(people, batch=batch, at=at))
+
+
+def draft_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime) -> list[Card]:
+    """The unsaved cards of people, with their places, codes and days."""
     key = reserve_print_key(cards=len(people), at=at)
     generations = _next_generations(people)
     until = _last_days(people, at=at)
     indexes = _draw_indexes(len(people))
-    cards = [
+    return [
         Card(
             person_id=person,
             batch=batch,
@@ -144,11 +149,20 @@ def make_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime) 
         )
         for person, index in zip(people, indexes, strict=True)
     ]
+
+
+def save_cards(cards: Sequence[Card]) -> list[Card]:
+    """Write cards and one audit row for each."""
     made = Card.objects.bulk_create(cards)
-    actor = batch.created_by if batch else None
-    company = batch.company if batch else None
     AuditEntry.objects.bulk_create(
-        audit.entry("card.made", target=card, at=at, actor=actor, company=company, data={"kid": key.kid})
+        audit.entry(
+            "card.made",
+            target=card,
+            at=card.created_at,
+            actor=card.batch.created_by if card.batch else None,
+            company=card.batch.company if card.batch else None,
+            data={"kid": card.print_kid},
+        )
         for card in made
     )
     return made

@@ -1,4 +1,4 @@
-"""Exactly once: a scan, a redemption and its undoing, under any concurrency, retry or crash.
+"""Exactly once: a redemption under any concurrency, retry or crash.
 
 What holds the promise are constraints of PostgreSQL, not locks of ours (design, "Exactly once in PostgreSQL"): the
 primary key of the request makes a retry a retry, the conditional upsert of the quota rows, in sorted order, makes a
@@ -9,162 +9,27 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 
-from benefit_card import case as cases
-from benefit_card import credential, limits, refusals, short_code
+from benefit_card import limits, refusals
 from benefit_card.case import Case, Deal
-from benefit_card.credential import PARIS, Verdict
-from benefit_card.models import Redemption, RedemptionRequest, Shown
+from benefit_card.credential import PARIS
+from benefit_card.models import Redemption, RedemptionRequest
 from benefit_card.quota import PERSON, STOCK, period_of, person_key
-from benefit_card.services.cards import hash_code
-from benefit_card.services.keys import current_keys
-from companies import audit
+from benefit_card.services.scan import Presented, present, usable_case
 from companies.errors import DomainError
-from companies.models import User
 from companies.money import euros
 from companies.problems import problem
 from merchants.models import Till
 from merchants.pricing import discount, is_open_at
 
-VOID_WITHIN = timedelta(minutes=15)
 VERSION_GRACE = timedelta(minutes=15)  # an offer edited between scan and confirmation: the version scanned counts
-LOOK_COUNTS = 300  # seconds in which a code that was looked at by a till may be redeemed by it
-ELSEWHERE = 180  # seconds in which one phone code may not appear at two merchants
 MOST_CENTS = 1_000_000
-_VERDICTS: dict[Verdict, type[refusals.TillRefusal]] = {
-    Verdict.MALFORMED: refusals.CodeMalformed,
-    Verdict.FORGED: refusals.CodeForged,
-    Verdict.UNKNOWN_KEY: refusals.KeyUnknown,
-    Verdict.EXPIRED: refusals.CardExpired,
-    Verdict.WRONG_SLOT: refusals.WrongSlot,
-}
-
-
-@dataclass(frozen=True)
-class Presented:
-    """A code as it was shown: how, and how to find its card."""
-
-    shown: Shown
-    status_index: int | None = None
-    short_hash: str | None = None
-    slot: int | None = None
-
-    @property
-    def name(self) -> str:
-        """What the code is counted and remembered under; never the code itself."""
-        return f"{self.status_index}" if self.short_hash is None else self.short_hash
-
-
-# ---------------------------------------------------------------- reading a code
-
-
-def present(code: str, *, till: Till, at: datetime, again: bool = False) -> Presented:
-    """Judge a code's text; raise a refusal. `again` stands for the confirmation of a code this till looked at."""
-    try:
-        typed = short_code.read(code) if ":" not in code else None
-    except short_code.ShortCodeRefused:
-        limits.spend(limits.WRONG_CODES_PER_TILL, till.pk)
-        raise refusals.CodeMalformed from None
-    if typed is not None:
-        return Presented(shown=Shown.TYPED, short_hash=hash_code(typed))
-    check = credential.verify(code, keys=current_keys(), at=at, host=_host())
-    token = check.token
-    if again and check.verdict == Verdict.WRONG_SLOT and _looked_at(token, till):
-        check = credential.Check(Verdict.VALID, token)
-    if check.verdict != Verdict.VALID or token is None:
-        raise _VERDICTS[check.verdict]
-    if isinstance(token, credential.PhoneCode):
-        _once_around_town(token, till)
-        cache.set(_looked_key(till, token.index, token.absolute_slot), 1, LOOK_COUNTS)
-        return Presented(shown=Shown.PHONE, status_index=token.index, slot=token.absolute_slot)
-    return Presented(shown=Shown.PRINT, status_index=token.index)
-
-
-def _host() -> str | None:
-    from django.conf import settings
-
-    return settings.CARD_HOST or None
-
-
-def _looked_at(token: object, till: Till) -> bool:
-    """Whether this till saw this phone code in time, so that typing the price may take longer than a slot."""
-    return isinstance(token, credential.PhoneCode) and bool(
-        cache.get(_looked_key(till, token.index, token.absolute_slot))
-    )
-
-
-def _looked_key(till: Till, index: int, slot: int) -> str:
-    return f"benefit_card.looked:{till.pk}:{index}:{slot}"
-
-
-def _once_around_town(token: credential.PhoneCode, till: Till) -> None:
-    """Refuse a phone code that another merchant saw within three minutes; the same merchant scans twice at will."""
-    key = f"benefit_card.slot:{token.index}:{token.absolute_slot}"
-    merchant = till.shop.merchant_id
-    if not cache.add(key, merchant, ELSEWHERE) and cache.get(key, merchant) != merchant:
-        from benefit_card.tasks import report_seen_elsewhere
-
-        report_seen_elsewhere.delay(
-            status_index=token.index, slot=token.absolute_slot, first=cache.get(key), second=merchant
-        )
-        raise refusals.SeenElsewhere
-
-
-# ---------------------------------------------------------------- look
-
-
-def look(*, till: Till, code: str, at: datetime) -> tuple[Case, Presented]:
-    """What a till sees of a card, without effect: the holder's first name and initial, offers, uses left."""
-    limits.spend(limits.SCANS_PER_TILL, till.pk)
-    limits.check(limits.WRONG_CODES_PER_TILL, till.pk)
-    if ":" not in code:
-        limits.spend(limits.TYPED_PER_TILL, till.pk)
-    presented = present(code, till=till, at=at)
-    limits.spend(limits.SCANS_PER_CARD, presented.name)
-    return usable_case(till=till, presented=presented, at=at), presented
-
-
-def usable_case(
-    *, till: Till, presented: Presented, at: datetime, offer_id: int | None = None, version: int | None = None
-) -> Case:
-    """Read the card and refuse it unless it may be used now."""
-    found = cases.read(
-        merchant_id=till.shop.merchant_id,
-        at=at,
-        status_index=presented.status_index,
-        short_hash=presented.short_hash,
-        offer_id=offer_id,
-        version=version,
-    )
-    if found is not None and found.replaced and presented.shown == Shown.PRINT:
-        raise refusals.CardReplaced  # a signed card: whoever shows it holds it, so this tells a stranger nothing
-    if found is None or not found.usable(today=at.astimezone(PARIS).date()):
-        if presented.shown == Shown.TYPED:
-            limits.spend(limits.WRONG_CODES_PER_TILL, till.pk)
-        raise refusals.CardRefused
-    return found
-
-
-def why_not(deal: Deal, *, at: datetime) -> type[refusals.TillRefusal] | None:
-    """Why an offer cannot be used now, apart from the price; None when it can."""
-    if not is_open_at(deal, at.astimezone(PARIS)):
-        return refusals.OfferClosed
-    if deal.per_person_limit is not None and (deal.used or 0) >= deal.per_person_limit:
-        return refusals.LimitReached
-    if deal.stock is not None and (deal.stock_used or 0) >= deal.stock:
-        return refusals.StockUsedUp
-    return None
-
-
-# ---------------------------------------------------------------- redeem
 
 
 @dataclass(frozen=True)
@@ -386,48 +251,3 @@ def _repeat(*, till: Till, client_id: uuid.UUID, digest: str, own: dict[str, Any
         return Answer(stored.status, stored.response, replayed=stored.response != own)
     used, stock_used = Redemption.objects.values_list("seq", "stock_seq").get(client_id=client_id)
     return Answer(201, _complete(stored.response, used, stock_used), replayed=True)
-
-
-# ---------------------------------------------------------------- void
-
-
-@contextmanager
-def _locked(*, client_id: uuid.UUID, merchant_id: int) -> Iterator[Redemption]:
-    with transaction.atomic(durable=True):
-        row = (
-            Redemption.objects.select_for_update(of=("self",))
-            .select_related("offer_version", "card")
-            .filter(client_id=client_id, merchant_id=merchant_id)
-            .first()
-        )
-        if row is None:
-            raise refusals.RedemptionUnknown
-        yield row
-
-
-def void(*, till: Till, client_id: uuid.UUID, at: datetime, actor: User | None = None) -> Redemption:
-    """Undo a sale of this merchant within 15 minutes: a second row, and the uses given back. Of two at once, one wins."""
-    with _locked(client_id=client_id, merchant_id=till.shop.merchant_id) as row:
-        if row.voids_id is not None:
-            raise refusals.VoidOfVoid
-        if Redemption.objects.filter(voids=row).exists():
-            raise refusals.AlreadyVoided
-        if at - row.at > VOID_WITHIN:
-            raise refusals.TooLateToVoid
-        undone = Redemption.objects.create(
-            client_id=uuid.uuid5(client_id, "void"), card_id=row.card_id, person_id=row.person_id,
-            merchant_id=row.merchant_id, till=till, offer_id=row.offer_id, offer_version_id=row.offer_version_id,
-            shown=row.shown, gross_cents=row.gross_cents, discount_cents=row.discount_cents, period=row.period,
-            voids=row, at=at,
-        )  # fmt: skip
-        holder = row.card.holder_key if row.card else ""
-        with connection.cursor() as cursor:
-            for scope, key, period, _cap in sorted(quotas(row.offer_version, holder=holder, period=row.period)):
-                cursor.execute(
-                    "UPDATE benefit_card_quota SET used = used - 1 "
-                    "WHERE scope = %s AND key = %s AND period = %s AND used > 0",
-                    [scope, key, period],
-                )
-        label = "" if actor else f"till {till.pk}"
-        audit.record("redemption.voided", target=row, at=at, actor=actor, actor_label=label)
-    return undone

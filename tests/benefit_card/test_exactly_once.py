@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 
 from benefit_card.models import Quota, Redemption, Shown
 from benefit_card.refusals import AlreadyVoided
-from benefit_card.services import redemption
+from benefit_card.services import redemption, voids
 from merchants.models import Offer, Till
 from tests.factories.benefit_card import TillFactory, card, offer, print_code
 
@@ -125,7 +125,7 @@ class TestVoid:
         code = print_code(card())
         row, client_id = offer(till.merchant, per_person_limit=1), uuid.uuid4()
         redeem(till, code, row, client_id)
-        answers = together(lambda _number: redemption.void(till=till, client_id=client_id, at=datetime.now(UTC)))
+        answers = together(lambda _number: voids.void(till=till, client_id=client_id, at=datetime.now(UTC)))
         assert sum(isinstance(answer, Redemption) for answer in answers) == 1
         assert sum(isinstance(answer, AlreadyVoided) for answer in answers) == 15
         assert Quota.objects.get().used == 0

@@ -12,7 +12,7 @@ from django.test import Client
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from benefit_card.services import redemption
+from benefit_card.services import scan
 from tests.factories.benefit_card import TillFactory, card
 from tests.factories.companies import UserFactory
 
@@ -55,7 +55,7 @@ def shown(page: Page) -> str:
 class TestCardOnThePhone:
     def test_shows_a_code_the_till_accepts_now(self, holder):
         made, page = holder
-        found, presented = redemption.look(till=TillFactory(), code=shown(page), at=datetime.now(UTC))
+        found, presented = scan.look(till=TillFactory(), code=shown(page), at=datetime.now(UTC))
         assert (presented.shown, found.card_id) == ("phone", made.pk)
 
     def test_is_dark_on_white_in_dark_mode_at_version_seven(self, holder):

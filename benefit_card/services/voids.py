@@ -1,0 +1,59 @@
+"""Undoing a sale: a second row, and the uses given back. A redemption itself is never edited."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from benefit_card import refusals
+from benefit_card.models import Redemption
+from benefit_card.services.redemption import quotas
+from companies import audit
+from companies.models import User
+from merchants.models import Till
+
+VOID_WITHIN = timedelta(minutes=15)
+
+
+@contextmanager
+def _locked(*, client_id: uuid.UUID, merchant_id: int) -> Iterator[Redemption]:
+    with transaction.atomic(durable=True):
+        row = (
+            Redemption.objects.select_for_update(of=("self",))
+            .select_related("offer_version", "card")
+            .filter(client_id=client_id, merchant_id=merchant_id)
+            .first()
+        )
+        if row is None:
+            raise refusals.RedemptionUnknown
+        yield row
+
+
+def void(*, till: Till, client_id: uuid.UUID, at: datetime, actor: User | None = None) -> Redemption:
+    """Undo a sale of this merchant within 15 minutes: a second row, and the uses given back. Of two at once, one wins."""
+    with _locked(client_id=client_id, merchant_id=till.shop.merchant_id) as row:
+        if row.voids_id is not None:
+            raise refusals.VoidOfVoid
+        if Redemption.objects.filter(voids=row).exists():
+            raise refusals.AlreadyVoided
+        if at - row.at > VOID_WITHIN:
+            raise refusals.TooLateToVoid
+        undone = Redemption.objects.create(
+            client_id=uuid.uuid5(client_id, "void"), card_id=row.card_id, person_id=row.person_id,
+            merchant_id=row.merchant_id, till=till, offer_id=row.offer_id, offer_version_id=row.offer_version_id,
+            shown=row.shown, gross_cents=row.gross_cents, discount_cents=row.discount_cents, period=row.period,
+            voids=row, at=at,
+        )  # fmt: skip
+        holder = row.card.holder_key if row.card else ""
+        with connection.cursor() as cursor:
+            for scope, key, period, _cap in sorted(quotas(row.offer_version, holder=holder, period=row.period)):
+                cursor.execute(
+                    "UPDATE benefit_card_quota SET used = used - 1 "
+                    "WHERE scope = %s AND key = %s AND period = %s AND used > 0",
+                    [scope, key, period],
+                )
+        label = "" if actor else f"till {till.pk}"
+        audit.record("redemption.voided", target=row, at=at, actor=actor, actor_label=label)
+    return undone
