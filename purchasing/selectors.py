@@ -180,12 +180,13 @@ def may_see_total(companies: int, *, staff: bool) -> bool:
 
 
 def band(quantity: int) -> str:
-    """A range of one fifth around a total, wide enough that no single member shows through.
+    """A round range around a total, wide enough that no single member shows through.
 
-    >>> band(70), band(3)
-    ('60–80', '1–10')
+    >>> band(70), band(140), band(3)
+    ('60–80', '100–150', '1–10')
     """
-    step = max(10, 10 ** (len(str(quantity)) - 1) * 2)
+    digits, leading = len(str(quantity)), int(str(quantity)[0])
+    step = max(10, (20 if leading >= 5 else 5) * 10 ** max(0, digits - 2))
     low = quantity // step * step
     return f"{low or 1}–{low + step}"
 
