@@ -164,7 +164,7 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
     row = _linked(token)
     if row is None:
         return _dead_link(request)
-    with translation.override("fr" if request.GET.get("lang") != "en" else "en"):
+    with translation.override("en" if request.GET.get("lang") == "en" else translation.get_language()):
         form = AnswerForm(request.POST or None, order=row)
         if request.method == "POST" and form.is_valid() and _answer(row, form, None):
             return redirect(request.path)

@@ -42,6 +42,11 @@ class Stack:
     def facts(self) -> dict:
         return json.loads((self.state_dir / "seed.json").read_text())
 
+    @property
+    def database_url(self) -> str:
+        """For looking at rows from outside, and for moving a deadline."""
+        return f"postgresql://postgres@/erb?host={self.state_dir}/postgres"
+
     def start(self) -> "Stack":
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))},
