@@ -1,14 +1,19 @@
 """Background work of the room. Every task takes ids and may run twice."""
 
+import logging
+
 from celery import shared_task
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from benefit_card import typesetting
 from benefit_card.models import CardBatch
 from benefit_card.services import cards, lists, printing, signals
 from companies import jobs
 from companies.errors import DomainError
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name="benefit_card.publish_revocations")
@@ -64,7 +69,12 @@ def _render(job_id: str, what: str) -> None:
     batch = CardBatch.objects.select_related("company", "created_by").get(pk=job.payload["batch"])
     render = {"sheet": printing.render_sheet, "letters": printing.render_letters}[what]
     with translation.override("fr"):  # what is printed is for the holders
-        render(batch=batch, at=timezone.now(), on_chunk=lambda done: jobs.advance(job_id, done=done))
+        try:
+            render(batch=batch, at=timezone.now(), on_chunk=lambda done: jobs.advance(job_id, done=done))
+        except typesetting.NotSet:
+            logger.exception("cards of batch %s could not be set", batch.pk)
+            jobs.fail(job_id, _("The file could not be made. Try again; if it fails again, tell ERB."))
+            return
     with translation.override(_language(batch)):
         url = reverse(f"benefit_card:batch_{what}", args=[batch.company_id, batch.pk])
         jobs.finish(job_id, {"url": url, "message": _("The file is ready."), "label": _("Download it")})

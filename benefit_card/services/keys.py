@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from benefit_card import keyring
@@ -63,6 +64,7 @@ def _draw(use: Use, *, not_before: datetime, sign_until: datetime, accept_until:
         raise KeysUsedUp
     public = keyring.private_key(use=use.value, kid=free[0]).public_key().public_bytes_raw()
     forget_cached()
+    transaction.on_commit(_publish_set, robust=True)
     return SigningKey.objects.create(
         kid=free[0],
         use=use.value,
@@ -71,6 +73,13 @@ def _draw(use: Use, *, not_before: datetime, sign_until: datetime, accept_until:
         sign_until=sign_until,
         accept_until=accept_until,
     )
+
+
+def _publish_set() -> None:
+    """Issue the key set with the new key at once, so that scanners and `verify_card` know it before the next beat."""
+    from benefit_card.services import lists
+
+    lists.key_set(at=timezone.now())
 
 
 def reserve_print_key(*, cards: int, at: datetime) -> SigningKey:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from pypdf import PdfReader
 
-from benefit_card import credential, key_set, keyring
+from benefit_card import credential, key_set, keyring, sheets
 from benefit_card.models import Card, CardBatch, PublishedList, SigningKey
 from benefit_card.services import activation, cards, keys, lists, passes, printing
 from benefit_card.tasks import issue_batch, render_letters, render_sheet
@@ -123,6 +123,15 @@ class TestBatch:
 
 
 class TestSheetOfABatch:
+    def test_fails_with_a_sentence_when_the_pages_cannot_be_set(self, company, hr, monkeypatch):
+        employ(company, 1)
+        batch = made(company, hr)
+        job = printing.request(actor=hr, batch=batch, what="sheet", at=NOW)
+        monkeypatch.setattr(sheets, "_points", lambda name: "nonsense")
+        render_sheet(job_id=str(job.pk))
+        job.refresh_from_db()
+        assert job.state == JobState.FAILED and job.error
+
     def test_is_one_pdf_in_the_order_of_names(self, company, hr):
         for first, last in (("Zoé", "Étienne"), ("Ana", "Zola"), ("Léa", "eberlé"), ("Bob", "Adam")):
             EmploymentFactory(company=company, person__first_name=first, person__last_name=last)
@@ -287,6 +296,12 @@ class TestPasses:
 
 
 class TestKeys:
+    def test_are_published_with_the_first_card(self, django_capture_on_commit_callbacks):
+        with django_capture_on_commit_callbacks(execute=True):
+            text = print_code(card())
+        known = key_set.read_key_set(json.loads(keyring.published_path().read_text()), root=keyring.root_public())
+        assert credential.verify(text, keys=known, at=now()).verdict == "valid"
+
     def test_of_phones_are_published_a_day_before_they_sign(self):
         kid, _key = keys.phone_key(at=NOW)
         later = NOW + timedelta(days=29)
