@@ -108,7 +108,7 @@ def _run(best: Incumbent, search: Search, columns: int, until: float, clock: Clo
     data = dump(best.instance)
     runs: list[highs.Run] = []
     twice = columns < SECOND_SOLVE_COLUMNS
-    together = twice and len(os.sched_getaffinity(0)) > 1
+    together = twice and (os.cpu_count() or 1) > 1
 
     def start(presolve: str) -> None:
         left = max(0.1, until - clock())

@@ -9,6 +9,7 @@ import json
 import resource
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import highspy
@@ -28,7 +29,8 @@ ENDS = {
 
 def main() -> None:
     task = json.load(sys.stdin)
-    resource.setrlimit(resource.RLIMIT_DATA, (task["memory_bytes"], task["memory_bytes"]))
+    with suppress(ValueError, OSError):  # not every system lets a process limit itself
+        resource.setrlimit(resource.RLIMIT_DATA, (task["memory_bytes"], task["memory_bytes"]))
     start = {int(offer): count for offer, count in task["start"].items()}
     run(parse(task["instance"]), task["options"], start, _say)
 
