@@ -115,19 +115,23 @@ def verify(body: bytes, signature: str) -> dict[str, Any]:
 def start(*, invoice: Invoice, actor: User, at: datetime) -> Payment:
     """Open the payment page of an invoice; a second click, or a second tab, gets the page that is open already.
 
-    Raises NotAllowed, NotPayable, PaymentUnderWay, PaymentServiceDown. Nothing is ever marked paid from here.
+    Raises NotAllowed, NotPayable, PaymentUnderWay, PaymentServiceDown. That something was paid is only learnt from
+    Stripe's own answer.
     """
     require(access.can_pay(actor, invoice.company))
     if invoice.is_settled:
         raise NotPayable(state=invoice.get_state_display())
     for _try in range(3):
         payment = _attempt(invoice_id=invoice.pk, actor=actor, at=at)
-        if payment.state == PaymentState.PROCESSING:
-            raise PaymentUnderWay
+        if payment.state != PaymentState.CREATED:
+            # The payer may have finished in another tab, and the news not have come yet.
+            payment = refresh(payment_id=payment.pk, at=at)
         if payment.state == PaymentState.CREATED:
             payment = _open_session(payment, at=at)
-            if payment.state == PaymentState.CANCELLED:
-                continue
+        if payment.state == PaymentState.PROCESSING:
+            raise PaymentUnderWay
+        if not payment.is_under_way:
+            continue
         fresh = Invoice.objects.only("balance_cents").get(pk=invoice.pk)
         if payment.expires_at > at + timedelta(minutes=2) and payment.amount_cents == fresh.balance_cents:
             return payment
@@ -290,7 +294,12 @@ def observe(payment: Payment) -> settlement.Observation:
         error: dict[str, Any] = intent.get("last_payment_error") or {}
         failure = str(error.get("decline_code") or error.get("code") or "") if outcome == "failed" else ""
         return settlement.Observation(
-            outcome, intent_id=intent.get("id", ""), method=method, method_hint=hint, failure=failure
+            outcome,
+            intent_id=intent.get("id", ""),
+            method=method,
+            method_hint=hint,
+            failure=failure,
+            url=session.get("url") or "",
         )
     refunds = _refunds(intent["id"]) if charge.get("amount_refunded") or payment.refunds.exists() else []
     return settlement.Observation(

@@ -46,6 +46,7 @@ class Observation:
     disputes: Sequence[Dispute] = ()
     refunds: Sequence[tuple[str, int]] = ()
     failed_refunds: Sequence[str] = field(default=())
+    url: str = ""
 
 
 @transaction.atomic(durable=True)
@@ -60,6 +61,7 @@ def apply(*, payment_id: int, seen: Observation, at: datetime) -> Payment:
         "method": seen.method or payment.method,
         "method_hint": seen.method_hint or payment.method_hint,
         "mandate_reference": seen.mandate_reference or payment.mandate_reference,
+        "url": seen.url or payment.url,
         "seen_at": at,
     }
     Payment.objects.filter(pk=payment.pk).update(**facts)

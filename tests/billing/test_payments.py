@@ -75,6 +75,13 @@ class TestPayButton:
         with_state(first, "created")
         assert start(bill, accountant).session_id == first.session_id
 
+    def test_takes_note_of_what_was_paid_in_another_tab(self, double, bill, accountant):
+        double.pays(start(bill, accountant).url)
+        with pytest.raises(payments.NotPayable):
+            start(bill, accountant)
+        assert state(bill) == ("paid", 0)
+        assert Payment.objects.count() == 1
+
     def test_is_only_for_accountants(self, double, bill, company):
         for user in (member(company, Role.ADMIN), member(company, Role.BUYER), staff(), member(CompanyFactory())):
             with pytest.raises(NotAllowed):

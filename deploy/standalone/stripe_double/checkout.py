@@ -95,6 +95,8 @@ def retrieve_session(world: World, session_id: str) -> JSON:
     session = world.find(session_id, "checkout.session")
     if session["status"] == "open" and session["expires_at"] < time.time():
         return _expire(world, session)
+    if session["status"] == "open":  # after a restart the double may listen elsewhere
+        session["url"] = f"{world.url}/c/pay/{session_id}"
     return session
 
 
