@@ -12,10 +12,10 @@ from companies.money import line_total
 from purchasing.mails_back import silence
 from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, PurchaseOrder
 from purchasing.services import delivery, lock, order, settlement
-from purchasing.services.bulk import move_needs, needs_of
+from purchasing.services.bulk import move_many, move_needs, needs_of
 from purchasing.services.pool import winning_lines
 from purchasing.services.settlement import InvoiceIn, Kind, LineIn
-from purchasing.states import LineState
+from purchasing.states import HAND_OVER, RECEIPT, HandOverState, LineState, ReceiptState
 
 # How far each pool goes; the numbers only order the steps.
 AIMS = ["committing", "extended", "completing", "failed", "locked", "ordered", "receiving", "settling", "closed"]
@@ -172,14 +172,23 @@ def _part(quantity: int, pack: int, share: float) -> int:
 
 def _hand_over(teller: _Teller, receipt: delivery.Receipt, aim: str, at: datetime) -> None:
     """Companies come and collect; in the pool being received some parts still wait."""
-    for row in receipt.hand_overs.select_related("company").order_by("pk"):
-        if aim == "receiving" and teller.rng.random() < 0.5:
-            continue
-        row = delivery.hand_over(actor=teller.staff, row=row, at=teller.past(at + timedelta(hours=5)))
-        if aim == "receiving" and row.company_id == teller.world.home.pk:
-            continue
-        later = teller.past(at + timedelta(days=1))
-        delivery.answer(actor=teller.buyer(row.company), row=row, confirmed=True, at=later)
+    rows = [
+        row
+        for row in receipt.hand_overs.select_related("company").order_by("pk")
+        if aim != "receiving" or teller.rng.random() >= 0.5
+    ]
+    for row in rows:
+        row.handed_at, row.handed_by = teller.past(at + timedelta(hours=5)), teller.staff
+    fields = ["handed_at", "handed_by"]
+    move_many(rows, HandOverState.HANDED_OVER, table=HAND_OVER, at=at, actor=teller.staff, fields=fields)
+    answered = [row for row in rows if aim != "receiving" or row.company_id != teller.world.home.pk]
+    later = teller.past(at + timedelta(days=1))
+    for row in answered:
+        row.answered_at, row.answered_by = later, teller.buyer(row.company)
+    fields = ["answered_at", "answered_by"]
+    move_many(answered, HandOverState.CONFIRMED, table=HAND_OVER, at=later, actor=None, fields=fields)
+    if not receipt.hand_overs.filter(state=HandOverState.READY).exists():
+        move_many([receipt], ReceiptState.HANDED_OVER, table=RECEIPT, at=at, actor=teller.staff)
 
 
 def _bill(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:

@@ -114,7 +114,7 @@ class AnswerForm(forms.Form):
     """The supplier's answer to an order."""
 
     delivery_on = forms.DateField(
-        label=_("Delivery date"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("Delivery date"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     )
     reference = forms.CharField(label=_("Your reference"), max_length=60, required=False)
     note = forms.CharField(label=_("Remark"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2}))
@@ -149,8 +149,10 @@ class SupplierInvoiceForm(forms.Form):
     """The supplier's invoice as it is written: per line the billed quantity and amount, then freight and discount."""
 
     number = forms.CharField(label=_("Invoice number"), max_length=60)
-    issued_on = forms.DateField(label=_("Issued on"), widget=forms.DateInput(attrs={"type": "date"}))
-    due_on = forms.DateField(label=_("Due on"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    issued_on = forms.DateField(label=_("Issued on"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
+    due_on = forms.DateField(
+        label=_("Due on"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    )
     freight = MoneyField(label=_("Freight before VAT"), required=False)
     freight_vat = forms.TypedChoiceField(label=_("VAT on freight"), choices=VatRate.choices, coerce=int, initial=2000)
     discount = MoneyField(label=_("Discount before VAT"), required=False)

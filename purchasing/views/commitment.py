@@ -48,6 +48,12 @@ class LinePage:
     buy_up: hints.BuyUp | None
 
     @property
+    def opened(self) -> bool:
+        """Whether the rarer choices are shown at once: something was chosen or refused there."""
+        names = ("price_cap", "min_useful", "tolerance_tier", "site")
+        return any(name in self.form.errors or self.form.initial.get(name) for name in names)
+
+    @property
     def percent(self) -> int:
         """How full the bar is: towards the last tier, else the minimum, else the pack; the low end of a band."""
         steps = sorted(self.view.steps, key=lambda step: ("pack", "minimum", "tier").index(step.kind))

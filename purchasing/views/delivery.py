@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Max, Sum
+from django.db.models import Case, Max, Sum, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -17,8 +17,12 @@ from purchasing import access
 from purchasing.forms_back import ReceiptForm
 from purchasing.models import Allocation, HandOver, PurchaseOrder, Receipt
 from purchasing.services import delivery as service
+from purchasing.states import HandOverState
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.order import order_of
+
+# What needs the company first.
+WAITING = (HandOverState.READY, HandOverState.HANDED_OVER, HandOverState.CONTESTED)
 
 
 @require_GET
@@ -29,7 +33,8 @@ def delivery_list(request: HttpRequest, company: int) -> HttpResponse:
         HandOver.objects.visible_to(user)
         .filter(company=row)
         .select_related("receipt__order__pool", "receipt__order__supplier")
-        .order_by("state", "-receipt__arrived_at")
+        .annotate(waits=Case(*(When(state=s, then=Value(n)) for n, s in enumerate(WAITING)), default=Value(9)))
+        .order_by("waits", "-receipt__arrived_at", "-pk")
     )
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
     receipts = [hand_over.receipt_id for hand_over in page]
