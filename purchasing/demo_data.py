@@ -83,7 +83,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
 
 
 def _catalogue(story: Story) -> None:
-    articles = []
+    articles: list[Article] = []
     for name, category, unit, pack, vat_bp, cents, grams, variants in FAMILIES:
         for variant in variants:
             factor = 1 + (len(articles) % 7 - 3) / 50
@@ -319,8 +319,9 @@ def _history(story: Story, request: PurchaseRequest) -> None:
         actor = None if within else story.approver(company)
         story.note(f"purchaserequest.{state}", request, request.decided_at, actor, company=company,
                    reason=REASONS.get(request.state, ""))  # type: ignore[call-overload]  # fmt: skip
-    if request.state == RequestState.EXPIRED:
-        story.note("purchaserequest.expired", request, request.decided_at + timedelta(days=60), None, company=company)  # type: ignore[operator]
+    if request.state == RequestState.EXPIRED and request.needed_by is not None:
+        expired = timezone.make_aware(datetime.combine(request.needed_by + timedelta(days=1), time(2, 10)))
+        story.note("purchaserequest.expired", request, expired, None, company=company)
 
 
 def _loose_requests(story: Story) -> None:
@@ -348,14 +349,14 @@ def _loose_requests(story: Story) -> None:
 
 def _loose_plan(rng: random.Random, number: int) -> list[tuple[str, int, int]]:
     """State, age in days and days until needed of a company's requests that never met a pool."""
-    plan = [(RequestState.APPROVED, rng.randrange(1, 25), rng.randrange(40, 120))]
+    plan: list[tuple[str, int, int]] = [(RequestState.APPROVED, rng.randrange(1, 25), rng.randrange(40, 120))]
     if number % 2 == 0:
         plan.append((RequestState.SUBMITTED, rng.randrange(0, 5), rng.randrange(30, 90)))
     if number % 3 == 0:
         plan.append((RequestState.DRAFT, rng.randrange(0, 10), 60))
     if number % 5 == 0:
         plan.append((RequestState.RETURNED, rng.randrange(2, 8), 60))
-    past = [RequestState.EXPIRED, RequestState.EXPIRED, RequestState.REJECTED]
+    past: list[str] = [RequestState.EXPIRED, RequestState.EXPIRED, RequestState.REJECTED]
     return plan + [(rng.choice(past), age, 50) for age in rng.sample(range(70, 350), 3)]
 
 

@@ -109,7 +109,7 @@ def _quote(made: Tendering, invitation: TenderInvitation) -> None:
         invitation=invitation,
         version=1,
         submitted_at=invitation.answered_at,
-        saved_at=invitation.answered_at,
+        saved_at=invitation.answered_at or made.sent,
         valid_until=(made.deadline + timedelta(days=rng.choice([60, 75, 90]))).date(),
         minimum_cents=supplier.minimum_cents,
         freight_cents=made.freight[supplier.name],
@@ -160,7 +160,7 @@ def close_tender(made: Tendering, *, pending: bool, second: User) -> Award:
     rivals = [quote for quote in made.quotes if len(made.offers[quote.pk]) == full]
     best = min(rivals, key=lambda quote: _value(made, quote))
     lead = made.pool.lead
-    decided = made.tender.opened_at + timedelta(hours=1)  # type: ignore[operator]
+    decided: datetime = (made.tender.opened_at or made.deadline) + timedelta(hours=1)
     award = Award.objects.create(
         tender=made.tender,
         state=AwardState.PROPOSED if pending else AwardState.CONFIRMED,

@@ -8,7 +8,7 @@ from companies.errors import DomainError
 from companies.money import euros, parse_cents, parse_unit_price, unit_price
 
 
-class Cents(serializers.Field):  # type: ignore[type-arg]
+class Cents(serializers.Field):
     """An amount: `"12.50"` outside, 1250 inside."""
 
     def to_representation(self, value: int) -> str:
@@ -21,7 +21,7 @@ class Cents(serializers.Field):  # type: ignore[type-arg]
             raise serializers.ValidationError(error.sentence, code=error.code) from error
 
 
-class UnitPrice(serializers.Field):  # type: ignore[type-arg]
+class UnitPrice(serializers.Field):
     """A unit price with four decimals: `"3.4917"` outside, 34917 inside."""
 
     def to_representation(self, value: int) -> str:

@@ -14,6 +14,7 @@ from companies.api import ApiView
 from companies.models import User
 from companies.pagination import Pages
 from purchasing import access, selectors
+from purchasing.api.requests import reason_of
 from purchasing.models import Article, Category, Pool, PoolLine, VatRate
 from purchasing.services import pool as service
 
@@ -61,7 +62,7 @@ class _Pools(ApiView):
         if Pool.objects.led_by(self.actor).filter(pk=row.pk).exists():
             staff = access.sees_members(self.actor)
             for line, out in zip(lines, body["lines"], strict=True):
-                out["asked"] = selectors.total_words(line.asked_quantity, line.company_count, staff=staff)
+                out["asked"] = selectors.total_words(line.asked_quantity, out["companies"], staff=staff)
         return Response(body, status=status)
 
 
@@ -152,7 +153,7 @@ class PoolCancel(_Pools):
     """Give a pool up; `{"reason"}` is read by the companies."""
 
     def post(self, request: Request, pk: int) -> Response:
-        reason = str(request.data.get("reason", ""))
+        reason = reason_of(request)
         return self.shown(service.cancel(actor=self.actor, pool=self.led(), reason=reason, at=timezone.now()))
 
 

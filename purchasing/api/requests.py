@@ -19,6 +19,11 @@ from purchasing.models import Article, PurchaseRequest, RequestDecision, Request
 from purchasing.services import request as service
 
 
+def reason_of(request: Request) -> str:
+    """The `reason` of a body that may hold nothing else."""
+    return str(request.data.get("reason", "")) if isinstance(request.data, dict) else ""
+
+
 class LineIn(serializers.Serializer[Any]):
     """One need: `article` (id) or `text`."""
 
@@ -70,7 +75,7 @@ class _Requests(ApiView):
     pagination_class = Pages
 
     def company(self) -> Company:
-        rows = self.own(Company.objects.visible_to(self.request.user), "pk")  # type: ignore[arg-type]
+        rows = self.own(Company.objects.visible_to(self.request.user), "pk")
         row: Company = get_object_or_404(rows, pk=self.kwargs["company"])
         require(access.can_see_requests(self.request.user, row))  # type: ignore[arg-type]
         return row
@@ -175,7 +180,7 @@ class RequestCancel(_Requests):
     """Give a request up; `{"reason"}` is kept."""
 
     def post(self, request: Request, company: int, pk: int) -> Response:
-        reason = str(request.data.get("reason", ""))
+        reason = reason_of(request)
         service.cancel(actor=request.user, request=self.one(), reason=reason, at=timezone.now())  # type: ignore[arg-type]
         return self.shown(self.one())
 

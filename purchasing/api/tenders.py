@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from purchasing import comparison
 from purchasing.api.fields import Cents, UnitPrice
 from purchasing.api.pools import _Pools
+from purchasing.api.requests import reason_of
 from purchasing.models import Award, Supplier, Tender, TenderInvitation
 from purchasing.services import award as awards
 from purchasing.services import quote as quotes
@@ -175,7 +176,7 @@ class AwardAnswer(_Tenders):
 
     def post(self, request: Request, pk: int, award: int, answer: str) -> Response:
         row = get_object_or_404(Award.objects.select_related("tender__pool"), pk=award, tender__pool=self.led())
-        at, reason = timezone.now(), str(request.data.get("reason", ""))
+        at, reason = timezone.now(), reason_of(request)
         if answer == "confirm":
             row = awards.confirm(actor=self.actor, award=row, at=at)
         else:

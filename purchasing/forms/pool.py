@@ -35,7 +35,7 @@ def evening(at: datetime, days: int) -> datetime:
     return timezone.make_aware(datetime.combine(day, time(18, 0)))
 
 
-class PoolForm(forms.ModelForm):  # type: ignore[type-arg]
+class PoolForm(forms.ModelForm):
     """Words and policies. The defaults are the ones the association explains to its members."""
 
     fee_bp = forms.TypedChoiceField(label=_("Management fee"), choices=PERCENTS, coerce=int, initial=0)

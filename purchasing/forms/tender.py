@@ -62,7 +62,7 @@ class AwardForm(forms.Form):
         return found
 
 
-class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]
+class SupplierForm(forms.ModelForm):
     """A supplier and its contact for tenders."""
 
     minimum_cents = MoneyField(label=_("Minimum order"), required=False)

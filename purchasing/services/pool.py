@@ -9,7 +9,7 @@ from django.db.models import Max, Sum
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
-from companies.access import require
+from companies.access import is_staff, require
 from companies.errors import DomainError
 from companies.models import User
 from companies.states import move
@@ -106,7 +106,7 @@ def open_pool(*, actor: User, draft: PoolDraft, lines: Sequence[LineDraft], at: 
     """Make a pool from approved needs of several companies; its lines are grouped as the person decided."""
     require(access.can_open_pools(actor))
     lead = draft.lead or actor
-    require(access.is_staff(actor) or lead.pk == actor.pk)
+    require(is_staff(actor) or lead.pk == actor.pk)
     if not any(line.needs for line in lines):
         raise PoolEmpty
     pool = Pool.objects.create(
@@ -283,7 +283,7 @@ def change(*, actor: User, pool: Pool, draft: PoolDraft, at: datetime) -> Pool:
         raise PoolNotEditable
     for name in CHANGEABLE:
         setattr(pool, name, getattr(draft, name))
-    if draft.lead is not None and access.is_staff(actor):
+    if draft.lead is not None and is_staff(actor):
         pool.lead = draft.lead
     pool.save()
     audit.record("pool.changed", target=pool, at=at, actor=actor)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -269,7 +270,7 @@ def _check_tiers(offer: OfferDraft) -> None:
         raise TiersWrong(article=offer.pool_line.text, field="lines")
 
 
-def _move(invitation: TenderInvitation, to: str, *, at: datetime, **fields: object) -> None:
+def _move(invitation: TenderInvitation, to: str, *, at: datetime, **fields: Any) -> None:
     move(invitation, to, table=QUOTE, at=at, actor=None, actor_label=invitation.supplier.name, **fields)
 
 

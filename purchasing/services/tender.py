@@ -1,6 +1,7 @@
 """The buyer's side of a tender: preparing it, inviting suppliers, opening their quotes, accepting a late one."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -220,7 +221,7 @@ def accept_late(*, actor: User, invitation: TenderInvitation, reason: str, at: d
     invitation = _locked_invitation(invitation)
     if tender.state not in (TenderState.OPEN, TenderState.OPENED) or not has_late_answer(invitation):
         raise NotLate
-    fields = {"late_accepted_at": at, "late_accepted_by": actor, "late_reason": reason}
+    fields: dict[str, Any] = {"late_accepted_at": at, "late_accepted_by": actor, "late_reason": reason}
     if invitation.state == QuoteState.LATE:
         move(invitation, QuoteState.SUBMITTED, table=QUOTE, at=at, actor=actor, reason=reason, **fields)
     else:

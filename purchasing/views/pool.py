@@ -18,7 +18,7 @@ from purchasing.forms import pool as forms
 from purchasing.forms.request import ReasonForm
 from purchasing.models import Category, Pool, PooledNeed
 from purchasing.services import pool as service
-from purchasing.states import PoolState
+from purchasing.states import POOL, PoolState
 from purchasing.steps import steps_of
 from purchasing.views.doors import attempt, led_pool, reader
 
@@ -37,6 +37,7 @@ def staff_pool_list(request: HttpRequest) -> HttpResponse:
         "page": Paginator(rows, 30).get_page(request.GET.get("page")),
         "tab": tab,
         "waiting_needs": selectors.open_needs().count(),
+        "keeps_catalogue": access.can_keep_catalogue(user),
     }
     return render(request, "purchasing/pool_list.html", context)
 
@@ -150,7 +151,7 @@ def pool(request: HttpRequest, pk: int) -> HttpResponse:
         "sees_members": staff,
         "editable": row.state in (PoolState.DRAFT, PoolState.GATHERING),
         "can_change": row.state in service.BEFORE_COMMITMENTS,
-        "can_cancel": "cancelled" in service.POOL[row.state],
+        "can_cancel": "cancelled" in POOL[row.state],
         "history": history.of(row, tender),
         "answers": selectors.answer_counts(tender) if tender else None,
         "companies": len({need.company_id for needs in by_line.values() for need in needs}),

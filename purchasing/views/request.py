@@ -9,13 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companies.access import require
+from companies.access import has_role, require
 from companies.errors import DomainError
 from companies.forms import form_error
-from companies.models import Company
+from companies.models import Company, Role
 from purchasing import access, history, selectors
 from purchasing.forms import request as forms
-from purchasing.models import PurchaseRequest, Unit
+from purchasing.models import PurchaseRequest
 from purchasing.services import request as service
 from purchasing.states import RequestState
 from purchasing.views.doors import attempt, company_of, reader, request_of
@@ -32,7 +32,7 @@ def request_list(request: HttpRequest, company: int) -> HttpResponse:
     row, user = company_of(request, company), reader(request)
     tab = request.GET.get("tab", "open")
     rows = selectors.request_list(user, row).filter(state__in=TABS.get(tab, TABS["open"]))
-    can_approve = access.has_role(user, row, access.Role.APPROVER)
+    can_approve = has_role(user, row, Role.APPROVER)
     context = {
         "company": row,
         "tab": tab if tab in TABS else "open",
@@ -68,7 +68,6 @@ def request_edit(request: HttpRequest, company: int, pk: int | None = None) -> H
         initial = forms.initial_lines(purchase) if purchase else None
         lines = forms.LineFormSet(prefix="lines", initial=initial, form_kwargs={"articles": articles})
     context = {"company": row, "purchase": purchase, "form": head, "lines": lines, "articles": articles.values()}
-    context["units"] = Unit.choices
     return render(request, "purchasing/request_form.html", context)
 
 
