@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
+from hypothesis import HealthCheck, settings
 
+# A loaded machine is slow, not wrong: the clock decides no property.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 CHROMIUM = (
     os.environ.get("CHROMIUM")
     or shutil.which("chromium")
