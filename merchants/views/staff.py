@@ -25,7 +25,7 @@ def staff_list(request: HttpRequest) -> HttpResponse:
     _only_staff(request)
     text, status = request.GET.get("q", ""), request.GET.get("status", "")
     rows = selectors.merchants_for_staff(
-        request.user, text=text, status=status if status in MerchantStatus.values else ""
+        me(request), text=text, status=status if status in MerchantStatus.values else ""
     )
     page = Paginator(rows, 50).get_page(request.GET.get("page"))
     waiting = (
