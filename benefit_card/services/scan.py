@@ -59,7 +59,7 @@ def present(code: str, *, till: Till, at: datetime, again: bool = False) -> Pres
         raise _VERDICTS[check.verdict]
     if isinstance(token, credential.PhoneCode):
         _once_around_town(token, till)
-        cache.set(_looked_key(till, token.index, token.absolute_slot), 1, LOOK_COUNTS)
+        cache.add(_looked_key(till, token.index, token.absolute_slot), 1, LOOK_COUNTS)  # never prolonged by its own use
         return Presented(shown=Shown.PHONE, status_index=token.index, slot=token.absolute_slot)
     return Presented(shown=Shown.PRINT, status_index=token.index)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC, date, datetime
 
@@ -11,6 +12,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from benefit_card import credential
 from benefit_card.models import Quota, Redemption, RedemptionRequest
 from benefit_card.services import cards as card_services
 from benefit_card.services.keys import withdraw_key
@@ -288,6 +290,17 @@ class TestRedeem:
         clock.shift(120)
         assert sell(sale(made, row, code=code)).status_code == 201
         assert sell(sale(made, row, code=phone_code(made, at=NOON, shift=1))).data["code"] == "wrong_slot"
+
+    def test_does_not_keep_a_phone_code_alive_by_using_it(self, sell, look, till, clock):
+        made, row = card(), offer(till.merchant)
+        code = phone_code(made, at=NOON)
+        key = f"benefit_card.looked:{till.pk}:{made.status_index}:{credential.absolute_slot(NOON)}"
+        assert look(code).status_code == 200
+        cache.touch(key, 1)  # Valkey keeps its own time: let nearly all of the five minutes be over
+        clock.shift(240)
+        assert sell(sale(made, row, code=code)).status_code == 201
+        time.sleep(1.1)
+        assert sell(sale(made, row, code=code)).data["code"] == "wrong_slot"
 
     @pytest.mark.parametrize(
         ("terms", "amount", "code"),
