@@ -344,7 +344,19 @@ def _loose_requests(story: Story) -> None:
     for position_of in _by_request(lines):
         for position, line in enumerate(position_of, start=1):
             line.position = position
+        _above_the_limit(position_of)
     _save_requests(story, requests, lines)
+
+
+def _above_the_limit(lines: list[RequestLine]) -> None:
+    """Only what is above the company's limit waits for an approver."""
+    request = lines[0].request
+    total = sum(line_total(line.quantity, line.ref_price_e4 or 0) for line in lines)
+    if request.state != RequestState.SUBMITTED or total > request.company.approval_limit_cents:
+        return
+    factor = request.company.approval_limit_cents // max(total, 1) + 1
+    for line in lines:
+        line.quantity, line.tolerance = line.quantity * factor, line.tolerance * factor
 
 
 def _loose_plan(rng: random.Random, number: int) -> list[tuple[str, int, int]]:

@@ -87,5 +87,5 @@ def _of_pools(pools: QuerySet[Pool], at: datetime, user: User | None = None) -> 
             found.append(Todo(_("Answers of suppliers end soon"), title, url, due=tender.deadline))
     for pool in pools.filter(state=PoolState.OFFER_READY):
         url = reverse("purchasing:pool", args=[pool.pk])
-        found.append(Todo(_("Open for commitments"), pool.title, url, tone="warning"))
+        found.append(Todo(_("Open it for commitments"), pool.title, url, tone="warning"))
     return found

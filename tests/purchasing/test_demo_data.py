@@ -39,3 +39,7 @@ class TestTheDemonstration:
         page = Client().get(world.notes["supplier_link"])
         assert page.status_code == 200
         assert TenderInvitation.objects.filter(state="submitted").exists()
+
+    def test_lets_nothing_within_the_limit_wait_for_an_approver(self, world):
+        waiting = PurchaseRequest.objects.filter(state=RequestState.SUBMITTED).select_related("company")
+        assert waiting and all(request.amount_cents > request.company.approval_limit_cents for request in waiting)
