@@ -265,3 +265,26 @@ class TestTheApi:
         answer = signed_in(staff()).get(url)
         assert (answer.status_code, answer.json()["code"]) == (409, "tender_not_opened")
         assert Tender.objects.get().opened_at is None
+
+
+class TestALeadBuyer:
+    def test_runs_a_pool_without_learning_who_needs_how_much(self):
+        lead = member(CompanyFactory(), Role.BUYER)
+        lines = [RequestLineFactory(approved=True, quantity=7_313) for _ in range(3)]
+        draft = pools.LineDraft(text="Gants", needs=[line.pk for line in lines])
+        pool = pools.open_pool(actor=lead, draft=pools.PoolDraft(title="Gants"), lines=[draft], at=timezone.now())
+        page = signed_in(lead).get(reverse("purchasing:pool", args=[pool.pk])).content.decode()
+        assert "21939" in page and "7313" not in page
+        assert not any(line.request.company.name + "<" in page for line in lines)
+
+    def test_sees_a_band_while_two_companies_take_part(self):
+        lead = member(CompanyFactory(), Role.BUYER)
+        ids = [line.pk for line in needs(2, quantity=70)]
+        draft = pools.LineDraft(text="Gants", needs=ids)
+        pool = pools.open_pool(actor=lead, draft=pools.PoolDraft(title="Gants"), lines=[draft], at=timezone.now())
+        page = signed_in(lead).get(reverse("purchasing:pool", args=[pool.pk])).content.decode()
+        assert "100–150" in page and "<strong>140</strong>" not in page
+
+    def test_finds_no_pool_of_somebody_else(self, running):
+        lead = signed_in(member(CompanyFactory(), Role.BUYER))
+        assert lead.get(reverse("purchasing:pool", args=[running.pool_id])).status_code == 404
