@@ -10,7 +10,7 @@ from companies.demo_data import World
 from companies.models import Company, User
 from companies.money import line_total
 from purchasing.mails_back import silence
-from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, PurchaseOrder
+from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, PurchaseOrder, Receipt
 from purchasing.services import delivery, lock, order, settlement
 from purchasing.services.bulk import move_many, move_needs, needs_of
 from purchasing.services.pool import winning_lines
@@ -103,7 +103,7 @@ def _commitments(teller: _Teller, pool: Pool, *, everybody: bool) -> None:
             price_cap_e4=row.price_cap_e4,
             terms={},
             actor=row.committed_by,
-            at=row.committed_at,
+            at=row.committed_at or until,
         )
         for row in rows
     )
@@ -170,7 +170,7 @@ def _part(quantity: int, pack: int, share: float) -> int:
     return int(quantity * share) // pack * pack
 
 
-def _hand_over(teller: _Teller, receipt: delivery.Receipt, aim: str, at: datetime) -> None:
+def _hand_over(teller: _Teller, receipt: Receipt, aim: str, at: datetime) -> None:
     """Companies come and collect; in the pool being received some parts still wait."""
     rows = [
         row

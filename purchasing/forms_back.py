@@ -36,7 +36,7 @@ class CommitForm(forms.Form):
         required=False,
         help_text=_("If less is left for you in a shortage, you get nothing and pay nothing."),
     )
-    site = forms.ModelChoiceField(label=_("For the site"), queryset=None, required=False)
+    site: Any = forms.ModelChoiceField(label=_("For the site"), queryset=None, required=False)
 
     def __init__(self, *args: Any, line: PoolLine, company: Company, row: Commitment | None, **kwargs: Any) -> None:
         initial: dict[str, Any] = {}
@@ -49,7 +49,7 @@ class CommitForm(forms.Form):
                 "min_useful": row.min_useful or None,
                 "site": row.site_id,
             }
-        super().__init__(*args, prefix=f"line{line.pk}", initial=initial, **kwargs)
+        super().__init__(*args, **{"prefix": f"line{line.pk}", "initial": initial, **kwargs})
         self.line, self.row = line, row
         sites: Any = self.fields["site"]
         sites.queryset = company.sites.all()

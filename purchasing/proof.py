@@ -1,6 +1,6 @@
 """The proof sheet: every share with its source and the rule in words. It shows one company's own figures only (I13)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Sum
@@ -48,7 +48,7 @@ def of(pool: Pool, company: Company) -> list[Document]:
         shares = list(invoice.shares.filter(company=company).select_related("line").order_by("line__position", "pk"))
         if shares:
             companies = invoice.shares.values("company").distinct().count()
-            weights = {
+            weights: dict[int | None, int] = {
                 row["line"]: row["total"]
                 for row in invoice.shares.values("line").annotate(total=Sum("weight")).order_by()
             }
@@ -58,7 +58,7 @@ def of(pool: Pool, company: Company) -> list[Document]:
     return found
 
 
-def _step(share: CostShare, weights: dict[int | None, int], companies: int) -> Step:
+def _step(share: CostShare, weights: Mapping[int | None, int], companies: int) -> Step:
     """With few companies the sum of the weights would give a quantity away: the rule is said, the sum is not."""
     total = share.line.net_cents if share.line else share.net_cents
     base = weights.get(share.line_id, 0) if companies > FEW else None

@@ -46,7 +46,7 @@ class CommitmentOut(serializers.ModelSerializer[Commitment]):
 
 class _Company(ApiView):
     scope = "commitments"
-    serializer_class = CommitmentOut
+    serializer_class: Any = CommitmentOut
     pagination_class = Pages
 
     @property

@@ -52,7 +52,7 @@ class OrderOut(serializers.ModelSerializer[PurchaseOrder]):
 
 class _Orders(ApiView):
     scope = "orders"
-    serializer_class = OrderOut
+    serializer_class: Any = OrderOut
     pagination_class = Pages
 
     @property

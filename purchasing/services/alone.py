@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
+from companies.money import share
 from purchasing.comparison import terms_of
 from purchasing.models import Quote
 from purchasing.rules.landed import Landed, cheapest_volume, freight_due
 from purchasing.rules.landed import Quote as Terms
-from purchasing.rules.shares import share
 
 MOST_SUPPLIERS = 3
 FEW_LINES = 20
@@ -26,9 +26,9 @@ def stand_alone(quotes: Sequence[Quote], wanted: Mapping[int, int]) -> dict[int,
                 one = Terms(terms_of(line), quote.freight_cents, quote.franco_cents)
                 alone = len(wanted) == 1
                 terms = one if alone else Terms(one.terms)
-                best = cheapest_volume(terms, wanted[line.pool_line_id])
-                if line.available is None or best.ordered <= line.available:
-                    offers.setdefault(quote.pk, {})[line.pool_line_id] = best
+                row = cheapest_volume(terms, wanted[line.pool_line_id])
+                if line.available is None or row.ordered <= line.available:
+                    offers.setdefault(quote.pk, {})[line.pool_line_id] = row
     by_pk = {quote.pk: quote for quote in quotes}
     sizes = range(1, (MOST_SUPPLIERS if len(wanted) <= FEW_LINES else 1) + 1)
     best: tuple[int, dict[int, int]] | None = None

@@ -63,7 +63,7 @@ def move_needs(needs: Iterable[PooledNeed], to: str, *, at: datetime, actor: Use
     """Move the request lines of needs, those from which the move is allowed."""
     lines = [n.request_line for n in needs if to in REQUEST_LINE.get(n.request_line.state, frozenset())]
     for line in lines:
-        line.company = line.request.company  # the audit entry says whose it is
+        line.company = line.request.company  # type: ignore[attr-defined]  # the audit entry says whose it is
     move_many(lines, to, table=REQUEST_LINE, at=at, actor=actor, reason=reason)
 
 

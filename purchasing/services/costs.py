@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Sum
 
-from companies.money import percent_of
+from companies.money import divide, percent_of, share
 from purchasing.models import (
     Allocation,
     Commitment,
@@ -17,7 +17,6 @@ from purchasing.models import (
     SupplierInvoiceLine,
 )
 from purchasing.rules import shares
-from purchasing.rules.landed import half_up
 from purchasing.services.delivery import claimants
 
 FEE_VAT_BP = 2000
@@ -27,9 +26,9 @@ Kind = SupplierInvoiceLine.Kind
 def spread(total: int, bases: Sequence[int]) -> list[int]:
     """Share `total` by bases of any sign: the positive ones carry the rounding."""
     if all(base >= 0 for base in bases):
-        return shares.share(total, bases) if any(bases) else [0] * len(bases)
+        return share(total, bases) if any(bases) else [0] * len(bases)
     whole = sum(bases)
-    parts = [half_up(total * base, whole) if whole else 0 for base in bases]
+    parts = [divide(total * base, whole) if whole else 0 for base in bases]
     largest = max(range(len(bases)), key=lambda i: bases[i])
     parts[largest] += total - sum(parts)
     return parts

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -122,7 +123,11 @@ def _extend(pool: Pool, *, actor: User | None, at: datetime) -> Pool:
     """Move the dates once, by days on the wall clock, so that midnight stays midnight when clocks change."""
     label = "" if actor else CLOCK
     move(pool, PoolState.EXTENDED, table=POOL, at=at, actor=actor, actor_label=label, reason="minimum_missed")
-    changes = {"extended_at": at, "closes_at": later(pool.closes_at), "completes_at": later(pool.completes_at)}
+    changes: dict[str, Any] = {
+        "extended_at": at,
+        "closes_at": later(pool.closes_at),
+        "completes_at": later(pool.completes_at),
+    }
     if pool.order_on is not None:
         changes["order_on"] = pool.order_on + timedelta(days=EXTENSION_DAYS)
     move(pool, PoolState.COMMITTING, table=POOL, at=at, actor=actor, actor_label=label, **changes)

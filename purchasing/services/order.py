@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,8 +27,9 @@ from purchasing.models import (
     PurchaseOrderLine,
     Quote,
 )
-from purchasing.rules import hints, tiers
+from purchasing.rules import hints, packs
 from purchasing.rules.landed import freight_due
+from purchasing.rules.shortage import allocate
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_many, move_needs, needs_of, release
 from purchasing.services.pool import locked, winning_lines
@@ -143,8 +145,8 @@ def _order(
             reference=references.get(line.pk, ""),
             unit=line.unit,
             pack=line.pack,
-            quantity=line.order_quantity,
-            unit_price_e4=line.unit_price_e4,
+            quantity=line.order_quantity or 0,
+            unit_price_e4=line.unit_price_e4 or 0,
             vat_bp=line.vat_bp,
             net_cents=net,
         )
@@ -291,7 +293,7 @@ def acknowledge(*, order: PurchaseOrder, answer: Answer, at: datetime, actor: Us
         for pk, (q, price) in changes.items()
     )
     label = "" if actor else order.supplier.name
-    extra = {"expected_on": answer.delivery_on} if answer.delivery_on else {}
+    extra: dict[str, Any] = {"expected_on": answer.delivery_on} if answer.delivery_on else {}
     to = OrderState.CHANGED if changes else OrderState.ACKNOWLEDGED
     if changes and order.state == OrderState.REFUSED:
         to = OrderState.CHANGED
@@ -400,8 +402,8 @@ def _recompute(change: AcknowledgementLine, refused: set[int], *, actor: User | 
     staying = [c for c in held if c not in leaving]
     price = change.unit_price_e4
     wanted = sum(c.granted or 0 for c in staying)
-    quantity = min(change.quantity, tiers.packs.round_down(wanted, line.pack) or wanted)
-    given = tiers.allocate(quantity, [standings.as_claim(c, c.granted or 0) for c in staying], pool_line.pool.shortage)
+    quantity = min(change.quantity, packs.round_down(wanted, line.pack) or wanted)
+    given = allocate(quantity, [standings.as_claim(c, c.granted or 0) for c in staying], pool_line.pool.shortage)
     for c in leaving:
         c.drop_reason = Commitment.DropReason.CONSENT if c.pk in refused else Commitment.DropReason.PRICE_CAP
         c.granted = None
@@ -412,7 +414,7 @@ def _recompute(change: AcknowledgementLine, refused: set[int], *, actor: User | 
     for c in staying:
         c.granted = given[standings.key(c)]
     Commitment.objects.bulk_update(staying, ["granted"])
-    whole = max(line.pack, tiers.packs.round_up(quantity, line.pack))
+    whole = max(line.pack, packs.round_up(quantity, line.pack))
     PurchaseOrderLine.objects.filter(pk=line.pk).update(
         unit_price_e4=price, quantity=whole, net_cents=line_total(quantity, price)
     )

@@ -203,7 +203,7 @@ def differences(invoice: SupplierInvoice) -> list[Difference]:
     for line in invoice.lines.select_related("order_line").order_by("position"):
         if line.kind == Kind.FREIGHT:
             freight += line.net_cents
-        if line.kind != Kind.GOODS or line.order_line is None:
+        if line.kind != Kind.GOODS or line.order_line is None or line.order_line_id is None:
             continue
         received, price = accepted_of(line.order_line_id), line.order_line.unit_price_e4
         if line.quantity is not None and line.quantity != received:

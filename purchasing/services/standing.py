@@ -7,10 +7,11 @@ from datetime import datetime
 from django.db.models import Prefetch, Q, Sum
 
 from companies.models import Company
+from companies.money import line_total
 from purchasing.comparison import terms_of
 from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, Quote
 from purchasing.rules import hints, shares
-from purchasing.rules.landed import freight_due, half_up
+from purchasing.rules.landed import freight_due
 from purchasing.rules.shortage import Claim, Layer
 from purchasing.rules.tiers import FAIL, ROUND_DOWN, Outcome, Terms, settle
 from purchasing.rules.tiers import Commitment as Word
@@ -31,7 +32,7 @@ class LineStanding:
     @property
     def goods_cents(self) -> int:
         price = self.outcome.tier.unit_price_e4 if self.outcome.tier else 0
-        return half_up(self.outcome.ordered * price, 100)
+        return line_total(self.outcome.ordered, price)
 
     def granted(self, commitment: Commitment) -> int:
         return self.outcome.granted[key(commitment)]
@@ -202,7 +203,7 @@ def worst_cents(standing: Standing, company: Company) -> int:
                 price = row.terms.tiers[0].unit_price_e4
                 if c.price_cap_e4 is not None:
                     price = min(price, c.price_cap_e4)
-                total += half_up((c.quantity + c.tolerance) * price, 100)
+                total += line_total(c.quantity + c.tolerance, price)
     mine = {row.quote.pk for row in standing.lines for c in row.commitments if c.company_id == company.pk}
     return total + sum(quote.freight_cents for quote in standing.quotes() if quote.pk in mine)
 

@@ -20,7 +20,7 @@ from purchasing.forms_back import AnswerForm
 from purchasing.models import PurchaseOrder
 from purchasing.services import delivery
 from purchasing.services import order as service
-from purchasing.states import OrderState
+from purchasing.states import ORDER, OrderState
 from purchasing.views.doors import attempt, led_pool, reader
 
 ANSWERABLE = (OrderState.SENT, OrderState.REFUSED)
@@ -68,7 +68,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "can_receive": row.state in delivery.RECEIVABLE,
         "can_bill": row.state in ("part_received", "received", "closed_short", "billed"),
         "answerable": row.state in ANSWERABLE,
-        "can_cancel": "cancelled" in service.ORDER[row.state],
+        "can_cancel": "cancelled" in ORDER[row.state],
         "staff": is_staff(reader(request)),
         "history": history.of(row),
     }

@@ -14,7 +14,7 @@ from companies.billing.models import Invoice
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Role
-from companies.money import euros
+from companies.money import euros, line_total
 from purchasing import access
 from purchasing import proof as proofs
 from purchasing.forms_back import SupplierInvoiceForm
@@ -34,7 +34,7 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
     initial: dict[str, Any] = {"issued_on": timezone.localdate()}
     for line in lines:
         received = delivery.accepted_of(line.pk)
-        net = service.line_total(received, line.unit_price_e4)
+        net = line_total(received, line.unit_price_e4)
         goods += net
         if received:
             initial |= {f"quantity{line.pk}": received, f"price{line.pk}": line.unit_price_e4, f"net{line.pk}": net}
