@@ -129,6 +129,7 @@ def make_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime) 
     return save_cards(draft_cards(people, batch=batch, at=at))
 
 
+@transaction.atomic
 def draft_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime) -> list[Card]:
     """The unsaved cards of people, with their places, codes and days."""
     key = reserve_print_key(cards=len(people), at=at)

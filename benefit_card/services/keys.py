@@ -57,6 +57,7 @@ def lock_keys() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [KEY_LOCK])
 
 
+@transaction.atomic
 def _draw(use: Use, *, not_before: datetime, sign_until: datetime, accept_until: datetime) -> SigningKey:
     taken = set(SigningKey.objects.values_list("kid", flat=True))
     free = [kid for kid in range(FIRST_KID, LAST_KID + 1) if kid not in taken]
@@ -82,6 +83,7 @@ def _publish_set() -> None:
     lists.key_set(at=timezone.now())
 
 
+@transaction.atomic
 def reserve_print_key(*, cards: int, at: datetime) -> SigningKey:
     """Count `cards` on a print key of this year that has room for them; call it in the transaction that makes them."""
     lock_keys()
