@@ -65,8 +65,7 @@ def _draw(use: Use, *, not_before: datetime, sign_until: datetime, accept_until:
         raise KeysUsedUp
     public = keyring.private_key(use=use.value, kid=free[0]).public_key().public_bytes_raw()
     forget_cached()
-    transaction.on_commit(_publish_set, robust=True)
-    return SigningKey.objects.create(
+    drawn = SigningKey.objects.create(
         kid=free[0],
         use=use.value,
         public=public,
@@ -74,6 +73,8 @@ def _draw(use: Use, *, not_before: datetime, sign_until: datetime, accept_until:
         sign_until=sign_until,
         accept_until=accept_until,
     )
+    transaction.on_commit(_publish_set, robust=True)  # at once when there is no transaction: the row must be there
+    return drawn
 
 
 def _publish_set() -> None:
