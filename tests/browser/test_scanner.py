@@ -219,6 +219,19 @@ class TestTill:
         faults["result"] = Axe().run(page).response["violations"]
         assert {screen: [fault["id"] for fault in found] for screen, found in faults.items() if found} == {}
 
+    def test_lets_the_arrow_keys_walk_through_several_offers(self, open_till):
+        till, made = TillFactory(), card()
+        offer(till.merchant, title="First", percent=10)
+        offer(till.merchant, title="Second", percent=20)
+        page = open_till([("", 2)], token=token(till))
+        page.fill("#code", typed_code(made))
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("radio").first).to_be_focused()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        page.keyboard.type("10")
+        expect(page.get_by_role("button", name="Valider : 8,00 € à payer")).to_be_visible()
+
     @pytest.mark.parametrize("width", [320, 360, 1280])
     def test_fits_its_screen_without_scrolling_sideways(self, open_till, width):
         till, made = TillFactory(), card()

@@ -8,7 +8,15 @@ export class Sale {
     Object.assign(this, { texts, say, euro, onConfirm, onCancel, offers: [] });
     this.field = $("amount");
     this.field.addEventListener("input", () => this.#update());
-    $("offers").addEventListener("change", () => { this.#update(); if (this.needsAmount) this.field.focus(); });
+    $("offers").addEventListener("change", () => {
+      this.#update();
+      if (!this.needsAmount) return;
+      // Arrow keys walk through the offers: only a touch or a click moves on to the price.
+      if (!this.byKey) this.field.focus({ preventScroll: true });
+      $("amount-box").scrollIntoView({ block: "end" });
+    });
+    $("offers").addEventListener("keydown", () => { this.byKey = true; });
+    $("offers").addEventListener("pointerdown", () => { this.byKey = false; });
     $("sale-form").addEventListener("submit", (event) => { event.preventDefault(); this.#confirm(); });
     $("sale-cancel").addEventListener("click", () => { this.clear(); onCancel(); });
     for (const key of document.querySelectorAll("[data-key]")) key.addEventListener("click", () => this.#press(key.dataset.key));
