@@ -279,7 +279,11 @@ def due_quantity(line: PurchaseOrderLine) -> int:
     change = line.acknowledged.filter(
         acknowledgement__order__state__in=["accepted", "part_received", "received"]
     ).last()
-    return min(line.quantity, change.quantity) if change else line.quantity
+    if change is None:
+        return line.quantity
+    # After a change some companies may have left: nobody waits for what nobody takes any more.
+    taken = sum(c.granted or 0 for c in claimants(line.pool_line_id))
+    return min(line.quantity, change.quantity, taken)
 
 
 @transaction.atomic(durable=True)

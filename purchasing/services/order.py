@@ -418,7 +418,8 @@ def _recompute(change: AcknowledgementLine, refused: set[int], *, actor: User | 
     PurchaseOrderLine.objects.filter(pk=line.pk).update(
         unit_price_e4=price, quantity=whole, net_cents=line_total(quantity, price)
     )
-    PoolLine.objects.filter(pk=pool_line.pk).update(unit_price_e4=price)
+    changes = {"unit_price_e4": price} | ({"order_quantity": whole} if whole >= pool_line.moq else {})
+    PoolLine.objects.filter(pk=pool_line.pk).update(**changes)
     audit.record(
         "orderline.changed",
         target=line,

@@ -133,7 +133,18 @@ class TestASuppliersChange:
         # A 11, B 7, C 14 stay for 30 confirmed units of which whole packs make 24.
         assert sum(q or 0 for q in w.granted().values()) == 24
         w.line.refresh_from_db()
-        assert w.line.unit_price_e4 == 37_000
+        assert (w.line.unit_price_e4, w.line.order_quantity) == (37_000, 24)
+
+    def test_that_everybody_refuses_leaves_nothing_to_order(self):
+        w, row, answer = self.changed(36, 40_000)
+        for letter in "ABCD":
+            order.answer_change(
+                actor=w.buyers[letter], company=w.companies[letter], answer=answer, accepted=False, at=AFTER
+            )
+        row.refresh_from_db()
+        assert row.state == "refused"
+        assert set(w.states().values()) == {"dropped"}
+        assert set(RequestLine.objects.values_list("state", flat=True)) == {"approved"}
 
     def test_unanswered_in_time_counts_as_leaving(self):
         w, row, answer = self.changed(36, 37_000)
