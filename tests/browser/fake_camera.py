@@ -49,3 +49,35 @@ def film(path: Path, shots: list[tuple[str, int]], *, rate: int = 5, **look: flo
                 number += 1
                 out.write(b"FRAME\n" + frame(text, seed=number, **look).tobytes() + chroma)
     return path
+
+
+def photograph(
+    picture: Image.Image, *, width: int = 560, angle: float = 9, blur: float = 0.9, seed: int = 1
+) -> Image.Image:
+    """A printed picture on the table before the camera: turned, a little out of focus, in uneven light."""
+    random = np.random.default_rng(seed)
+    table = Image.new("L", (WIDTH, HEIGHT), 70)
+    height = picture.height * width // picture.width
+    if height > HEIGHT - 120:
+        width, height = width * (HEIGHT - 120) // height, HEIGHT - 120
+    paper = Image.new("LA", (width + 40, height + 40), (230, 255))
+    paper.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (20, 20))
+    paper = paper.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
+    table.paste(
+        paper.getchannel("L"), ((WIDTH - paper.width) // 2, (HEIGHT - paper.height) // 2), paper.getchannel("A")
+    )
+    grey = np.asarray(table.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32)
+    light = np.linspace(0.8, 1.0, WIDTH, dtype=np.float32)
+    return Image.fromarray(np.clip(grey * light + random.normal(0, 5, grey.shape), 0, 255).astype(np.uint8), "L")
+
+
+def film_pictures(path: Path, shots: list[tuple[Image.Image, int]], *, rate: int = 1) -> Path:
+    """Write a film of photographed pictures, `rate` a second."""
+    chroma = bytes([128]) * (WIDTH // 2 * HEIGHT // 2 * 2)
+    with path.open("wb") as out:
+        out.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{rate}:1 Ip A1:1 C420jpeg\n".encode())
+        for picture, count in shots:
+            shot = photograph(picture).tobytes()
+            for _ in range(count):
+                out.write(b"FRAME\n" + shot + chroma)
+    return path

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from tests.journeys.stack import Stack, free_port
 
@@ -23,6 +24,30 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def people(browser: Browser, stack, request):
+    """Opens a browser for each person of the story, in English; a mistake in a console fails the journey."""
+    contexts, mistakes = [], []
+    request.node.shots = shots = []
+
+    def enter(door: str = "", *, width: int = 1280) -> Page:
+        context = browser.new_context(base_url=stack.base, viewport={"width": width, "height": 800})
+        context.set_default_timeout(10_000)
+        context.add_cookies([{"name": "language", "value": "en", "url": stack.base}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        contexts.append(context)
+        shots.append(page)
+        if door:
+            page.goto(door)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert not mistakes
 
 
 @pytest.hookimpl(wrapper=True)

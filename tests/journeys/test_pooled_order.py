@@ -3,11 +3,12 @@
 import re
 import secrets
 from datetime import date, timedelta
-from email import message_from_bytes, policy
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
+
+from tests.journeys.mails import link_in, wait_for_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
 
@@ -18,30 +19,6 @@ SUPPLIERS = [
     (f"Bois et Métal {RUN}", f"devis-{RUN}@bois-metal.example"),
     (f"Ateliers Rhodaniens {RUN}", f"offres-{RUN}@rhodaniens.example"),
 ]
-
-
-@pytest.fixture
-def people(browser: Browser, stack, request):
-    """Opens a browser for each person of the story, in English; a mistake in a console fails the journey."""
-    contexts, mistakes = [], []
-    request.node.shots = shots = []
-
-    def enter(door: str = "", *, width: int = 1280) -> Page:
-        context = browser.new_context(base_url=stack.base, viewport={"width": width, "height": 800})
-        context.set_default_timeout(10_000)
-        context.add_cookies([{"name": "language", "value": "en", "url": stack.base}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
-        contexts.append(context)
-        shots.append(page)
-        if door:
-            page.goto(door)
-        return page
-
-    yield enter
-    for context in contexts:
-        context.close()
-    assert not mistakes
 
 
 def file_request(page: Page, quantity: str, tolerance: str):
@@ -66,27 +43,6 @@ def approve(page: Page):
     page.get_by_role("link", name=TITLE).first.click()
     page.get_by_role("button", name="Approve the request").click()
     expect(page.get_by_text("Approved").first).to_be_visible()
-
-
-def mails_to(stack, address):
-    """The caught mails to an address, newest first."""
-    for path in sorted((stack.state_dir / "mails").glob("*.eml"), reverse=True):
-        mail = message_from_bytes(path.read_bytes(), policy=policy.default)
-        if address in str(mail["to"]):
-            yield mail
-
-
-def wait_for_mail(stack, page, address, words=""):
-    for _ in range(60):
-        for mail in mails_to(stack, address):
-            if words in mail["subject"] + mail.get_body().get_content():
-                return mail
-        page.wait_for_timeout(500)
-    raise AssertionError(f"no mail to {address} about {words!r}")
-
-
-def link_in(mail, part):
-    return re.search(rf"https?://\S*{part}\S*", mail.get_body().get_content()).group().rstrip(".,)")
 
 
 def answer_as_supplier(page: Page, link: str, first: str, second: str, freight: str):
