@@ -53,7 +53,7 @@ class HasScope(BasePermission):
         return wanted in request.auth.scopes or f"{scope}:write" in request.auth.scopes
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TokenScheme(OpenApiAuthenticationExtension):
     """Names the token in the OpenAPI document."""
 
     target_class = TokenAuthentication
