@@ -195,6 +195,7 @@ class PoolLock(ApiView):
     """Apply the pool's rules after its deadline. Asked twice it answers twice the same."""
 
     scope = "pools"
+    serializer_class: Any = serializers.Serializer  # takes no body
 
     def post(self, request: Request, pk: int) -> Response:
         user: User = request.user  # type: ignore[assignment]
