@@ -4,6 +4,7 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -195,8 +196,8 @@ class PoolLock(ApiView):
     """Apply the pool's rules after its deadline. Asked twice it answers twice the same."""
 
     scope = "pools"
-    serializer_class: Any = serializers.Serializer  # takes no body
 
+    @extend_schema(request=None, responses={200: dict[str, Any]})
     def post(self, request: Request, pk: int) -> Response:
         user: User = request.user  # type: ignore[assignment]
         pool = get_object_or_404(Pool.objects.led_by(user), pk=pk)
