@@ -35,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         call_command("translations", "--compile", verbosity=0)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Benchmarks run only when asked for; browser tests need a Chromium and say so when there is none."""
     selected, deselected = [], []
@@ -47,6 +48,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = selected
+    _tell_stories_in_order(items)
+
+
+def _tell_stories_in_order(items: list[pytest.Item]) -> None:
+    """Tests run shuffled, but the journeys share one running product, and what one has done the next one finds."""
+    places = [place for place, item in enumerate(items) if "journeys" in item.path.parts]
+    stories = sorted((items[place] for place in places), key=lambda item: (str(item.path), item.reportinfo()[1] or 0))
+    for place, story in zip(places, stories, strict=True):
+        items[place] = story
 
 
 @pytest.fixture(autouse=True)

@@ -27,8 +27,11 @@ INLINE = {
 
 
 def program(*words, **environment):
+    given = {
+        key: value for key, value in os.environ.items() if key != "DJANGO_ALLOW_ASYNC_UNSAFE"
+    }  # the browser tests'
     return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+        [sys.executable, *words], cwd=ROOT, env=given | environment, capture_output=True, text=True, check=False
     )
 
 

@@ -143,6 +143,7 @@ class TestAPooledOrder:
         buyer.get_by_role("link", name=re.compile("ommit")).first.click()
         buyer.locator("input[name$=quantity]").fill(quantity)
         buyer.locator("input[name$=tolerance]").first.fill(tolerance)
+        buyer.locator("details.choices > summary").first.click()
         buyer.locator("input[name$=price_cap]").fill("360,00")
         buyer.get_by_role("button", name="Confirm the commitment").click()
         expect(buyer.get_by_role("button", name="Confirm the changed commitment")).to_be_visible()
