@@ -31,6 +31,7 @@ class Stack:
 
     port: int
     state_dir: Path
+    scale: str = "tiny"
     process: subprocess.Popen[str] | None = None
     lines: list[str] = field(default_factory=list)
 
@@ -52,7 +53,7 @@ class Stack:
             **{key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))},
             "PORT": str(self.port),
             "STATE_DIR": str(self.state_dir),
-            "SEED_SCALE": "tiny",
+            "SEED_SCALE": self.scale,
         }
         environment.pop("DATABASE_URL", None)
         environment.pop("BROKER_URL", None)

@@ -48,6 +48,11 @@ function scanScreen() {
 function pairScreen() {
   hideResult();
   show("pair");
+  // A link may bring the code (#XXXXXXXX, never sent to a server); the person still presses the button.
+  if (/^#[0-9A-Za-z]{8}$/.test(location.hash)) {
+    $("pair-code").value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname);
+  }
   scanner.resume();
   scanner.start();
 }
