@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pgtrigger
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 Table = Mapping[str, frozenset[str]]
 
@@ -22,12 +23,12 @@ def machine(name: str, table: Table, field: str = "state") -> pgtrigger.FSM:
 class RequestState(TextChoices):
     DRAFT = "draft", _("Draft")
     SUBMITTED = "submitted", _("Waiting for approval")
-    APPROVED = "approved", _("Approved")
-    REJECTED = "rejected", _("Rejected")
+    APPROVED = "approved", pgettext_lazy("feminine", "Approved")
+    REJECTED = "rejected", pgettext_lazy("feminine", "Rejected")
     RETURNED = "returned", _("Returned for correction")
-    CANCELLED = "cancelled", _("Cancelled")
-    EXPIRED = "expired", _("Expired")
-    CLOSED = "closed", _("Closed")
+    CANCELLED = "cancelled", pgettext_lazy("feminine", "Cancelled")
+    EXPIRED = "expired", pgettext_lazy("feminine", "Expired")
+    CLOSED = "closed", pgettext_lazy("feminine", "Closed")
 
 
 REQUEST: Table = {
@@ -80,16 +81,16 @@ class PoolState(TextChoices):
     GATHERING = "gathering", _("Gathering needs")
     TENDERING = "tendering", _("Asking suppliers")
     OFFER_READY = "offer_ready", _("Offer ready")
-    COMMITTING = "committing", _("Open for commitments")
+    COMMITTING = "committing", pgettext_lazy("feminine", "Open for commitments")
     COMPLETING = "completing", _("Completing packs")
-    EXTENDED = "extended", _("Extended")
-    LOCKED = "locked", _("Locked")
-    FAILED = "failed", _("Failed")
-    ORDERED = "ordered", _("Ordered")
+    EXTENDED = "extended", pgettext_lazy("feminine", "Extended")
+    LOCKED = "locked", pgettext_lazy("feminine", "Locked")
+    FAILED = "failed", pgettext_lazy("feminine", "Failed")
+    ORDERED = "ordered", pgettext_lazy("feminine", "Ordered")
     RECEIVING = "receiving", _("Being received")
     SETTLING = "settling", _("Being settled")
-    CLOSED = "closed", _("Closed")
-    CANCELLED = "cancelled", _("Cancelled")
+    CLOSED = "closed", pgettext_lazy("feminine", "Closed")
+    CANCELLED = "cancelled", pgettext_lazy("feminine", "Cancelled")
 
 
 POOL: Table = {
@@ -112,9 +113,9 @@ POOL: Table = {
 
 class PoolLineState(TextChoices):
     OPEN = "open", _("Open")
-    LOCKED = "locked", _("Locked")
-    FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Cancelled")
+    LOCKED = "locked", pgettext_lazy("feminine", "Locked")
+    FAILED = "failed", pgettext_lazy("feminine", "Failed")
+    CANCELLED = "cancelled", pgettext_lazy("feminine", "Cancelled")
 
 
 POOL_LINE: Table = {
@@ -129,8 +130,8 @@ class TenderState(TextChoices):
     DRAFT = "draft", _("Draft")
     OPEN = "open", _("Waiting for quotes")
     OPENED = "opened", _("Quotes opened")
-    AWARDED = "awarded", _("Awarded")
-    CANCELLED = "cancelled", _("Cancelled")
+    AWARDED = "awarded", pgettext_lazy("feminine", "Awarded")
+    CANCELLED = "cancelled", pgettext_lazy("feminine", "Cancelled")
 
 
 TENDER: Table = {
@@ -179,8 +180,8 @@ QUOTE: Table = {
 
 class AwardState(TextChoices):
     PROPOSED = "proposed", _("Waiting for a second person")
-    CONFIRMED = "confirmed", _("Confirmed")
-    REFUSED = "refused", _("Refused")
+    CONFIRMED = "confirmed", pgettext_lazy("feminine", "Confirmed")
+    REFUSED = "refused", pgettext_lazy("feminine", "Refused")
 
 
 AWARD: Table = {
@@ -212,17 +213,17 @@ COMMITMENT: Table = {
 class OrderState(TextChoices):
     DRAFT = "draft", _("Draft")
     TO_SIGN = "to_sign", _("To be signed")
-    SENT = "sent", _("Sent")
+    SENT = "sent", pgettext_lazy("feminine", "Sent")
     ACKNOWLEDGED = "acknowledged", _("Acknowledged")
     CHANGED = "changed", _("Changed by the supplier")
     ACCEPTED = "accepted", _("Change accepted")
     REFUSED = "refused", _("Change refused")
-    PART_RECEIVED = "part_received", _("Partly received")
-    RECEIVED = "received", _("Received")
-    BILLED = "billed", _("Billed")
-    CLOSED = "closed", _("Closed")
+    PART_RECEIVED = "part_received", pgettext_lazy("feminine", "Partly received")
+    RECEIVED = "received", pgettext_lazy("feminine", "Received")
+    BILLED = "billed", pgettext_lazy("feminine", "Billed")
+    CLOSED = "closed", pgettext_lazy("feminine", "Closed")
     CLOSED_SHORT = "closed_short", _("Closed short")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", pgettext_lazy("feminine", "Cancelled")
 
 
 ORDER: Table = {
@@ -245,12 +246,12 @@ ORDER: Table = {
 class ReceiptState(TextChoices):
     ANNOUNCED = "announced", _("Announced")
     ARRIVED = "arrived", _("Arrived")
-    COUNTED = "counted", _("Counted")
-    ACCEPTED = "accepted", _("Accepted")
+    COUNTED = "counted", pgettext_lazy("feminine", "Counted")
+    ACCEPTED = "accepted", pgettext_lazy("feminine", "Accepted")
     ACCEPTED_WITH_RESERVES = "accepted_with_reserves", _("Accepted with reserves")
-    REFUSED = "refused", _("Refused")
-    ALLOCATED = "allocated", _("Shared out")
-    HANDED_OVER = "handed_over", _("Handed over")
+    REFUSED = "refused", pgettext_lazy("feminine", "Refused")
+    ALLOCATED = "allocated", pgettext_lazy("feminine", "Shared out")
+    HANDED_OVER = "handed_over", pgettext_lazy("feminine", "Handed over")
 
 
 RECEIPT: Table = {
@@ -267,8 +268,8 @@ RECEIPT: Table = {
 
 class HandOverState(TextChoices):
     READY = "ready", _("Ready to collect")
-    HANDED_OVER = "handed_over", _("Handed over")
-    CONFIRMED = "confirmed", _("Confirmed")
+    HANDED_OVER = "handed_over", pgettext_lazy("feminine", "Handed over")
+    CONFIRMED = "confirmed", pgettext_lazy("feminine", "Confirmed")
     CONTESTED = "contested", _("Contested")
     RESOLVED = "resolved", _("Resolved")
 
@@ -283,11 +284,11 @@ HAND_OVER: Table = {
 
 
 class SupplierInvoiceState(TextChoices):
-    RECEIVED = "received", _("Received")
+    RECEIVED = "received", pgettext_lazy("feminine", "Received")
     MATCHED = "matched", _("Matches the order")
     DISPUTED = "disputed", _("Disputed")
-    ACCEPTED = "accepted", _("Accepted")
-    SHARED = "shared", _("Shared out")
+    ACCEPTED = "accepted", pgettext_lazy("feminine", "Accepted")
+    SHARED = "shared", pgettext_lazy("feminine", "Shared out")
     INVOICED = "invoiced", _("Invoiced to the companies")
 
 

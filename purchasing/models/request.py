@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.models import Company, Site, User
 from purchasing.models.article import Article, Category, Unit
@@ -104,8 +105,8 @@ class RequestDecision(models.Model):
     """What an approver decided about a request, and why. Never edited."""
 
     class Verdict(models.TextChoices):
-        APPROVED = "approved", _("Approved")
-        REJECTED = "rejected", _("Rejected")
+        APPROVED = "approved", pgettext_lazy("feminine", "Approved")
+        REJECTED = "rejected", pgettext_lazy("feminine", "Rejected")
         RETURNED = "returned", _("Returned for correction")
         WITHIN_LIMIT = "within_limit", _("Within the company's limit")
 
