@@ -78,8 +78,8 @@ def _prepare(mode: str, state_dir: Path) -> None:
     from django.db import connection
 
     django.setup()
+    call_command("translations", "--compile", verbosity=0)  # before anything reads, and remembers, a catalogue
     call_command("migrate", verbosity=0)
-    call_command("translations", "--compile", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
     seeded = state_dir / "seeded"
     if mode == "demo" and not seeded.exists():

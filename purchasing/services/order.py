@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from companies import audit, documents
 from companies.access import has_role, require
@@ -43,6 +44,7 @@ from purchasing.states import (
     PoolLineState,
     PoolState,
 )
+from purchasing.unit_words import units
 
 ORDER_SALT = "purchasing.order"
 LINK_DAYS = 90
@@ -195,6 +197,8 @@ def _pdf(order: PurchaseOrder, signer: User, at: datetime) -> bytes:
     """The order as a document; amounts are formatted here so that the template only places them."""
     supplier = order.supplier
     rates = {line.vat_bp for line in order.lines.all()}
+    with override("fr"):
+        counted = {line.pk: f"{line.quantity} {units(line.quantity, line.unit)}" for line in order.lines.all()}
     data = {
         "number": order.number,
         "date": f"{timezone.localdate(at):%d/%m/%Y}",
@@ -208,7 +212,7 @@ def _pdf(order: PurchaseOrder, signer: User, at: datetime) -> bytes:
                 "position": str(line.position),
                 "text": line.text,
                 "reference": line.reference,
-                "quantity": f"{line.quantity} {line.get_unit_display() if hasattr(line, 'get_unit_display') else line.unit}",
+                "quantity": counted[line.pk],
                 "pack": str(line.pack),
                 "price": unit_price(line.unit_price_e4).replace(".", ","),
                 "vat": f"{line.vat_bp / 100:g} %".replace(".", ","),

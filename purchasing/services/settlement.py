@@ -40,6 +40,7 @@ from purchasing.states import (
     PoolState,
     SupplierInvoiceState,
 )
+from purchasing.unit_words import units
 
 BILLABLE = (
     OrderState.PART_RECEIVED,
@@ -370,7 +371,7 @@ def _draft(row: CostShare, own_vat: bool) -> invoices.LineDraft:
     return invoices.LineDraft(
         description=text,
         quantity=(row.quantity or 1) if goods else 1,
-        unit=row.line.order_line.unit if goods and row.line and row.line.order_line else "",
+        unit=units(row.quantity or 1, row.line.order_line.unit) if goods and row.line and row.line.order_line else "",
         unit_price_e4=row.line.order_line.unit_price_e4 if goods and row.line and row.line.order_line else None,
         net_cents=row.net_cents,
         vat_bp=row.vat_bp,

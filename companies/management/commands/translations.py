@@ -11,6 +11,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.utils.translation.reloader import translation_file_changed
 from django.utils.translation.template import templatize
 
 KEYWORDS = {
@@ -49,6 +50,7 @@ class Command(BaseCommand):
             if path.exists():
                 with path.with_suffix(".mo").open("wb") as file:
                     write_mo(file, catalogue)
+                translation_file_changed(None, path.with_suffix(".mo"))  # this process forgets what it read before
         if options["check"] and missing:
             raise SystemExit(1)
 
