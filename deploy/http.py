@@ -34,6 +34,17 @@ def _prefers_english(request: HttpRequest) -> bool:
     return request.path.startswith("/api/") and translation.get_language_from_request(request) == "en"
 
 
+def legible(get_response: Handler) -> Handler:
+    """An address with a NUL byte is refused here: PostgreSQL takes none, and no link of ours has one."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return bad_request(request)
+        return get_response(request)
+
+    return middleware
+
+
 class DomainErrors:
     """A refusal that no view showed on its form becomes a page (or a problem answer) with its sentence."""
 

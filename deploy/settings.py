@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "companies.second_factor.SecondFactor",
     "django_htmx.middleware.HtmxMiddleware",
+    "deploy.http.legible",
     "deploy.http.DomainErrors",
 ]
 ROOT_URLCONF = "deploy.urls"
@@ -296,7 +297,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["companies.parsers.Json"],
     "DEFAULT_PAGINATION_CLASS": "companies.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "deploy.openapi.Schema",

@@ -34,7 +34,7 @@ def payment_of(event: dict[str, Any]) -> int | None:
         mark = str((subject.get("metadata") or {}).get("payment", ""))
         if not mark and intent:  # a dispute may come before the news of its payment
             mark = payments.mark_of(str(intent))
-        found = known.filter(pk=int(mark)).first() if mark.isdigit() else None
+        found = known.filter(pk=int(mark)).first() if mark.isdecimal() else None
     return found
 
 

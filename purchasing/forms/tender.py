@@ -57,7 +57,7 @@ class AwardForm(forms.Form):
         """Pool line id → quote line id, from the radio buttons of the comparison."""
         found: dict[int, int] = {}
         for name, value in self.data.items():
-            if name.startswith("line-") and name[5:].isdigit() and str(value).isdigit():
+            if name.startswith("line-") and name[5:].isdecimal() and str(value).isdecimal():
                 found[int(name[5:])] = int(value)
         return found
 

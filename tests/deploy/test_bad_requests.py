@@ -1,0 +1,45 @@
+"""Addresses and bodies nobody's browser sends."""
+
+from base64 import b64encode
+from urllib.parse import urlencode
+
+import pytest
+from django.test import Client
+
+from tests.factories import companies as make
+
+
+@pytest.mark.django_db
+class TestARequestThatCannotBeMeant:
+    @pytest.fixture
+    def caller(self):
+        client = Client()
+        client.force_login(make.staff())
+        return client
+
+    @pytest.mark.parametrize(
+        "address",
+        ["/erb/invoices/?q=a%00", "/erb/merchants/?q=%00", "/pools/needs/?category=%00", "/suppliers/?q=%00"],
+    )
+    def test_is_refused_on_a_page_when_a_word_has_a_nul_byte(self, caller, address):
+        assert caller.get(address).status_code == 400
+
+    @pytest.mark.parametrize("address", ["/api/v1/needs/?q=%00", "/api/v1/pools/?state=%00", "/api/v1/articles/?q=%00"])
+    def test_is_refused_as_a_problem_by_the_api(self, caller, address):
+        answer = caller.get(address)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
+        assert answer.json()["code"] == "bad_request"
+
+    @pytest.mark.parametrize("position", ["xxx", "\0", "²", "9" * 40])
+    def test_is_nothing_when_the_cursor_is_forged(self, caller, position):
+
+        cursor = b64encode(urlencode({"p": position}).encode()).decode()
+        answer = caller.get("/api/v1/pools/", {"cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+    def test_is_refused_when_its_json_is_nested_too_deep(self, caller):
+        answer = caller.post("/api/v1/pools/", "[" * 100_000, content_type="application/json")
+        assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
+
+    def test_narrows_nothing_when_a_number_is_a_superscript(self, caller):
+        assert caller.post("/pools/new/", {"need": "²", "pool": "²"}).status_code == 302
