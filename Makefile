@@ -24,6 +24,7 @@ lint: setup ## style, types, layers, templates, migrations, translations, deploy
 	$(RUN) python manage.py makemigrations --check --dry-run
 	$(RUN) python manage.py translations --check
 	PUBLIC_URL=https://erb.example $(RUN) python manage.py check --deploy --fail-level WARNING
+	$(RUN) pytest -q tests/test_docs.py
 
 bench: setup ## figures, a table per area, JSON in .bench/latest.json
 	$(RUN) python -m tests.bench
