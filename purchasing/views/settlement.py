@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from companies.access import has_role, is_staff, require
 from companies.billing.models import Invoice
+from companies.employees.sheets import harmless
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Role
@@ -170,8 +171,8 @@ def proof_csv(request: HttpRequest, company: int, pk: int) -> HttpResponse:
             share = step.share
             writer.writerow(
                 [
-                    document.invoice.number,
-                    _safe(step.source),
+                    harmless(document.invoice.number),
+                    harmless(step.source),
                     step.rule,
                     share.weight,
                     step.weights,
@@ -181,8 +182,3 @@ def proof_csv(request: HttpRequest, company: int, pk: int) -> HttpResponse:
                 ]
             )
     return response
-
-
-def _safe(text: str) -> str:
-    """A spreadsheet must not run what somebody typed."""
-    return f"'{text}" if text[:1] in "=+-@" else text

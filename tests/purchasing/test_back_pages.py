@@ -116,6 +116,21 @@ class TestTheProofSheet:
         csv = client.get(f"{base}proof.csv").content.decode("utf-8-sig")
         assert "38,41" in csv and "48,88" not in csv
 
+    def test_gives_a_spreadsheet_nothing_to_run(self, client):
+        d = Delivered()
+        d.receive(36)
+        line = d.order.lines.get()
+        lines = [settlement.LineIn("goods", 12_570, 2000, line.pk, 36, 34_917)]
+        number = '=HYPERLINK("http://evil.example")'  # what a supplier printed on its invoice
+        draft = settlement.InvoiceIn(number, timezone.localdate(hours(950)), lines)
+        row = settlement.record(actor=d.w.staff, order=d.order, draft=draft, at=hours(950))
+        settlement.accept(actor=d.w.staff, invoice=row, at=hours(951), reason="Vu.")
+        settlement.share_out(actor=d.w.staff, invoice=row, at=hours(952))
+        client.force_login(d.w.buyers["A"])
+        csv = client.get(f"/company/{d.w.companies['A'].pk}/pools/{d.w.pool.pk}/proof.csv").content.decode("utf-8-sig")
+        assert "HYPERLINK" in csv
+        assert not any(cell.strip('"').startswith("=") for row in csv.splitlines() for cell in row.split(";"))
+
 
 class TestTheRoutes:
     def test_commit_over_the_api_with_decimal_strings(self, client, w):
