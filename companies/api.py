@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from companies.api_auth import HasScope
 from companies.errors import DomainError
 from companies.models import ApiToken, IdempotentReply
+from companies.problems import MEDIA_TYPE
 
 KEEP_REPLIES = timedelta(hours=24)
 
@@ -78,8 +79,12 @@ class ApiView(GenericAPIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, _Replay):
+            code = exc.reply.status or status.HTTP_200_OK
             return Response(
-                exc.reply.body, status=exc.reply.status or status.HTTP_200_OK, headers={"Idempotency-Replayed": "true"}
+                exc.reply.body,
+                status=code,
+                headers={"Idempotency-Replayed": "true"},
+                content_type=MEDIA_TYPE if code >= status.HTTP_400_BAD_REQUEST else None,
             )
         return super().handle_exception(exc)
 

@@ -73,7 +73,7 @@ class CommitmentList(_Company):
     def get(self, request: Request, company: int) -> Response:
         rows = self.get_queryset().filter(company=self.company())
         if pool := request.query_params.get("pool", ""):
-            rows = rows.filter(pool_line__pool_id=int(pool) if pool.isdecimal() else 0)
+            rows = rows.filter(pool_line__pool_id=int(pool) if pool.isdecimal() and len(pool) < 19 else 0)
         if state := request.query_params.get("state"):
             rows = rows.filter(state=state)
         return self.get_paginated_response(CommitmentOut(self.paginate_queryset(rows), many=True).data)
@@ -187,7 +187,7 @@ class ShareList(_Company):
     def get(self, request: Request, company: int) -> Response:
         rows = CostShare.objects.visible_to(self.actor).filter(company=self.company())
         if pool := request.query_params.get("pool", ""):
-            rows = rows.filter(invoice__order__pool_id=int(pool) if pool.isdecimal() else 0)
+            rows = rows.filter(invoice__order__pool_id=int(pool) if pool.isdecimal() and len(pool) < 19 else 0)
         page = self.paginate_queryset(rows.select_related("invoice__order", "line"))
         return self.get_paginated_response(ShareOut(page, many=True).data)
 

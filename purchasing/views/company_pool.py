@@ -89,7 +89,9 @@ def company_pool_join(request: HttpRequest, company: int, pk: int, line: int) ->
     target = get_object_or_404(pool.lines.exclude(state="cancelled"), pk=line)
     value = request.POST.get("need", "")
     needs = RequestLine.objects.visible_to(user).filter(request__company=row)
-    need = get_object_or_404(needs.select_related("request__company"), pk=int(value) if value.isdecimal() else 0)
+    need = get_object_or_404(
+        needs.select_related("request__company"), pk=int(value) if value.isdecimal() and len(value) < 19 else 0
+    )
     attempt(
         request,
         lambda: service.join(actor=user, line=target, need=need, at=timezone.now()),

@@ -63,9 +63,9 @@ def needs(request: HttpRequest) -> HttpResponse:
 
 def _chosen(request: HttpRequest) -> list[selectors.NeedGroup]:
     """The groups ticked on the page of needs; lines may be taken out of a group one by one."""
-    ids = {int(value) for value in request.POST.getlist("need") if value.isdecimal()}
+    ids = {int(value) for value in request.POST.getlist("need") if value.isdecimal() and len(value) < 19}
     for value in request.POST.getlist("group"):
-        ids |= {int(part) for part in value.split(",") if part.isdecimal()}
+        ids |= {int(part) for part in value.split(",") if part.isdecimal() and len(part) < 19}
     return selectors.grouped(selectors.open_needs().filter(pk__in=ids))
 
 
@@ -79,7 +79,7 @@ def pool_new(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("Choose at least one need for the pool."))
         return redirect("purchasing:needs")
     target = request.POST.get("pool", "")
-    if target.isdecimal():
+    if target.isdecimal() and len(target) < 19:
         return _add_to(request, led_pool(request, int(target)), groups)
     opening = request.POST.get("action") == "open"
     first = {"title": groups[0].text[:120], "category": groups[0].category, "lead": user.pk}

@@ -41,5 +41,16 @@ class TestARequestThatCannotBeMeant:
         answer = caller.post("/api/v1/pools/", "[" * 100_000, content_type="application/json")
         assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
 
-    def test_narrows_nothing_when_a_number_is_a_superscript(self, caller):
-        assert caller.post("/pools/new/", {"need": "²", "pool": "²"}).status_code == 302
+    @pytest.mark.parametrize("number", ["²", "9" * 5000])
+    def test_chooses_nothing_when_a_number_is_none_of_ours(self, caller, number):
+        assert caller.post("/pools/new/", {"need": number, "group": number, "pool": number}).status_code == 302
+
+    def test_is_the_same_problem_when_it_is_repeated_under_its_key(self, caller):
+        answers = [
+            caller.post("/api/v1/pools/", {}, content_type="application/json", headers={"Idempotency-Key": "k"})
+            for _ in range(2)
+        ]
+        assert [(row.status_code, row.headers["Content-Type"]) for row in answers] == [
+            (400, "application/problem+json")
+        ] * 2
+        assert answers[1].headers["Idempotency-Replayed"] == "true"
