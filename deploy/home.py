@@ -14,6 +14,7 @@ from django.utils import timezone
 from companies.access import is_staff, roles_in
 from companies.models import Company
 from companies.shell import Todo
+from deploy import home_figures
 from deploy.navigation import scopes_of
 from merchants.models import Merchant
 
@@ -55,15 +56,25 @@ def company(request: HttpRequest, company: int) -> HttpResponse:
     """What needs the reader now in a company."""
     row = get_object_or_404(Company.objects.visible_to(request.user), pk=company)
     roles = roles_in(request.user, row)
-    todos = _todos("for_company", request.user, row, roles, timezone.now())
-    return render(request, "home.html", {"title": row.name, "company": row, "roles": roles, "todos": todos})
+    now = timezone.now()
+    context = {
+        "title": row.name,
+        "figures": home_figures.for_company(request.user, row, roles, now),
+        "todos": _todos("for_company", request.user, row, roles, now),
+    }
+    return render(request, "home.html", context)
 
 
 def staff(request: HttpRequest) -> HttpResponse:
     """What needs the association's staff now."""
     if not is_staff(request.user):
         raise Http404
-    return render(request, "home.html", {"title": "ERB", "todos": _todos("for_staff", request.user, timezone.now())})
+    context = {
+        "title": "ERB",
+        "figures": home_figures.for_staff(),
+        "todos": _todos("for_staff", request.user, timezone.now()),
+    }
+    return render(request, "home.html", context)
 
 
 def person(request: HttpRequest) -> HttpResponse:
