@@ -46,13 +46,19 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
 
 
 def _purchasing(user: User, company: Company) -> list[Figure]:
-    requests = PurchaseRequest.objects.filter(company=company, state__in=[RequestState.SUBMITTED, RequestState.APPROVED])
+    requests = PurchaseRequest.objects.filter(
+        company=company, state__in=[RequestState.SUBMITTED, RequestState.APPROVED]
+    )
     pools = company_pool_list(user, company).filter(state__in=[PoolState.COMMITTING, PoolState.EXTENDED])
     awaited = HandOver.objects.filter(company=company, state="ready")
     return [
-        Figure(_("Requests under way"), quantity(requests.count()), reverse("purchasing:request_list", args=[company.pk])),
+        Figure(
+            _("Requests under way"), quantity(requests.count()), reverse("purchasing:request_list", args=[company.pk])
+        ),
         Figure(_("Open for commitments"), quantity(pools.count()), reverse("purchasing:pool_list", args=[company.pk])),
-        Figure(_("Goods to collect"), quantity(awaited.count()), reverse("purchasing:delivery_list", args=[company.pk])),
+        Figure(
+            _("Goods to collect"), quantity(awaited.count()), reverse("purchasing:delivery_list", args=[company.pk])
+        ),
     ]
 
 
@@ -89,5 +95,9 @@ def for_staff() -> list[Figure]:
             quantity(Merchant.objects.filter(status=MerchantStatus.ACTIVE).count()),
             reverse("merchants:staff_list"),
         ),
-        Figure(_("Cards in use"), quantity(Card.objects.current().filter(blocked_at__isnull=True).count()), reverse("companies:company_list")),
+        Figure(
+            _("Cards in use"),
+            quantity(Card.objects.current().filter(blocked_at__isnull=True).count()),
+            reverse("companies:company_list"),
+        ),
     ]
