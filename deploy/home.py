@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from companies.access import is_staff, roles_in
-from companies.models import Company
+from companies.models import Company, User
 from companies.shell import Todo
 from deploy import home_figures
 from deploy.navigation import scopes_of
@@ -59,7 +59,7 @@ def company(request: HttpRequest, company: int) -> HttpResponse:
     now = timezone.now()
     context = {
         "title": row.name,
-        "figures": home_figures.for_company(request.user, row, roles, now),
+        "figures": home_figures.for_company(cast(User, request.user), row, roles, now),
         "todos": _todos("for_company", request.user, row, roles, now),
     }
     return render(request, "home.html", context)
