@@ -1,8 +1,8 @@
 """REST routes from commitment to settlement, appended to the room's."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from purchasing.api import commitments, orders
+from purchasing.api import commitments, orders, settlement
 
 MINE = "companies/<int:company>/"
 
@@ -16,6 +16,12 @@ urlpatterns = [
     path("orders/", orders.OrderList.as_view(), name="orders"),
     path("orders/<int:pk>/", orders.OrderDetail.as_view(), name="order"),
     path("orders/<int:pk>/send/", orders.OrderSend.as_view(), name="order_send"),
+    path("orders/<int:pk>/acknowledge/", settlement.OrderAcknowledge.as_view(), name="order_acknowledge"),
     path("orders/<int:pk>/receipts/", orders.Receipts.as_view(), name="receipts"),
     path("orders/<int:pk>/invoices/", orders.SupplierInvoices.as_view(), name="supplier_invoices"),
+    re_path(
+        r"^supplier-invoices/(?P<pk>[0-9]{1,18})/(?P<action>accept|refuse|share|issue)/$",
+        settlement.SupplierInvoiceAct.as_view(),
+        name="supplier_invoice_act",
+    ),
 ]

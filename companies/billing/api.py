@@ -1,17 +1,22 @@
-"""Invoices for other programs: read only."""
+"""Invoices for other programs: read them, and begin to pay them."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from companies import money
 from companies.access import require
 from companies.api import ApiView
-from companies.billing import access
+from companies.billing import access, payments
 from companies.billing.models import Invoice, InvoiceLine, InvoiceState, InvoiceVat
+from companies.models import User
 
 
 class Euros(serializers.IntegerField):
@@ -112,3 +117,18 @@ class InvoiceDetail(_Invoices, RetrieveAPIView[Invoice]):
 
     def get_queryset(self) -> QuerySet[Invoice]:
         return super().get_queryset().prefetch_related("lines", "vat_rows")
+
+
+class PaymentPage(serializers.Serializer[Any]):
+    url = serializers.URLField(help_text="Where a person pays by card or SEPA direct debit.")
+
+
+class InvoicePay(_Invoices):
+    """Open a payment page for what is still owed. The webhook, not this call, marks the invoice paid."""
+
+    serializer_class = PaymentPage
+
+    def post(self, request: Request, pk: int) -> Response:
+        invoice = get_object_or_404(self.get_queryset(), pk=pk)
+        page = payments.start(invoice=invoice, actor=cast(User, request.user), at=timezone.now())
+        return Response({"url": page.url}, status=201)

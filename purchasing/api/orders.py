@@ -50,7 +50,7 @@ class OrderOut(serializers.ModelSerializer[PurchaseOrder]):
                   "sent_at", "lines"]  # fmt: skip
 
 
-class _Orders(ApiView):
+class Orders(ApiView):
     scope = "orders"
     serializer_class: Any = OrderOut
     pagination_class = Pages
@@ -69,7 +69,7 @@ class _Orders(ApiView):
         return row
 
 
-class OrderList(_Orders):
+class OrderList(Orders):
     """Orders of the pools the caller runs."""
 
     def get(self, request: Request) -> Response:
@@ -77,7 +77,7 @@ class OrderList(_Orders):
         return self.get_paginated_response(OrderOut(self.paginate_queryset(self.get_queryset()), many=True).data)
 
 
-class PoolOrders(_Orders):
+class PoolOrders(Orders):
     """POST prepares one order per supplier of a locked pool, once."""
 
     def post(self, request: Request, pk: int) -> Response:
@@ -86,12 +86,12 @@ class PoolOrders(_Orders):
         return Response(OrderOut(rows, many=True).data, status=201)
 
 
-class OrderDetail(_Orders):
+class OrderDetail(Orders):
     def get(self, request: Request, pk: int) -> Response:
         return Response(OrderOut(self.order()).data)
 
 
-class OrderSend(_Orders):
+class OrderSend(Orders):
     """Sign and send, once."""
 
     def post(self, request: Request, pk: int) -> Response:
@@ -132,7 +132,7 @@ class ReceiptIn(serializers.Serializer[Any]):
     lines = CountIn(many=True)
 
 
-class Receipts(_Orders):
+class Receipts(Orders):
     """Deliveries of an order; POST enters one and shares it out by the pool's rule."""
 
     serializer_class = ReceiptOut
@@ -187,7 +187,7 @@ class InvoiceOut(serializers.ModelSerializer[SupplierInvoice]):
         fields = ["id", "order", "number", "state", "issued_on", "due_on", "net", "vat", "gross", "expected_net"]
 
 
-class SupplierInvoices(_Orders):
+class SupplierInvoices(Orders):
     """Invoices of an order; POST enters one and matches it with order and receipts."""
 
     serializer_class = InvoiceOut

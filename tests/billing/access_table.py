@@ -42,4 +42,5 @@ VISITS = [
     Visit("billing:staff_refund", {"staff"}, lambda w: {"payment": w.payment.pk}),
     Visit("billing_api:invoices", SEES | {"foreign"}),
     Visit("billing_api:invoice", SEES, lambda w: {"pk": w.invoice.pk}),
+    Visit("billing_api:invoice_pay", {"accountant"}, lambda w: {"pk": w.invoice.pk}, "post"),
 ]

@@ -116,4 +116,6 @@ VISITS = [
     Visit(A + "receipts", {"staff"}, of("goods_order"), "post"),
     Visit(A + "supplier_invoices", {"staff"}, of("goods_order")),
     Visit(A + "supplier_invoices", {"staff"}, of("goods_order"), "post"),
+    Visit(A + "order_acknowledge", {"staff"}, of("goods_order"), "post"),
+    Visit(A + "supplier_invoice_act", {"staff"}, action("supplier_invoice", "accept"), "post"),
 ]

@@ -145,6 +145,36 @@ class TestTheRoutes:
         assert shown["unit_price"] == "4.2000"
         assert shown["progress"][0]["reached"] is None
 
+    def test_carry_an_order_from_the_answer_to_the_members_invoices(self, client):
+        d = Delivered()
+        client.force_login(d.w.staff)
+
+        def post(path, body=None):
+            answer = client.post(f"/api/v1/{path}", body or {}, content_type="application/json")
+            assert answer.status_code in (200, 201), answer.json()
+            return answer.json()
+
+        assert post(f"orders/{d.order.pk}/acknowledge/", {"reference": "ARC 7"})["state"] == "acknowledged"
+        post(f"orders/{d.order.pk}/receipts/", {"lines": [{"line": d.line.pk, "counted": 36}], "number": 1})
+        lines = [
+            {
+                "kind": "goods",
+                "line": d.line.pk,
+                "quantity": 36,
+                "unit_price": "3.4917",
+                "net": "125.70",
+                "vat_bp": 2000,
+            },
+            {"kind": "freight", "net": "19.90", "vat_bp": 2000},
+        ]
+        bill = {"number": "F-1", "issued_on": "2026-04-20", "lines": lines}
+        invoice = post(f"orders/{d.order.pk}/invoices/", bill)["id"]
+        for action in ["accept", "share"]:
+            assert post(f"supplier-invoices/{invoice}/{action}/")["member_invoices"] == []
+        first = post(f"supplier-invoices/{invoice}/issue/")
+        assert len(first["member_invoices"]) == 4
+        assert post(f"supplier-invoices/{invoice}/issue/") == first
+
     def test_say_by_code_why_not(self, client, w, time_machine):
         w.company("A")
         client.force_login(w.buyers["A"])
