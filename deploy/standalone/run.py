@@ -50,6 +50,9 @@ def _environment(mode: str, port: int, state_dir: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "deploy.settings",
         "PORT": str(port),
         "STATE_DIR": str(state_dir),
+        "STATIC_ROOT": os.environ.get(
+            "STATIC_ROOT", str(state_dir / "static")
+        ),  # two runs must not write the same files
         "DB_POOL": "10",
         "PYTHONUNBUFFERED": "1",
     }
