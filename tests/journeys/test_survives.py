@@ -15,6 +15,7 @@ import requests
 
 from tests.journeys.stack import ROOT, Stack, free_port
 
+pytestmark = pytest.mark.xdist_group("survives")  # one story about one running product
 PEOPLE = 3_000
 SALES = 240
 PATIENCE = 120
