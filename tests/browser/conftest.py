@@ -43,6 +43,7 @@ def open_till(
                 f"localStorage.setItem('erb.till.place', {json.dumps(place)}); }}"
             )
         answer = page.goto(live_server.url + path)
+        page.bring_to_front()  # a window behind another has no focus to give
         assert answer and "'wasm-unsafe-eval'" in answer.headers["content-security-policy"]
         return page
 

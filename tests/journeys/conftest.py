@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.stack import Stack, free_port
+
+
+expect.set_options(timeout=20_000)  # four processes and a browser share the machine with other tests
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +37,7 @@ def people(browser: Browser, stack, request):
 
     def enter(door: str = "", *, width: int = 1280) -> Page:
         context = browser.new_context(base_url=stack.base, viewport={"width": width, "height": 800})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.add_cookies([{"name": "language", "value": "en", "url": stack.base}])
         page = context.new_page()
         page.on("pageerror", lambda error: mistakes.append(str(error)))
