@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.stack import Stack, free_port
 
-
 expect.set_options(timeout=20_000)  # four processes and a browser share the machine with other tests
 
 
