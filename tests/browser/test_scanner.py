@@ -119,6 +119,18 @@ class TestTypedCode:
         expect(page.locator("#code")).to_be_visible()
         assert Redemption.objects.get().shown == "typed"
 
+    def test_is_not_taken_for_a_scan_when_a_quick_hand_paused_once(self, open_till):
+        till, made = TillFactory(), card()
+        offer(till.merchant)
+        page = open_till([("", 2)], token=token(till))
+        expect(page.locator("#code")).to_be_focused()
+        code = typed_code(made).replace(" ", "").lower()
+        page.keyboard.type(code[:2])
+        page.wait_for_timeout(300)
+        page.keyboard.type(code[2:])
+        page.keyboard.press("Enter")
+        expect(page.locator("#amount")).to_be_focused()
+
     def test_that_is_mistyped_gets_a_sentence_and_asks_nobody(self, open_till):
         page = open_till([("", 2)], token=token(TillFactory()))
         asked: list[str] = []

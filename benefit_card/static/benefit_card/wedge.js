@@ -7,6 +7,7 @@
  */
 const GAP_MS = 60; // a hand needs longer between two keys, a scanner 2 to 30 ms
 const SHORTEST = 8;
+const LONG = 40; // a printed code has 115 characters, a phone code 164
 
 const PLAIN = { Space: " ", Minus: "-", Equal: "=", Period: ".", Slash: "/", Semicolon: ";", NumpadAdd: "+", NumpadSubtract: "-",
   NumpadMultiply: "*", NumpadDivide: "/", NumpadDecimal: "." };
@@ -28,6 +29,8 @@ export function listen(choose, onCode) {
       const done = burst;
       burst = null;
       if (!done || done.keys.length < SHORTEST || now - done.last > GAP_MS * 2) return;
+      // A quick hand that paused once: the field holds the beginning, so the field decides. Our codes are far longer.
+      if (done.before.trim() && done.keys.length < LONG) return;
       event.preventDefault();
       event.stopImmediatePropagation();
       if (done.field) done.field.value = done.before;
