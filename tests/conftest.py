@@ -51,6 +51,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     _tell_stories_in_order(items)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A story split between two workers fails for reasons nobody finds: refuse to begin."""
+    if not session.config.getoption("loadgroup", False):
+        return
+    lost = [item.nodeid for item in session.items if "@" not in item.nodeid and item.get_closest_marker("xdist_group")]
+    if lost:
+        raise pytest.UsageError(f"pytest-xdist lost the group of {len(lost)} tests; see pyproject.toml: {lost[0]}")
+
+
 def _tell_stories_in_order(items: list[pytest.Item]) -> None:
     """Tests run shuffled, but the journeys share one running product, and what one has done the next one finds."""
     places = [place for place, item in enumerate(items) if "journeys" in item.path.parts]

@@ -22,7 +22,7 @@ SUPPLIERS = [
 
 
 def file_request(page: Page, quantity: str, tolerance: str):
-    page.get_by_role("link", name="Requests").click()
+    page.get_by_role("link", name="Requests", exact=True).click()
     page.get_by_role("link", name="Write a request").first.click()
     page.locator("#id_title").fill(TITLE)
     page.locator("#id_needed_by").fill((date.today() + timedelta(days=90)).isoformat())
@@ -39,7 +39,7 @@ def file_request(page: Page, quantity: str, tolerance: str):
 
 
 def approve(page: Page):
-    page.get_by_role("link", name="Requests").click()
+    page.get_by_role("link", name="Requests", exact=True).click()
     page.get_by_role("link", name=TITLE).first.click()
     page.get_by_role("button", name="Approve the request").click()
     expect(page.get_by_text("Approved").first).to_be_visible()
