@@ -109,6 +109,10 @@ class Card(models.Model):
     block_reason = models.CharField(
         max_length=8, blank=True, choices=[("lost", _("Lost")), ("stolen", _("Stolen")), ("other", _("Other"))]
     )
+    blocked_by_holder = models.BooleanField(default=False, db_default=False)
+    online_only_at = models.DateTimeField(
+        null=True, blank=True, help_text="After two conflicts: tills without network refuse the card from then on."
+    )
     replaced_at = models.DateTimeField(null=True, blank=True)
 
     objects = CardQuerySet.as_manager()
@@ -140,7 +144,7 @@ class ActivationCode(models.Model):
 
     card = models.ForeignKey(Card, models.CASCADE, related_name="activation_codes")
     code_hash = models.CharField(max_length=32, unique=True)
-    channel = models.CharField(max_length=6, choices=[("letter", _("Letter")), ("email", _("E-mail"))])
+    channel = models.CharField(max_length=6, choices=[("letter", _("Letter")), ("email", _("E-mail")), ("sms", "SMS")])
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)

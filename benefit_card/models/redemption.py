@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from benefit_card.models.card import Card
 from companies.models import Person, User
 from merchants.access import owns
-from merchants.models import Merchant, Offer, OfferVersion, Till
+from merchants.models import Cashier, Merchant, Offer, OfferVersion, Till
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -62,6 +62,13 @@ class Shown(models.TextChoices):
     TYPED = "typed", _("Typed code")
 
 
+class Standing(models.TextChoices):
+    """Whether a redemption moved its quota. A conflict did not, and the merchant who gave it in good faith is paid."""
+
+    OK = "ok", _("Counted")
+    CONFLICT = "conflict", _("Given without network, beyond what was left")
+
+
 class RedemptionQuerySet(models.QuerySet["Redemption"]):
     def visible_to(self, user: "User | AnonymousUser") -> "RedemptionQuerySet":
         """One's own redemptions; no role in a company or in the association opens anybody else's."""
@@ -98,6 +105,9 @@ class Redemption(models.Model):
     stock_seq = models.IntegerField(null=True, help_text="Which use in all it was, when the stock is limited.")
     voids = models.OneToOneField("self", models.PROTECT, null=True, related_name="voided_by")
     at = models.DateTimeField()
+    arrived_at = models.DateTimeField(null=True, help_text="When a sale made without network reached us; null online.")
+    standing = models.CharField(max_length=8, choices=Standing, default=Standing.OK, db_default=Standing.OK)
+    cashier = models.ForeignKey(Cashier, models.PROTECT, null=True, related_name="+")
 
     objects = RedemptionQuerySet.as_manager()
 
@@ -112,6 +122,7 @@ class Redemption(models.Model):
                 condition=Q(discount_cents__lte=F("gross_cents")), name="redemption_discount_within_gross"
             ),
             models.CheckConstraint(condition=Q(shown__in=Shown.values), name="redemption_shown_known"),
+            models.CheckConstraint(condition=Q(standing__in=Standing.values), name="redemption_standing_known"),
         ]
         triggers = [
             # Retention may forget who it was (person, card); nothing else ever changes.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from benefit_card import refusals
-from benefit_card.models import Redemption
+from benefit_card.models import Redemption, Standing
 from benefit_card.services.redemption import quotas
 from companies import audit
 from companies.models import User
@@ -48,7 +48,8 @@ def void(*, till: Till, client_id: uuid.UUID, at: datetime, actor: User | None =
         )  # fmt: skip
         holder = row.card.holder_key if row.card else ""
         with connection.cursor() as cursor:
-            for scope, key, period, _cap in sorted(quotas(row.offer_version, holder=holder, period=row.period)):
+            moved = quotas(row.offer_version, holder=holder, period=row.period) if row.standing == Standing.OK else ()
+            for scope, key, period, _cap in sorted(moved):
                 cursor.execute(
                     "UPDATE benefit_card_quota SET used = used - 1 "
                     "WHERE scope = %s AND key = %s AND period = %s AND used > 0",

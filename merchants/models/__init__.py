@@ -2,9 +2,10 @@
 
 from merchants.models.merchant import Category, Merchant, MerchantRole, MerchantStatus, Shop
 from merchants.models.offer import Kind, Offer, OfferState, OfferVersion, OfflinePolicy, Period
-from merchants.models.till import PairingCode, Till
+from merchants.models.till import Cashier, PairingCode, Till
 
 __all__ = [
+    "Cashier",
     "Category",
     "Kind",
     "Merchant",

@@ -25,6 +25,10 @@ class Till(models.Model):
     paired_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    device_key = models.BinaryField(
+        null=True, max_length=65, editable=False,
+        help_text="P-256 point of the key that signs what the device did without network; it never leaves the device.",
+    )  # fmt: skip
 
     objects = TillQuerySet.as_manager()
 
@@ -64,3 +68,32 @@ class PairingCode(models.Model):
 
     def __str__(self) -> str:
         return self.till_name
+
+
+class CashierQuerySet(models.QuerySet["Cashier"]):
+    def working(self) -> "CashierQuerySet":
+        """Cashiers who have not left."""
+        return self.filter(removed_at__isnull=True)
+
+
+class Cashier(models.Model):
+    """Somebody who works at the tills of a shop. No account: a first name and a PIN, of which only the hash is kept."""
+
+    shop = models.ForeignKey(Shop, models.PROTECT, related_name="cashiers")
+    name = models.CharField(_("first name or nickname"), max_length=40)
+    pin_hash = models.CharField(max_length=128)
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CashierQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["shop", "name"], condition=Q(removed_at__isnull=True), name="cashier_name_once_per_shop"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
