@@ -1,6 +1,6 @@
 """Issuing invoices: drafts in, a numbered and immutable document out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
-from companies.billing import ledger, numbering
+from companies.billing import exemptions, ledger, numbering
 from companies.billing.models import AccountKind, Invoice, InvoiceLine, InvoiceVat, LegalModel, LineKind
 from companies.billing.seller import buyer, seller
 from companies.errors import DomainError
@@ -25,7 +25,10 @@ class InvoiceRefused(DomainError):
 
 @dataclass(frozen=True)
 class LineDraft:
-    """One line to invoice. `vat_cents` is given when it is a share of a supplier's VAT; None computes VAT per rate."""
+    """One line to invoice. `vat_cents` is given when it is a share of a supplier's VAT; None computes VAT per rate.
+
+    `exemption` says why a line of rate zero carries no VAT (a key of exemptions.EXEMPTIONS); empty takes the usual one.
+    """
 
     description: str
     quantity: int
@@ -35,6 +38,7 @@ class LineDraft:
     vat_bp: int
     vat_cents: int | None = None
     kind: LineKind = LineKind.GOODS
+    exemption: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,23 @@ class Prepared:
     sides: list[ledger.Side]
 
 
-def vat_rows(lines: Sequence[LineDraft]) -> list[InvoiceVat]:
-    """Base and VAT per rate: shares are added up where they were given, else VAT is computed once on the base, half up."""
+def vat_rows(lines: Sequence[LineDraft], usual: str = exemptions.OTHER) -> list[InvoiceVat]:
+    """Base and VAT per rate: shares are added up where they were given, else VAT is computed once on the base, half up.
+
+    `usual` is the exemption of lines of rate zero that name none.
+    """
     rows = []
     for rate in sorted({line.vat_bp for line in lines}, reverse=True):
         of_rate = [line for line in lines if line.vat_bp == rate]
         given = [line.vat_cents for line in of_rate if line.vat_cents is not None]
         if given and len(given) != len(of_rate):
             raise InvoiceRefused(_("The VAT of one rate must be given for all of its lines or for none."))
+        reasons = {line.exemption or usual for line in of_rate} if rate == 0 else {""}
+        if len(reasons) > 1 or not reasons <= {"", *exemptions.EXEMPTIONS}:
+            raise InvoiceRefused(_("Lines without VAT need one and the same reason that the law knows."))
         base = sum(line.net_cents for line in of_rate)
-        rows.append(InvoiceVat(vat_bp=rate, base_cents=base, vat_cents=sum(given) if given else money.vat(base, rate)))
+        vat = sum(given) if given else money.vat(base, rate)
+        rows.append(InvoiceVat(vat_bp=rate, base_cents=base, vat_cents=vat, exemption=reasons.pop()))
     return rows
 
 
@@ -72,6 +83,8 @@ def prepare(
     supply_on: date,
     order_reference: str = "",
     notes: str = "",
+    language: str = "fr",
+    delivery: Mapping[str, str] | None = None,
 ) -> Prepared:
     """Check the drafts and compute the totals. Raises InvoiceRefused with the reason."""
     if not lines:
@@ -80,7 +93,9 @@ def prepare(
         raise InvoiceRefused(_("The legal model of this invoice is unknown."))
     if unknown := {line.vat_bp for line in lines} - RATES:
         raise InvoiceRefused(_("%(rate)s is not a VAT rate."), rate=f"{min(unknown) / 100:g} %")
-    rows = vat_rows(lines)
+    rows = vat_rows(lines, exemptions.ASSOCIATION if legal_model == LegalModel.DUES else exemptions.OTHER)
+    if not company.vat_no and any(row.exemption and exemptions.EXEMPTIONS[row.exemption].needs_vat_no for row in rows):
+        raise InvoiceRefused(_("Without the buyer's VAT number this invoice cannot leave the VAT to the buyer."))
     net = sum(line.net_cents for line in lines)
     vat = sum(row.vat_cents for row in rows)
     if net + vat <= 0:
@@ -97,6 +112,8 @@ def prepare(
         due_on=due_on,
         order_reference=order_reference,
         notes=notes,
+        language=language,
+        delivery=dict(delivery or {}),
         seller=seller(),
         buyer=buyer(company),
         net_cents=net,
@@ -157,12 +174,15 @@ def issue(
     supply_on: date,
     order_reference: str = "",
     notes: str = "",
+    delivery: Mapping[str, str] | None = None,
 ) -> Invoice:
     """Issue an invoice inside the caller's transaction; the same key returns the first one and changes nothing.
 
-    The number is given here, unbroken. The PDF is rendered and mailed to the company's accountants after commit.
+    The number is given here, unbroken. The PDF is rendered and mailed to the company's accountants after commit, in their
+    language. `delivery` (name, street, postcode, city) is given when the goods went elsewhere than to the buyer's address.
     Raises InvoiceRefused when there is nothing to pay, a rate is unknown or VAT is given for some lines of a rate only.
     """
+    from companies.billing.printing import language_of
     from companies.billing.tasks import render_invoice
 
     numbering.lock(numbering.INVOICE_SERIES, at=at)
@@ -180,6 +200,8 @@ def issue(
         supply_on=supply_on,
         order_reference=order_reference,
         notes=notes,
+        language=language_of(company),
+        delivery=delivery,
     )
     invoice = prepared.invoice
     (number,) = numbering.take(numbering.INVOICE_SERIES, at=at)

@@ -6,9 +6,6 @@ from django.conf import settings
 
 from companies.models import Company
 
-LATE_RATE = "3 fois le taux d'intérêt légal"
-RECOVERY_CENTS = 4_000  # art. D441-5 of the commercial code
-
 
 def seller() -> dict[str, Any]:
     """The mentions about the seller, from settings.SELLER."""

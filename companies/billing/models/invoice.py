@@ -120,6 +120,8 @@ class Invoice(models.Model):
     due_on = models.DateField(_("due on"))
     order_reference = models.CharField(max_length=80, blank=True)
     notes = models.TextField(blank=True)
+    language = models.CharField(max_length=2, default="fr")  # of the document
+    delivery = models.JSONField(default=dict, blank=True)  # where the goods went, when not to the buyer's address
     seller = models.JSONField()  # the mentions as they were on the day of issue
     buyer = models.JSONField()
     net_cents = models.BigIntegerField()
@@ -231,6 +233,7 @@ class InvoiceVat(models.Model):
     vat_bp = models.PositiveIntegerField()
     base_cents = models.BigIntegerField()
     vat_cents = models.BigIntegerField()
+    exemption = models.CharField(max_length=16, blank=True)  # why there is no VAT; a key of exemptions.EXEMPTIONS
 
     class Meta:
         ordering = ["-vat_bp"]

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from companies.access import require
 from companies.billing import access, payments, printing, selectors
 from companies.billing.models import Invoice, Payment, PaymentState
+from companies.billing.references import creditor_reference, spaced
 from companies.billing.tasks import refresh_payment
 from companies.documents import download
 from companies.models import Company, User
@@ -63,6 +64,7 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "payments": [attempt for attempt in attempts if attempt.state != PaymentState.CREATED],
         "history": selectors.timeline(row),
         "can_pay": access.can_pay(request.user, row.company) and row.is_payable,
+        "reference": spaced(creditor_reference(row.number)),
         "by_card_only": row.balance_cents > payments.SEPA_LIMIT_CENTS,
     }
     return render(request, "billing/invoice.html", context)

@@ -1,0 +1,70 @@
+"""The sentences the law asks for on an invoice, once for the page and for the structured file.
+
+Sources: CGI ann. II art. 242 nonies A; code de commerce art. L441-9, L441-10, D441-5; CGI art. 269, 2, c (VAT on debits).
+Call inside `translation.override(language)`.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from companies.billing.models import Invoice, InvoiceVat
+from companies.billing.exemptions import of_rate
+
+LATE, RECOVERY, DISCOUNT = "PMD", "PMT", "AAB"  # UNTDID 4451, asked for by BR-FR-05
+
+
+def amount(cents: int) -> str:
+    """An amount as a document writes it: `-1 234,56 €` in French, `-€1,234.56` in English."""
+    from django.utils.translation import get_language
+
+    whole, rest = divmod(abs(cents), 100)
+    sign = "-" if cents < 0 else ""
+    if (get_language() or "fr").startswith("fr"):
+        return f"{sign}{whole:,}".replace(",", "\u202f") + f",{rest:02d}\u00a0€"
+    return f"{sign}€{whole:,}.{rest:02d}"
+
+
+def day(value: date) -> str:
+    return f"{value:%d/%m/%Y}"
+
+
+def payment_notes(due_on: date) -> dict[str, str]:
+    """Late penalties, recovery indemnity and discount terms, by their code of the standard."""
+    return {
+        LATE: _("Late payment penalties: 3 times the legal interest rate (art. L441-10 of the commercial code)."),
+        RECOVERY: _("Fixed compensation for recovery costs in case of late payment: %(amount)s (art. D441-5).")
+        % {"amount": amount(4_000)},
+        DISCOUNT: _("No discount for early payment."),
+    }
+
+
+def vat_notes(invoice: Invoice, rows: list[InvoiceVat]) -> list[str]:
+    """Tax paid on debits, and why a base carries no VAT."""
+    notes = [_("Option to pay the tax on the basis of debits.")] if invoice.seller.get("vat_on_debits") else []
+    for row in rows:
+        if (exemption := of_rate(row.vat_bp, row.exemption)) is not None:
+            notes.append(str(exemption.sentence))
+    return notes
+
+
+def legal_information(party: Mapping[str, Any]) -> str:
+    """Legal form, capital and register of a party, as far as it has them."""
+    capital = party.get("capital", "")
+    parts = [
+        party.get("legal_form", ""),
+        _("capital of %(amount)s") % {"amount": capital} if capital else "",
+        party.get("register", ""),
+    ]
+    return ", ".join(str(part) for part in parts if part)
+
+
+def nature(invoice: Invoice) -> str:
+    """What kind of operation is invoiced (CGI ann. II art. 242 nonies A, 8° bis)."""
+    return {
+        "goods": _("Supply of goods"),
+        "services": _("Supply of services"),
+        "mixed": _("Supply of goods and services"),
+    }[invoice.nature]
