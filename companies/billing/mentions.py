@@ -10,8 +10,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from companies.billing.models import Invoice, InvoiceVat
 from companies.billing.exemptions import of_rate
+from companies.billing.models import Invoice, InvoiceVat
 
 LATE, RECOVERY, DISCOUNT = "PMD", "PMT", "AAB"  # UNTDID 4451, asked for by BR-FR-05
 
@@ -44,10 +44,8 @@ def payment_notes(due_on: date) -> dict[str, str]:
 def vat_notes(invoice: Invoice, rows: list[InvoiceVat]) -> list[str]:
     """Tax paid on debits, and why a base carries no VAT."""
     notes = [_("Option to pay the tax on the basis of debits.")] if invoice.seller.get("vat_on_debits") else []
-    for row in rows:
-        if (exemption := of_rate(row.vat_bp, row.exemption)) is not None:
-            notes.append(str(exemption.sentence))
-    return notes
+    exempt = [of_rate(row.vat_bp, row.exemption) for row in rows]
+    return notes + [str(exemption.sentence) for exemption in exempt if exemption is not None]
 
 
 def legal_information(party: Mapping[str, Any]) -> str:

@@ -12,15 +12,13 @@ def faults(content: bytes) -> list[str]:
     reader = PdfReader(io.BytesIO(content))
     root = reader.trailer["/Root"]
     metadata = root["/Metadata"].get_object().get_data().decode()
-    found = []
-    for mark in [
-        r"pdfaid:part>3<",
-        r"pdfaid:conformance>B<",
-        r"ConformanceLevel>EN 16931<",
-        r"DocumentFileName>factur-x.xml<",
-    ]:
-        if not re.search(mark, metadata):
-            found.append(f"metadata without {mark}")
+    marks = [
+        "pdfaid:part>3<",
+        "pdfaid:conformance>B<",
+        "ConformanceLevel>EN 16931<",
+        "DocumentFileName>factur-x.xml<",
+    ]
+    found = [f"metadata without {mark}" for mark in marks if not re.search(mark, metadata)]
     if "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#" not in metadata:
         found.append("no extension schema")
     intents = root.get("/OutputIntents", [])

@@ -174,7 +174,7 @@ class TestTheFile:
 
 class TestAnExemption:
     def test_that_leaves_the_vat_to_the_buyer_needs_its_vat_number(self):
-        with pytest.raises(invoices.InvoiceRefused, match="VAT number|TVA"):
+        with pytest.raises(invoices.InvoiceRefused, match="TVA"):
             invoice(CompanyFactory(), line(1_000, 0, exemption="intra_eu"))
 
     @pytest.mark.parametrize("reasons", [("franchise", "export"), ("nonsense",)])
