@@ -190,6 +190,8 @@ CELERY_BEAT_SCHEDULE = {
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
     "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
+    "tell that pools close": {"task": "purchasing.warn_closing", "schedule": 900.0},
+    "finish proofs of commitment": {"task": "purchasing.sweep_proofs", "schedule": 120.0},
     "ask approvers again": {"task": "purchasing.ask_approvals", "schedule": 1_800.0},
     "conclude suppliers' changes": {"task": "purchasing.conclude_changes", "schedule": 60.0},
     "refresh card keys and revoked cards": {"task": "benefit_card.refresh_lists", "schedule": 300.0},

@@ -9,8 +9,19 @@ from django.urls import reverse
 
 from companies import mail
 from companies.models import Company, Document, Role, User
-from purchasing.models import Acknowledgement, Commitment, HandOver, Pool, PurchaseOrder
+from purchasing.models import (
+    Acknowledgement,
+    Commitment,
+    CommitmentProof,
+    HandOver,
+    Pool,
+    PooledNeed,
+    PoolLine,
+    PurchaseOrder,
+)
 
+# A mail is read on a phone: beyond this many lines it says how many more there are.
+MOST_LINES = 30
 _SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 
 
@@ -29,7 +40,15 @@ def _buyers(company: Company, *roles: Role) -> list[User]:
     return list(people.filter(is_active=True).distinct().order_by("pk"))
 
 
-def _tell(company: Company, template: str, key: str, at: datetime, *roles: Role, **context: object) -> None:
+def _tell(
+    company: Company,
+    template: str,
+    key: str,
+    at: datetime,
+    *roles: Role,
+    attachments: Sequence[Document] = (),
+    **context: object,
+) -> None:
     if _SILENT.get():
         return
     for user in _buyers(company, *roles):
@@ -39,6 +58,7 @@ def _tell(company: Company, template: str, key: str, at: datetime, *roles: Role,
             context={"user": user, "company": company, **context},
             key=f"{key}:{company.pk}:{user.pk}",
             language=user.language,
+            attachments=attachments,
             at=at,
         )
 
@@ -47,7 +67,7 @@ def _commit_link(company: Company, pool: Pool) -> str:
     return mail.absolute(reverse("purchasing:commit", args=[company.pk, pool.pk]))
 
 
-def _companies_in(pool: Pool) -> list[Company]:
+def companies_in(pool: Pool) -> list[Company]:
     """Whoever has a need or a word in the pool."""
     needing = Company.objects.filter(
         purchase_requests__lines__pooled__pool_line__pool=pool,
@@ -76,6 +96,56 @@ def commitment_to_approve(
     )
 
 
+def commitment_proved(proof: CommitmentProof, document: Document, *, at: datetime) -> None:
+    """Send the person who confirmed the PDF of it."""
+    if _SILENT.get():
+        return
+    user = proof.actor
+    link = _commit_link(proof.company, proof.pool)
+    mail.queue(
+        to=user.email,
+        template="purchasing/mail/commitment_proved",
+        context={"user": user, "company": proof.company, "pool": proof.pool, "proof": proof, "link": link},
+        key=f"commitment-proof:{proof.pk}",
+        language=user.language,
+        attachments=[document],
+        at=at,
+    )
+
+
+def pool_closing(
+    pool: Pool,
+    company: Company,
+    *,
+    silent: Sequence[PooledNeed],
+    filling: Sequence[tuple[PoolLine, object]],
+    at: datetime,
+) -> None:
+    """The pool closes soon: what the company has not committed to, and which items need filling."""
+    key = f"closing:{pool.pk}:{pool.closes_at:%Y%m%d%H%M}"
+    link = _commit_link(company, pool)
+    most = MOST_LINES
+    _tell(
+        company,
+        "pool_closing",
+        key,
+        at,
+        pool=pool,
+        silent=silent[:most],
+        filling=filling[:most],
+        more=max(0, len(silent) - most) + max(0, len(filling) - most),
+        link=link,
+    )
+
+
+def pool_closed(pool: Pool, *, at: datetime) -> None:
+    """Everything is received, shared and invoiced: the company may look back, and say how the supplier was."""
+    rows = Company.objects.filter(commitments__pool_line__pool=pool, commitments__state="locked").distinct()
+    for company in rows.order_by("pk"):
+        link = mail.absolute(reverse("purchasing:proof", args=[company.pk, pool.pk]))
+        _tell(company, "pool_closed", f"closed:{pool.pk}", at, pool=pool, link=link)
+
+
 def commitment_refused(pool: Pool, company: Company, rows: Sequence[Commitment], *, reason: str, at: datetime) -> None:
     key = f"commitment-refused:{pool.pk}:{at.isoformat()}"
     link = _commit_link(company, pool)
@@ -84,12 +154,12 @@ def commitment_refused(pool: Pool, company: Company, rows: Sequence[Commitment],
 
 def pool_completing(pool: Pool, *, at: datetime) -> None:
     """The first deadline has passed: whoever can adds units to fill the packs."""
-    for company in _companies_in(pool):
+    for company in companies_in(pool):
         _tell(company, "pool_completing", f"completing:{pool.pk}", at, pool=pool, link=_commit_link(company, pool))
 
 
 def pool_extended(pool: Pool, *, at: datetime) -> None:
-    for company in _companies_in(pool):
+    for company in companies_in(pool):
         _tell(company, "pool_extended", f"extended:{pool.pk}", at, pool=pool, link=_commit_link(company, pool))
 
 
@@ -109,7 +179,8 @@ def pool_locked(pool: Pool, rows: Iterable[Commitment], *, at: datetime) -> None
     for held in by_company.values():
         company = held[0].company
         link = _commit_link(company, pool)
-        _tell(company, "pool_locked", f"locked:{pool.pk}", at, pool=pool, rows=held, link=link)
+        more = max(0, len(held) - MOST_LINES)
+        _tell(company, "pool_locked", f"locked:{pool.pk}", at, pool=pool, rows=held[:MOST_LINES], more=more, link=link)
 
 
 def commitments_dropped(pool: Pool, rows: Iterable[Commitment], *, at: datetime) -> None:
@@ -120,7 +191,8 @@ def commitments_dropped(pool: Pool, rows: Iterable[Commitment], *, at: datetime)
     for held in by_company.values():
         company, link = held[0].company, _commit_link(held[0].company, pool)
         key = f"dropped:{pool.pk}:{held[0].pk}:{held[0].drop_reason}:{at.isoformat()}"
-        _tell(company, "commitment_dropped", key, at, pool=pool, rows=held, link=link)
+        more = max(0, len(held) - MOST_LINES)
+        _tell(company, "commitment_dropped", key, at, pool=pool, rows=held[:MOST_LINES], more=more, link=link)
 
 
 def order_sent(order: PurchaseOrder, token: str, document: Document, *, at: datetime) -> None:

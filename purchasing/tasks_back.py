@@ -1,11 +1,13 @@
 """What the clock does from commitment to settlement. Each task takes ids or nothing and may run twice."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
 from companies.errors import DomainError
 from purchasing.models import Pool, PurchaseOrder
-from purchasing.services import commitment, lock, order
+from purchasing.services import closing, commitment, lock, order, proof_of_commitment
 
 
 @shared_task(name="purchasing.sweep_deadlines")
@@ -42,3 +44,28 @@ def conclude_changes() -> None:
     ).distinct()
     for row in waiting.order_by("pk"):
         order.conclude_change(actor=None, order=row, at=timezone.now())
+
+
+@shared_task(name="purchasing.write_proof")
+def write_proof(*, proof_id: int) -> None:
+    """Print, store and mail the proof of a commitment. Safe to run twice."""
+    proof_of_commitment.write(proof_id=proof_id, at=timezone.now())
+
+
+@shared_task(name="purchasing.sweep_proofs")
+def sweep_proofs() -> int:
+    """Finish the proofs a crash left without their PDF."""
+    rows = proof_of_commitment.unwritten(timezone.now() - timedelta(minutes=2))
+    for pk in rows:
+        proof_of_commitment.write(proof_id=pk, at=timezone.now())
+    return len(rows)
+
+
+@shared_task(name="purchasing.warn_closing")
+def warn_closing() -> int:
+    """A day before a pool closes, tell its companies what still needs filling. Once per deadline."""
+    at = timezone.now()
+    rows = closing.due(at)
+    for pk in rows:
+        closing.warn(pool=Pool.objects.get(pk=pk), at=at)
+    return len(rows)

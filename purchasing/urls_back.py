@@ -11,6 +11,7 @@ urlpatterns = [
     path(f"{MINE}commit/", commitment.commit, name="commit"),
     path(f"{MINE}commit/<int:line>/withdraw/", commitment.withdraw, name="commit_withdraw"),
     path(f"{MINE}commit/decide/", commitment.decide, name="commit_decide"),
+    path(f"{MINE}commit/proofs/<int:proof>/", commitment.proof_pdf, name="commitment_proof"),
     path(f"{MINE}change/<int:answer>/", commitment.answer_change, name="commit_change"),
     path(f"{MINE}proof/", settlement.proof, name="proof"),
     path(f"{MINE}proof.csv", settlement.proof_csv, name="proof_csv"),

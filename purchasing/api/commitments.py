@@ -15,9 +15,11 @@ from companies.models import ApiToken, Company, Role, Site, User
 from companies.pagination import Pages
 from purchasing import access
 from purchasing.api.fields import Cents, UnitPrice
-from purchasing.models import Commitment, CostShare, Pool, PoolLine
+from purchasing.models import Acknowledgement, Commitment, CommitmentProof, CostShare, Pool, PoolLine
 from purchasing.services import commitment as service
 from purchasing.services import lock as locking
+from purchasing.services import order as orders
+from purchasing.services import progress
 from purchasing.services import standing as standings
 
 
@@ -92,8 +94,8 @@ class CommitmentDetail(_Company):
         standing = standings.read(target.pool)
         found = standing.line(target.pk)
         mine = self.get_queryset().filter(company=row, pool_line=target).first()
-        view = standings.view_for(standing, found, row) if found else None
-        progress = [
+        view = progress.view_for(standing, found, row) if found else None
+        steps = [
             {
                 "kind": step.kind,
                 "reached": step.progress.reached,
@@ -109,7 +111,7 @@ class CommitmentDetail(_Company):
             {
                 "commitment": CommitmentOut(mine).data if mine else None,
                 "unit_price": UnitPrice().to_representation(price) if price else None,
-                "progress": progress,
+                "progress": steps,
                 "deadline": standings.deadline_of(target.pool),
             }
         )
@@ -121,14 +123,7 @@ class CommitmentDetail(_Company):
         form.is_valid(raise_exception=True)
         data = form.validated_data
         site = get_object_or_404(Site, pk=data["site"], company=row) if data["site"] else None
-        word = service.Word(
-            data["quantity"],
-            data["tolerance"],
-            data["tier_tolerance"],
-            data["price_cap"],
-            data["min_useful"],
-            site,
-        )
+        word = word_of(data, site)
         said = service.commit(
             actor=self.actor, company=row, line=target, word=word, at=timezone.now(), draft=data["draft"]
         )
@@ -139,6 +134,83 @@ class CommitmentDetail(_Company):
         require(access.can_request(self.actor, row))
         said = service.withdraw(actor=self.actor, company=row, line=self.line(), at=timezone.now())
         return Response(CommitmentOut(said).data)
+
+
+class PoolCommitments(_Company):
+    """The company's words on several lines of a pool, all or none: `{"draft": false, "lines": [{"line", "quantity", …}]}`."""
+
+    class Input(serializers.Serializer[Any]):
+        class Line(CommitmentIn):
+            line = serializers.IntegerField()
+            draft = None  # type: ignore[assignment]  # said once for all lines
+
+        lines = Line(many=True, allow_empty=False)
+        draft = serializers.BooleanField(default=False)
+
+    serializer_class = Input
+
+    @extend_schema(responses=CommitmentOut(many=True))
+    def put(self, request: Request, company: int, pk: int) -> Response:
+        row = self.company()
+        require(access.can_request(self.actor, row))
+        pool = get_object_or_404(Pool.objects.visible_to(self.actor), pk=pk)
+        form = self.Input(data=request.data)
+        form.is_valid(raise_exception=True)
+        sites = {site.pk: site for site in row.sites.all()}
+        words = {}
+        for data in form.validated_data["lines"]:
+            if data["site"] and data["site"] not in sites:
+                raise serializers.ValidationError({"lines": f"unknown site {data['site']}"})
+            words[data["line"]] = word_of(data, sites.get(data["site"]))
+        draft = form.validated_data["draft"]
+        said = service.commit_all(actor=self.actor, company=row, pool=pool, words=words, at=timezone.now(), draft=draft)
+        return Response(CommitmentOut(said, many=True).data)
+
+
+def word_of(data: dict[str, Any], site: Site | None) -> service.Word:
+    return service.Word(
+        data["quantity"], data["tolerance"], data["tier_tolerance"], data["price_cap"], data["min_useful"], site
+    )
+
+
+class ProofOut(serializers.ModelSerializer[CommitmentProof]):
+    """What was confirmed, word for word; `sha256` is of the canonical JSON of `content`."""
+
+    class Meta:
+        model = CommitmentProof
+        fields = ["id", "pool", "at", "sha256", "content"]
+
+
+class ProofList(_Company):
+    """The company's proofs of commitment, newest first; `?pool=` narrows them."""
+
+    serializer_class = ProofOut
+
+    def get(self, request: Request, company: int) -> Response:
+        rows = CommitmentProof.objects.visible_to(self.actor).filter(company=self.company())
+        if pool := request.query_params.get("pool", ""):
+            rows = rows.filter(pool_id=int(pool) if pool.isdecimal() and len(pool) < 19 else 0)
+        return self.get_paginated_response(ProofOut(self.paginate_queryset(rows), many=True).data)
+
+
+class ConsentAnswer(_Company):
+    """Agree to what the supplier changed, or leave: `{"accepted": true}` with the number of the acknowledgement."""
+
+    class Input(serializers.Serializer[Any]):
+        accepted = serializers.BooleanField()
+
+    serializer_class = Input
+
+    def post(self, request: Request, company: int, answer: int) -> Response:
+        row = self.company()
+        require(access.can_request(self.actor, row))
+        rows = Acknowledgement.objects.filter(consents__commitment__company=row).distinct()
+        target = get_object_or_404(rows, pk=answer)
+        form = self.Input(data=request.data)
+        form.is_valid(raise_exception=True)
+        accepted = form.validated_data["accepted"]
+        orders.answer_change(actor=self.actor, company=row, answer=target, accepted=accepted, at=timezone.now())
+        return Response({"accepted": accepted})
 
 
 class CommitmentDecide(_Company):

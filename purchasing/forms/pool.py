@@ -39,11 +39,18 @@ class PoolForm(forms.ModelForm):
     """Words and policies. The defaults are the ones the association explains to its members."""
 
     fee_bp = forms.TypedChoiceField(label=_("Management fee"), choices=PERCENTS, coerce=int, initial=0)
+    consent_limit_bp = forms.TypedChoiceField(
+        label=_("Price rise accepted without asking"),
+        choices=PERCENTS,
+        coerce=int,
+        initial=200,
+        help_text=_("If the supplier asks for more, every company must agree again; below, all are told."),
+    )
 
     class Meta:
         model = Pool
         fields = ["title", "description", "category", "lead", "legal_model", "minimum_missed", "shortage", "freight",
-                  "fairness", "fee_bp"]  # fmt: skip
+                  "fairness", "fee_bp", "consent_limit_bp"]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
             "legal_model": _("Resale: the association buys and sells on. Agent: it buys in the companies' name."),

@@ -1,7 +1,7 @@
 """The rows of the buying centre, one module per concept."""
 
 from purchasing.models.article import Article, Category, Unit, VatRate
-from purchasing.models.commitment import Commitment, CommitmentVersion
+from purchasing.models.commitment import Commitment, CommitmentProof, CommitmentVersion
 from purchasing.models.delivery import Allocation, HandOver, Receipt, ReceiptLine
 from purchasing.models.order import Acknowledgement, AcknowledgementLine, Consent, PurchaseOrder, PurchaseOrderLine
 from purchasing.models.pool import Pool, PooledNeed, PoolLine
@@ -19,6 +19,7 @@ __all__ = [
     "AwardLine",
     "Category",
     "Commitment",
+    "CommitmentProof",
     "CommitmentVersion",
     "Consent",
     "CostShare",

@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from companies.models import Company, Site, User
-from purchasing.models.pool import PoolLine
+from companies.models import Company, Document, Site, User
+from purchasing.models.pool import Pool, PoolLine
 from purchasing.models.request import RequestLine
 from purchasing.states import COMMITMENT, CommitmentState, machine
 
@@ -95,6 +95,44 @@ class Commitment(models.Model):
         return f"{self.company_id}: {self.quantity} × {self.pool_line_id}"
 
 
+class ProofQuerySet(models.QuerySet["CommitmentProof"]):
+    def visible_to(self, user: User) -> ProofQuerySet:
+        """Proofs of the user's own companies; staff see all."""
+        return self.filter(company__in=Company.objects.visible_to(user))
+
+
+class CommitmentProof(models.Model):
+    """What a company confirmed at one moment, word for word, with its hash; the PDF is made right after and mailed.
+
+    A row without a document is the outbox of that work: a sweeper finishes what a crash left behind.
+    """
+
+    pool = models.ForeignKey(Pool, models.PROTECT, related_name="+")
+    company = models.ForeignKey(Company, models.PROTECT, related_name="commitment_proofs")
+    actor = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    content = models.JSONField()
+    # SHA-256 of the canonical JSON of `content`; printed on the PDF.
+    sha256 = models.CharField(max_length=64)
+    document = models.ForeignKey(Document, models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = ProofQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [
+            models.Index(fields=["company", "pool"], name="proof_by_company_and_pool"),
+            models.Index(fields=["at"], condition=Q(document__isnull=True), name="proof_to_write"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="proof_kept", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="proof_frozen", fields=["pool", "company", "actor", "at", "content", "sha256"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.company_id}/{self.pool_id} {self.at:%Y-%m-%d %H:%M}"
+
+
 class CommitmentVersion(models.Model):
     """One thing the company said, with the proof of what it agreed to. Append-only."""
 
@@ -107,6 +145,7 @@ class CommitmentVersion(models.Model):
     min_useful = models.PositiveIntegerField(default=0)
     # Dates, prices, policies and legal model shown on the page that was confirmed.
     terms = models.JSONField(default=dict)
+    proof = models.ForeignKey(CommitmentProof, models.PROTECT, null=True, blank=True, related_name="versions")
     actor = models.ForeignKey(User, models.PROTECT, related_name="+")
     at = models.DateTimeField()
 

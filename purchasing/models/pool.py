@@ -81,6 +81,10 @@ class Pool(models.Model):
     completes_at = models.DateTimeField(_("packs completed until"), null=True, blank=True)
     order_on = models.DateField(_("order on"), null=True, blank=True)
     extended_at = models.DateTimeField(null=True, blank=True)
+    # The deadline companies were reminded of; another one after an extension is reminded of again.
+    warned_for = models.DateTimeField(null=True, blank=True)
+    # A supplier's rise above this needs every company's consent again; below it they are told.
+    consent_limit_bp = models.PositiveIntegerField(_("price rise accepted without asking"), default=200)
     locked_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()

@@ -1,10 +1,10 @@
 """Many rows through a state machine at once, each with its audit entry. Under the lock of their pool."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 
 from companies import audit
 from companies.models import AuditEntry, User
@@ -46,8 +46,60 @@ def move_many(
                 actor_label="" if actor else CLOCK,
             )
         )
-    model._default_manager.bulk_update(rows, ["state", *fields], batch_size=500)
+    write_many(rows, ["state", *fields])
     AuditEntry.objects.bulk_create(entries, batch_size=1_000)
+
+
+def note_many(
+    action: str,
+    rows: Sequence[Any],
+    *,
+    at: datetime,
+    actor: User | None,
+    data: Callable[[Any], dict[str, Any]] = lambda row: {},
+) -> None:
+    """One entry of the log for each row, where nothing moved but something was said."""
+    label = "" if actor else CLOCK
+    AuditEntry.objects.bulk_create(
+        (
+            audit.entry(action, target=row, at=at, actor=actor, company=row.company, data=data(row), actor_label=label)
+            for row in rows
+        ),
+        batch_size=1_000,
+    )
+
+
+def write_many(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
+    """Save some columns of many rows with one statement: thousands of rows in a fraction of a second.
+
+    `bulk_update` asks the planner to read one CASE per row and column, which takes ten times as long.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    columns = [model._meta.get_field(name) for name in fields]
+    key = model._meta.pk
+    assert key is not None
+    quote = connection.ops.quote_name
+    types = [field.rel_db_type(connection) if field.is_relation else field.db_type(connection) for field in columns]
+    names = [quote(field.column) for field in columns]
+    sets = ", ".join(f"{name} = v.{name}" for name in names)
+    arrays = ", ".join(f"%s::{_plain(kind)}[]" for kind in [key.rel_db_type(connection), *types])
+    sql = (
+        f"UPDATE {quote(model._meta.db_table)} AS t SET {sets} "  # noqa: S608  # names of our own columns
+        f"FROM unnest({arrays}) AS v(id, {', '.join(names)}) WHERE t.{quote(key.column)} = v.id"
+    )
+    values = [[row.pk for row in rows]]
+    values += [[getattr(row, field.attname) for row in rows] for field in columns]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        if cursor.rowcount != len(rows):
+            raise RuntimeError(f"{model.__name__}: {cursor.rowcount} of {len(rows)} rows written")
+
+
+def _plain(kind: str | None) -> str:
+    """The type of a column without its check or its length, as an array element."""
+    return str(kind).split("(", 1)[0].split(" CHECK", 1)[0]
 
 
 def needs_of(pool_id: int, **filters: Any) -> models.QuerySet[PooledNeed]:

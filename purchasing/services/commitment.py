@@ -1,22 +1,26 @@
 """A company's firm word: given, changed, approved, taken back while that is still allowed."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Prefetch
 from django.utils.translation import gettext_lazy as _
 
-from companies import audit
 from companies.access import has_role, require
 from companies.errors import DomainError, Invalid
 from companies.models import Company, Role, Site, User
 from companies.states import move
 from purchasing import access, mails_back
-from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, RequestDecision
+from purchasing.comparison import terms_of
+from purchasing.models import Commitment, CommitmentProof, CommitmentVersion, Pool, PoolLine, RequestDecision
+from purchasing.rules.tiers import Terms
+from purchasing.services import proof_of_commitment as proofs
 from purchasing.services import standing as standings
-from purchasing.services.bulk import move_many, move_needs, needs_of
-from purchasing.services.pool import locked
+from purchasing.services.bulk import move_many, move_needs, needs_of, note_many
+from purchasing.services.pool import locked, winning_lines
 from purchasing.states import COMMITMENT, CommitmentState, LineState, PoolLineState, PoolState
 
 # What a company added less than this long ago, it may take back (before the deadline).
@@ -89,28 +93,78 @@ class Word:
     site: Site | None = None
 
 
-@transaction.atomic(durable=True)
+class WordsRefused(DomainError):
+    """Some lines were refused; nothing was kept. `refusals` says why, by pool line."""
+
+    code = "commitments_refused"
+    message = _("%(count)s lines were refused, nothing was changed. First: %(first)s")
+
+    def __init__(self, refusals: Mapping[int, DomainError]) -> None:
+        self.refusals = dict(refusals)
+        super().__init__(count=len(refusals), first=next(iter(refusals.values())).sentence)
+
+    @property
+    def public(self) -> dict[str, Any]:
+        """What a program reads: one row per refused line."""
+        rows = [
+            {"line": line, "code": e.code, "field": e.field or str(getattr(e, "field", "")), "message": e.sentence}
+            for line, e in self.refusals.items()
+        ]
+        return {"errors": rows}
+
+
 def commit(
     *, actor: User, company: Company, line: PoolLine, word: Word, at: datetime, draft: bool = False
 ) -> Commitment:
-    """Give or change the company's word on a line. The same word twice is said once.
+    """Give or change the company's word on one line: `commit_all` with one word, whose own refusal is raised."""
+    try:
+        return commit_all(actor=actor, company=company, pool=line.pool, words={line.pk: word}, at=at, draft=draft)[0]
+    except WordsRefused as error:
+        raise error.refusals[line.pk] from None
 
-    Above the company's limit it waits for an approver, unless an approved request covers it. A draft counts for nothing.
-    Raises DeadlinePassed, FirmAlready, OnlyMore and refusals of single fields.
+
+@transaction.atomic(durable=True)
+def commit_all(
+    *, actor: User, company: Company, pool: Pool, words: Mapping[int, Word], at: datetime, draft: bool = False
+) -> list[Commitment]:
+    """Give or change the company's word on several lines of a pool, all or none. The same word twice is said once.
+
+    Above the company's limit they wait for an approver, unless an approved request covers it. A draft counts for nothing.
+    The number of queries does not depend on the number of lines. Raises NotCommitting, DeadlinePassed, WordsRefused.
     """
     require(access.can_request(actor, company))
-    pool = open_pool(line.pool, at=at)
-    row = _row(line, company)
-    _check(pool, line, row, company, word, at=at)
-    if row and not draft and row.state in HELD and _same(row, word):
-        return row
-    if row and draft and row.state in HELD:
-        return row  # a firm word is not turned back into a draft
-    row = _write(line, row, company, word, actor=actor, at=at, draft=draft)
-    if not draft:
-        _version(pool, row, actor=actor, at=at)
-        _firm(row, pool, company, actor=actor, at=at)
-    return row
+    pool = open_pool(pool, at=at)
+    terms = {won.pool_line_id: terms_of(won.quote_line) for won in winning_lines(pool, words)}
+    lines = pool.lines.filter(state=PoolLineState.OPEN).in_bulk(words)
+    rows = _rows(company, words)
+    refusals: dict[int, DomainError] = {}
+    for pk, word in words.items():
+        try:
+            if pk not in lines or pk not in terms:
+                raise NotCommitting
+            _check(pool, rows.get(pk), company, word, terms[pk], at=at)
+        except DomainError as error:
+            refusals[pk] = error
+    if refusals:
+        raise WordsRefused(refusals)
+    said, spoken = [], []
+    for pk, word in words.items():
+        row = rows.get(pk)
+        held = row is not None and row.state in HELD
+        if row is not None and held and (draft or _same(row, word)):
+            said.append(row)  # said already; and a firm word is not turned back into a draft
+            continue
+        row = row or Commitment(pool_line=lines[pk], company=company)
+        _put(row, word, actor=actor, at=at, draft=draft)
+        said.append(row)
+        spoken.append(row)
+    _save(pool, spoken)
+    if spoken and not draft:
+        proof = proofs.begin(pool, company, spoken, terms, actor=actor, at=at)
+        _keep_versions(pool, spoken, terms, proof, actor=actor, at=at)
+        _firm(spoken, pool, company, actor=actor, at=at)
+    fresh = Commitment.objects.select_related("company", "request_line").in_bulk([row.pk for row in said])
+    return [fresh[row.pk] for row in said]
 
 
 @transaction.atomic(durable=True)
@@ -118,7 +172,7 @@ def withdraw(*, actor: User, company: Company, line: PoolLine, at: datetime) -> 
     """Take the whole word back, within 48 hours of the promise and before the deadline. A draft goes at any time."""
     require(access.can_request(actor, company))
     pool = open_pool(line.pool, at=at)
-    row = _row(line, company)
+    row = _rows(company, [line.pk]).get(line.pk)
     if row is None or row.state not in (*HELD, CommitmentState.DRAFT):
         raise NothingHeld
     firm = firm_quantity(row, at=at)
@@ -191,27 +245,27 @@ def open_pool(pool: Pool, *, at: datetime) -> Pool:
     return pool
 
 
-def _row(line: PoolLine, company: Company) -> Commitment | None:
-    return (
+def _rows(company: Company, lines: Iterable[int]) -> dict[int, Commitment]:
+    """The company's words on some lines, locked, with what it said before."""
+    rows = list(
         Commitment.objects.select_for_update(of=("self",))
-        .select_related("company")
-        .filter(pool_line=line, company=company)
-        .first()
+        .filter(pool_line__in=list(lines), company=company)
+        .prefetch_related(Prefetch("versions", queryset=CommitmentVersion.objects.order_by("number")))
+        .order_by("pk")
     )
+    for row in rows:
+        row.company = company
+    return {row.pool_line_id: row for row in rows}
 
 
 def firm_quantity(row: Commitment | None, *, at: datetime) -> int:
     """The part of a commitment that can no longer be taken back."""
     if row is None or row.state not in HELD:
         return 0
-    return sum(
-        layer.quantity for layer in standings.layers_of(row.versions.order_by("number")) if at >= layer.at + WITHDRAWAL
-    )
+    return sum(layer.quantity for layer in standings.layers_of(row.versions.all()) if at >= layer.at + WITHDRAWAL)
 
 
-def _check(pool: Pool, line: PoolLine, row: Commitment | None, company: Company, word: Word, *, at: datetime) -> None:
-    if line.state != PoolLineState.OPEN:
-        raise NotCommitting
+def _check(pool: Pool, row: Commitment | None, company: Company, word: Word, terms: Terms, *, at: datetime) -> None:
     if word.quantity < 1 or word.tolerance < 0 or word.tolerance > word.quantity * 100:
         raise Invalid(field="quantity")
     if word.min_useful > word.quantity:
@@ -223,30 +277,21 @@ def _check(pool: Pool, line: PoolLine, row: Commitment | None, company: Company,
         raise FirmAlready(quantity=firm)
     if pool.state == PoolState.COMPLETING and row and row.state in HELD and word.quantity < row.quantity:
         raise OnlyMore
-    standing = standings.read(pool).line(line.pk)
-    if standing is None:
-        raise NotCommitting
-    best = standing.terms.tiers[-1].unit_price_e4
-    if word.price_cap_e4 is not None and word.price_cap_e4 < best:
+    if word.price_cap_e4 is not None and word.price_cap_e4 < terms.tiers[-1].unit_price_e4:
         raise CapTooLow
 
 
 def _same(row: Commitment, word: Word) -> bool:
-    return all(
-        getattr(row, name) == getattr(word, name)
-        for name in ("quantity", "tolerance", "tolerance_tier", "price_cap_e4", "min_useful", "site")
+    names = ("quantity", "tolerance", "tolerance_tier", "price_cap_e4", "min_useful")
+    return row.site_id == (word.site.pk if word.site else None) and all(
+        getattr(row, name) == getattr(word, name) for name in names
     )
 
 
-def _write(
-    line: PoolLine, row: Commitment | None, company: Company, word: Word, *, actor: User, at: datetime, draft: bool
-) -> Commitment:
-    """Save the word; its state comes after. What was approved holds only for what was approved."""
-    row = row or Commitment(pool_line=line, company=company)
-    for name, value in asdict(word).items():
-        if name != "site":
-            setattr(row, name, value)
-    row.site = word.site
+def _put(row: Commitment, word: Word, *, actor: User, at: datetime, draft: bool) -> None:
+    """Set the word; its state comes after. What was approved holds only for what was approved."""
+    for name in SAID:
+        setattr(row, name, getattr(word, name))
     if not draft:
         if row.state not in HELD or row.committed_at is None:
             row.committed_at = at
@@ -255,49 +300,65 @@ def _write(
         row.committed_by = actor
         row.version += 1
     row.drop_reason = "" if row.state != CommitmentState.DROPPED else row.drop_reason
-    row.save()
-    if row.request_line_id is None:
-        need = needs_of(line.pool_id, pool_line=line, company=company).first()
-        if need is not None:
-            row.request_line = need.request_line
-            row.save(update_fields=["request_line"])
-    return row
 
 
-def _version(pool: Pool, row: Commitment, *, actor: User, at: datetime) -> None:
+SAID = ("quantity", "tolerance", "tolerance_tier", "price_cap_e4", "min_useful", "site")
+STAMPED = ("committed_at", "committed_by", "approved_by", "approved_at", "approved_cents", "version", "drop_reason")
+
+
+def _save(pool: Pool, rows: list[Commitment]) -> None:
+    """Write the words, new and changed, each tied to the need it answers."""
+    orphans = {row.pool_line_id: row for row in rows if row.request_line_id is None}
+    if orphans:
+        company = next(iter(orphans.values())).company
+        for need in needs_of(pool.pk, pool_line__in=list(orphans), company=company):
+            row = orphans[need.pool_line_id]
+            if row.request_line_id is None:
+                row.request_line = need.request_line
+    Commitment.objects.bulk_create([row for row in rows if row.pk is None])
+    known = [row for row in rows if row.pk is not None]
+    Commitment.objects.bulk_update(known, [*SAID, *STAMPED, "request_line"])
+
+
+def _keep_versions(
+    pool: Pool, rows: list[Commitment], terms: Mapping[int, Terms], proof: CommitmentProof, *, actor: User, at: datetime
+) -> None:
     """Keep what was promised together with the terms that were shown."""
-    standing = standings.read(pool, waiting_of=row.company).line(row.pool_line_id)
-    tiers = standing.terms.tiers if standing else ()
-    terms: dict[str, Any] = {
-        "tiers": [[t.from_quantity, t.unit_price_e4] for t in tiers],
-        "pack": standing.terms.pack if standing else 1,
-        "moq": standing.terms.moq if standing else 0,
+    common = {
         "closes_at": pool.closes_at.isoformat() if pool.closes_at else None,
         **{name: getattr(pool, name) for name in ("legal_model", "minimum_missed", "shortage", "freight", "fairness")},
         "fee_bp": pool.fee_bp,
     }
-    CommitmentVersion.objects.create(
-        commitment=row,
-        number=row.version,
-        quantity=row.quantity,
-        tolerance=row.tolerance,
-        tolerance_tier=row.tolerance_tier,
-        price_cap_e4=row.price_cap_e4,
-        min_useful=row.min_useful,
-        terms=terms,
-        actor=actor,
-        at=at,
-    )
-
-
-def _firm(row: Commitment, pool: Pool, company: Company, *, actor: User, at: datetime) -> None:
-    """Committed, or waiting for an approver when the company's whole part of the pool is above its limit."""
-    if row.state not in HELD:
-        move(row, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor, company=company, drop_reason="")
-    else:
-        audit.record(
-            "commitment.changed", target=row, at=at, actor=actor, company=company, data={"version": row.version}
+    versions = []
+    for row in rows:
+        shown = terms[row.pool_line_id]
+        tiers = [[t.from_quantity, t.unit_price_e4] for t in shown.tiers]
+        versions.append(
+            CommitmentVersion(
+                commitment=row,
+                number=row.version,
+                quantity=row.quantity,
+                tolerance=row.tolerance,
+                tolerance_tier=row.tolerance_tier,
+                price_cap_e4=row.price_cap_e4,
+                min_useful=row.min_useful,
+                terms={"tiers": tiers, "pack": shown.pack, "moq": shown.moq, **common},
+                proof=proof,
+                actor=actor,
+                at=at,
+            )
         )
+    CommitmentVersion.objects.bulk_create(versions)
+
+
+def _firm(rows: list[Commitment], pool: Pool, company: Company, *, actor: User, at: datetime) -> None:
+    """Committed, or waiting for an approver when the company's whole part of the pool is above its limit."""
+    new = [row for row in rows if row.state not in HELD]
+    changed = [row for row in rows if row.state in HELD]
+    for row in new:
+        row.drop_reason = ""
+    move_many(new, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor, fields=["drop_reason"])
+    note_many("commitment.changed", changed, at=at, actor=actor, data=lambda row: {"version": row.version})
     held = list(
         Commitment.objects.select_for_update(of=("self",))
         .select_related("company")
@@ -314,7 +375,6 @@ def _firm(row: Commitment, pool: Pool, company: Company, *, actor: User, at: dat
         move_many(free, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor)
         lines = [c.pool_line_id for c in held]
         move_needs(needs_of(pool.pk, pool_line__in=lines, company=company), LineState.COMMITTED, at=at, actor=actor)
-    row.refresh_from_db()
 
 
 def needs_approval(company: Company, pool: Pool, rows: list[Commitment], amount_cents: int) -> bool:

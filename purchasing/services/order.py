@@ -48,7 +48,6 @@ from purchasing.unit_words import units
 
 ORDER_SALT = "purchasing.order"
 LINK_DAYS = 90
-CONSENT_LIMIT_BP = 200  # a supplier's price rise above 2 % needs every company's consent
 CONSENT_DAYS = 3
 OPEN = (OrderState.SENT, OrderState.REFUSED)
 
@@ -279,7 +278,8 @@ def acknowledge(*, order: PurchaseOrder, answer: Answer, at: datetime, actor: Us
             return last
         raise AlreadyAnswered
     consent = any(
-        hints.needs_consent(lines[pk].unit_price_e4, price, CONSENT_LIMIT_BP) for pk, (_q, price) in changes.items()
+        hints.needs_consent(lines[pk].unit_price_e4, price, order.pool.consent_limit_bp)
+        for pk, (_q, price) in changes.items()
     )
     row = Acknowledgement.objects.create(
         order=order,

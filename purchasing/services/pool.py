@@ -1,6 +1,6 @@
 """Pools: made from approved needs, published, cancelled, opened for commitments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -84,6 +84,7 @@ class PoolDraft:
     freight: str = Pool.Freight.VALUE
     fairness: str = Pool.Fairness.STAND_ALONE_CAP
     fee_bp: int = 0
+    consent_limit_bp: int = 200
     lead: User | None = None
 
 
@@ -120,6 +121,7 @@ def open_pool(*, actor: User, draft: PoolDraft, lines: Sequence[LineDraft], at: 
         freight=draft.freight,
         fairness=draft.fairness,
         fee_bp=draft.fee_bp,
+        consent_limit_bp=draft.consent_limit_bp,
         created_by=actor,
         created_at=at,
     )
@@ -291,7 +293,8 @@ def change(*, actor: User, pool: Pool, draft: PoolDraft, at: datetime) -> Pool:
 
 
 CHANGEABLE = (
-    "title", "description", "category", "legal_model", "minimum_missed", "shortage", "freight", "fairness", "fee_bp"
+    "title", "description", "category", "legal_model", "minimum_missed", "shortage", "freight", "fairness", "fee_bp",
+    "consent_limit_bp",
 )  # fmt: skip
 BEFORE_COMMITMENTS = (PoolState.DRAFT, PoolState.GATHERING, PoolState.TENDERING, PoolState.OFFER_READY)
 
@@ -340,10 +343,11 @@ def open_commitments(*, actor: User, pool: Pool, calendar: Calendar, at: datetim
     return pool
 
 
-def winning_lines(pool: Pool) -> Sequence[AwardLine]:
-    """The quote line that won each pool line, with its quote; empty before a confirmed award."""
+def winning_lines(pool: Pool, lines: Collection[int] | None = None) -> Sequence[AwardLine]:
+    """The quote line that won each pool line (or each of `lines`), with its quote; empty before a confirmed award."""
+    rows = AwardLine.objects.filter(award__tender__pool=pool, award__state="confirmed")
     return list(
-        AwardLine.objects.filter(award__tender__pool=pool, award__state="confirmed")
+        (rows if lines is None else rows.filter(pool_line__in=lines))
         .select_related("quote_line__quote__invitation__supplier", "pool_line")
         .prefetch_related("quote_line__tiers")
         .order_by("pool_line__position")

@@ -18,7 +18,7 @@ from companies.errors import DomainError, Invalid
 from companies.models import Company, Document, User
 from companies.money import line_total, percent_of
 from companies.states import move
-from purchasing import access
+from purchasing import access, mails_back
 from purchasing.models import (
     CostShare,
     Pool,
@@ -394,3 +394,4 @@ def _close(order: PurchaseOrder, pool: Pool, *, actor: User, at: datetime) -> No
     if pool.state == PoolState.SETTLING and not open_.exists():
         move_needs(needs_of(pool.pk), LineState.CLOSED, at=at, actor=actor)
         move(pool, PoolState.CLOSED, table=POOL, at=at, actor=actor)
+        mails_back.pool_closed(pool, at=at)

@@ -1,16 +1,16 @@
 """Where a pool stands: what would be ordered now, at which price, and about what it would cost each company."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, Q, Sum
+from django.db.models import Prefetch, Q, Sum, prefetch_related_objects
 
 from companies.models import Company
 from companies.money import line_total
 from purchasing.comparison import terms_of
 from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, Quote
-from purchasing.rules import hints, shares
+from purchasing.rules import shares
 from purchasing.rules.landed import freight_due
 from purchasing.rules.shortage import Claim, Layer
 from purchasing.rules.tiers import FAIL, ROUND_DOWN, Outcome, Terms, settle
@@ -54,8 +54,8 @@ class Standing:
 
 
 def key(commitment: Commitment) -> str:
-    """How the rules call a commitment: sorts like its number, the last tie-breaker."""
-    return f"{commitment.pk:012d}"
+    """How the rules call a commitment: sorts like its number, the last tie-breaker; one not saved yet comes last."""
+    return f"{commitment.pk or 999_999_999_999:012d}"
 
 
 def layers_of(versions: Iterable[CommitmentVersion]) -> tuple[Layer, ...]:
@@ -79,10 +79,10 @@ def layers_of(versions: Iterable[CommitmentVersion]) -> tuple[Layer, ...]:
 
 
 def as_word(commitment: Commitment) -> Word:
-    """A commitment as the rules read it."""
-    layers = layers_of(commitment.versions.all())
+    """A commitment as the rules read it. A word that was said once is as old as itself: its versions are not read."""
     at = commitment.committed_at
     assert at is not None
+    layers = layers_of(commitment.versions.all()) if commitment.version > 1 and commitment.pk else ()
     return Word(
         key(commitment),
         commitment.quantity,
@@ -105,18 +105,24 @@ def as_claim(commitment: Commitment, quantity: int) -> Claim:
     return Claim(word.member, quantity, word.committed_at, min(word.min_useful, quantity), layers)
 
 
-def commitments_of(pool: Pool, *, waiting_of: Company | None = None) -> list[Commitment]:
-    """The firm commitments of a pool; with those of one company that still wait for approval."""
+def commitments_of(
+    pool: Pool, *, waiting_of: Company | None = None, lines: Collection[int] | None = None
+) -> list[Commitment]:
+    """The firm commitments of a pool (or of some lines); with those of one company that still wait for approval.
+
+    A constant number of queries; each company is one object, and versions are read only of what was said more than once.
+    """
     states = Q(state__in=[CommitmentState.COMMITTED, CommitmentState.LOCKED])
     if waiting_of is not None:
         states |= Q(state=CommitmentState.TO_APPROVE, company=waiting_of)
+    of = {"pool_line__pool": pool} if lines is None else {"pool_line__in": lines}
+    rows = list(Commitment.objects.filter(states, **of).order_by("pk"))
+    companies = Company.objects.in_bulk({row.company_id for row in rows})
+    for row in rows:
+        row.company = companies[row.company_id]
     versions = Prefetch("versions", queryset=CommitmentVersion.objects.order_by("number"))
-    return list(
-        Commitment.objects.filter(states, pool_line__pool=pool)
-        .select_related("company", "committed_by")
-        .prefetch_related(versions)
-        .order_by("pk")
-    )
+    prefetch_related_objects([row for row in rows if row.version > 1], versions)
+    return rows
 
 
 def read(
@@ -125,26 +131,41 @@ def read(
     waiting_of: Company | None = None,
     without: Collection[int] = (),
     strict: bool | None = None,
+    lines: Collection[int] | None = None,
 ) -> Standing:
-    """What the pool would order now. `without` leaves commitments out; `strict` refuses to round down."""
+    """What the pool would order now. `without` leaves commitments out; `strict` refuses to round down; `lines` reads few."""
     if strict is None:
         strict = pool.minimum_missed != Pool.MinimumMissed.ROUND_DOWN
-    rows = [c for c in commitments_of(pool, waiting_of=waiting_of) if c.pk not in without]
     by_line: dict[int, list[Commitment]] = {}
-    for row in rows:
-        by_line.setdefault(row.pool_line_id, []).append(row)
+    for row in commitments_of(pool, waiting_of=waiting_of, lines=lines):
+        if row.pk not in without:
+            by_line.setdefault(row.pool_line_id, []).append(row)
+    found = []
+    for won in winning_lines(pool, lines):
+        held, terms = by_line.get(won.pool_line_id, []), terms_of(won.quote_line)
+        outcome = _settle(pool, terms, held, strict=strict)
+        found.append(LineStanding(won.pool_line, won.quote_line.quote, terms, held, outcome))
+    return Standing(pool, found)
+
+
+def _settle(pool: Pool, terms: Terms, held: Sequence[Commitment], *, strict: bool) -> Outcome:
+    words = [as_word(c) for c in held]
+    return settle(terms, words, minimum_missed=FAIL if strict else ROUND_DOWN, shortage=pool.shortage)
+
+
+def imagine(standing: Standing, company: Company, words: Mapping[int, Commitment | None]) -> Standing:
+    """The standing if the company said `words` (unsaved rows by pool line; None: nothing) instead of what it says now."""
+    strict = standing.pool.minimum_missed != Pool.MinimumMissed.ROUND_DOWN
     lines = []
-    for won in winning_lines(pool):
-        held = by_line.get(won.pool_line_id, [])
-        terms = terms_of(won.quote_line)
-        outcome = settle(
-            terms,
-            [as_word(c) for c in held],
-            minimum_missed=FAIL if strict else ROUND_DOWN,
-            shortage=pool.shortage,
-        )
-        lines.append(LineStanding(won.pool_line, won.quote_line.quote, terms, held, outcome))
-    return Standing(pool, lines)
+    for row in standing.lines:
+        if row.line.pk in words:
+            said = words[row.line.pk]
+            held = [c for c in row.commitments if c.company_id != company.pk] + ([said] if said else [])
+            outcome = _settle(standing.pool, row.terms, held, strict=strict)
+            lines.append(LineStanding(row.line, row.quote, row.terms, held, outcome))
+        else:
+            lines.append(row)
+    return Standing(standing.pool, lines)
 
 
 def minimum_missing(standing: Standing, quote: Quote) -> int:
@@ -206,62 +227,6 @@ def worst_cents(standing: Standing, company: Company) -> int:
                 total += line_total(c.quantity + c.tolerance, price)
     mine = {row.quote.pk for row in standing.lines for c in row.commitments if c.company_id == company.pk}
     return total + sum(quote.freight_cents for quote in standing.quotes() if quote.pk in mine)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A threshold a buyer may look at: reached or not, and how far."""
-
-    kind: str  # pack | minimum | tier | supplier_minimum | franco
-    progress: hints.Progress
-    unit_price_e4: int | None = None
-    cents: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What one company may know of a line: thresholds in bands when few take part (I13)."""
-
-    standing: LineStanding
-    companies: int
-    price_e4: int | None
-    steps: tuple[Step, ...]
-    buy_ups: tuple[hints.BuyUp, ...]
-    exact: bool
-
-
-def view_for(standing: Standing, row: LineStanding, company: Company | None) -> View:
-    """The line as `company` may see it; staff (None) see exact figures."""
-    others = {c.company_id for c in row.commitments} - ({company.pk} if company else set())
-    members = hints.FEW + 1 if company is None else len(others) + 1
-    wanted = sum(c.quantity for c in row.commitments)
-    steps = [Step("pack", hints.progress(wanted, _next_pack(row), members=members))] if row.terms.pack > 1 else []
-    if row.terms.least > 1:
-        steps.append(Step("minimum", hints.progress(wanted, row.terms.least, members=members)))
-    for tier in row.terms.tiers[1:]:
-        done = hints.progress(wanted, tier.from_quantity, members=members)
-        steps.append(Step("tier", done, tier.unit_price_e4))
-    exact = members > hints.FEW
-    price = row.outcome.tier.unit_price_e4 if row.outcome.tier else None
-    ups = tuple(hints.buy_up(row.terms, row.outcome.ordered))
-    return View(row, len({c.company_id for c in row.commitments}), price, tuple(steps), ups, exact)
-
-
-def _next_pack(row: LineStanding) -> int:
-    wanted = max(1, sum(c.quantity for c in row.commitments))
-    return -(-wanted // row.terms.pack) * row.terms.pack
-
-
-def what_if(row: LineStanding, commitment: Commitment | None, word: Word, pool: Pool) -> Outcome:
-    """What the line would order if this company said `word` instead of what it says now."""
-    rest = [as_word(c) for c in row.commitments if commitment is None or c.pk != commitment.pk]
-    member = key(commitment) if commitment else "999999999999"
-    return settle(
-        row.terms,
-        [*rest, replace(word, member=member)],
-        minimum_missed=ROUND_DOWN if pool.minimum_missed == Pool.MinimumMissed.ROUND_DOWN else FAIL,
-        shortage=pool.shortage,
-    )
 
 
 def needs_quantity(line: PoolLine, company: Company) -> int:

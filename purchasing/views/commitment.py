@@ -9,20 +9,22 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companies.access import has_role, require
+from companies.documents import download
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company, Role
 from companies.money import line_total
 from purchasing import access
 from purchasing.forms_back import CommitForm
-from purchasing.models import Acknowledgement, Commitment, Consent, Pool
+from purchasing.models import Acknowledgement, Commitment, CommitmentProof, Consent, Pool
 from purchasing.rules import hints
 from purchasing.rules.landed import freight_due
 from purchasing.services import commitment as service
 from purchasing.services import order as orders
+from purchasing.services import progress
 from purchasing.services import standing as standings
 from purchasing.services.standing import LineStanding, Standing
 from purchasing.states import CommitmentState, PoolState
@@ -36,7 +38,7 @@ class LinePage:
     """Everything one line of the page shows."""
 
     row: LineStanding
-    view: standings.View
+    view: progress.View
     form: CommitForm
     commitment: Commitment | None
     needed: int
@@ -84,7 +86,7 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     forms = [CommitForm(data, line=r.line, company=row, row=mine.get(r.line.pk)) for r in standing.lines]
     valid = [form.is_valid() for form in forms]  # all of them, so that every mistake is shown at once
-    if request.method == "POST" and all(valid) and _save(request, row, forms):
+    if request.method == "POST" and all(valid) and _save(request, row, pool, forms):
         return redirect("purchasing:commit", row.pk, pool.pk)
     pages = [_page(standing, r, row, form, mine.get(r.line.pk)) for r, form in zip(standing.lines, forms, strict=True)]
     context = {
@@ -104,28 +106,35 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     return render(request, "purchasing/commit.html", context)
 
 
-def _save(request: HttpRequest, company: Company, forms: list[CommitForm]) -> bool:
-    """Say each line that changed; the first refusal stops on its field, what was said before it stays said."""
+def _save(request: HttpRequest, company: Company, pool: Pool, forms: list[CommitForm]) -> bool:
+    """Say every line at once, or nothing: each refusal is shown on its field and nothing typed is lost."""
     draft = request.POST.get("action") == "draft"
-    said = waiting = 0
-    for form in forms:
-        word = form.word()
-        if word is None:
-            if form.row is not None and form.row.state in service.HELD:
-                form.add_error("quantity", _("To leave this line, use “Take back”."))
-                return False
-            continue
-        try:
-            row = service.commit(
-                actor=reader(request), company=company, line=form.line, word=word, at=timezone.now(), draft=draft
-            )
-        except DomainError as error:
-            if error.status == 403:
-                raise
-            form_error(form, error)
-            return False
-        said += 1
-        waiting += row.state == CommitmentState.TO_APPROVE
+    words = {form.line.pk: word for form in forms if (word := form.word()) is not None}
+    left = [f for f in forms if f.line.pk not in words and f.row is not None and f.row.state in service.HELD]
+    for form in left:
+        form.add_error("quantity", _("To leave this line, use “Take back”."))
+    if left:
+        return False
+    by_line = {form.line.pk: form for form in forms}
+    try:
+        said = service.commit_all(
+            actor=reader(request), company=company, pool=pool, words=words, at=timezone.now(), draft=draft
+        )
+    except service.WordsRefused as error:
+        for line, refusal in error.refusals.items():
+            form_error(by_line[line], refusal)
+        messages.error(request, _("Nothing was changed yet: look at the lines in red."))
+        return False
+    except DomainError as error:
+        if error.status == 403:
+            raise
+        messages.error(request, error.sentence)
+        return False
+    _tell(request, len(said), draft=draft, waiting=any(row.state == CommitmentState.TO_APPROVE for row in said))
+    return True
+
+
+def _tell(request: HttpRequest, said: int, *, draft: bool, waiting: bool) -> None:
     if not said:
         messages.info(request, _("Nothing was entered."))
     elif draft:
@@ -135,15 +144,18 @@ def _save(request: HttpRequest, company: Company, forms: list[CommitForm]) -> bo
             request, _("This is above your company's limit: an approver was asked and must agree in time.")
         )
     else:
-        text = ngettext("Your commitment to %(n)s line is firm.", "Your commitment to %(n)s lines is firm.", said)
+        text = ngettext(
+            "Your commitment to %(n)s line is firm. The proof comes by mail.",
+            "Your commitment to %(n)s lines is firm. The proof comes by mail.",
+            said,
+        )
         messages.success(request, text % {"n": said})
-    return True
 
 
 def _page(
     standing: Standing, row: LineStanding, company: Company, form: CommitForm, mine: Commitment | None
 ) -> LinePage:
-    view = standings.view_for(standing, row, company)
+    view = progress.view_for(standing, row, company)
     needs = standings.needs_quantity(row.line, company)
     if not form.is_bound and mine is None and needs:
         form.initial["quantity"] = needs
@@ -169,32 +181,9 @@ def _page(
         price,
         line_total(granted, price) if granted and price else None,
         tiers,
-        _missing(view),
+        view.missing,
         view.buy_ups[0] if view.buy_ups and view.exact else None,
     )
-
-
-def _missing(view: standings.View) -> str:
-    """The next threshold in words: exact with many members, a band with few."""
-    for step in view.steps:
-        if step.progress.complete:
-            continue
-        if step.progress.missing is None:
-            band = {"low": step.progress.from_percent, "high": step.progress.to_percent}
-            texts = {
-                "pack": _("The next pack is %(low)s–%(high)s %% full."),
-                "minimum": _("%(low)s–%(high)s %% of the minimum quantity is reached."),
-                "tier": _("%(low)s–%(high)s %% of the next price is reached."),
-            }
-        else:
-            band = {"n": step.progress.missing, "threshold": step.progress.threshold}
-            texts = {
-                "pack": _("%(n)s more units complete the next pack."),
-                "minimum": _("%(n)s more units are needed to reach the minimum of %(threshold)s."),
-                "tier": _("%(n)s more units bring the next price."),
-            }
-        return texts[step.kind] % band
-    return ""
 
 
 def _franco(standing: Standing) -> dict[str, Any] | None:
@@ -239,6 +228,16 @@ def _question(pool: Pool, company: Company) -> dict[str, Any] | None:
         for change in answer.lines.all()
     ]
     return {"answer": answer, "lines": lines, "accepted": consent.accepted}
+
+
+@require_GET
+def proof_pdf(request: HttpRequest, company: int, pk: int, proof: int) -> HttpResponse:
+    """The PDF of what was confirmed."""
+    row, user = company_of(request, company), reader(request)
+    rows = CommitmentProof.objects.visible_to(user).select_related("document")
+    found = get_object_or_404(rows, pk=proof, company=row, pool=pk, document__isnull=False)
+    assert found.document is not None
+    return download(found.document)
 
 
 @require_POST

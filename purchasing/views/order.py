@@ -177,7 +177,7 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
             "answer": row.acknowledgements.prefetch_related("lines__order_line").last(),
             "soonest": timezone.localdate() + timedelta(days=1),
             "supplier_view": True,
-            "limit_bp": service.CONSENT_LIMIT_BP,
+            "limit_bp": row.pool.consent_limit_bp,
         }
         return render(request, "purchasing/order_supplier.html", context)
 

@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from companies.models import Role
 from purchasing import links
-from purchasing.models import PurchaseOrder
-from purchasing.services import delivery, order, settlement
+from purchasing.models import CommitmentProof, PurchaseOrder
+from purchasing.services import delivery, order, proof_of_commitment, settlement
 from tests.access import EVERYBODY, Visit
 from tests.factories.companies import member
 from tests.purchasing.back import CLOSES, Delivered, hours, world
@@ -25,6 +25,8 @@ def prepare(w):
     open_.need("A", 10)
     open_.commit("A", 10, at=now)
     w.open_pool, w.open_line = open_.pool, open_.line
+    w.commitment_proof = CommitmentProof.objects.get(company=w.company)
+    proof_of_commitment.write(proof_id=w.commitment_proof.pk, at=now)
     done = Delivered(title="Cartons")
     w.goods_pool, w.goods_order = done.w.pool, done.order
     w.receipt = done.receive(36)
@@ -77,6 +79,7 @@ VISITS = [
         lambda w: {"company": w.company.pk, "pk": w.goods_pool.pk, "answer": w.answer.pk},
         "post",
     ),
+    Visit(P + "commitment_proof", READERS, lambda w: {**mine(w), "proof": w.commitment_proof.pk}),
     Visit(P + "proof", READERS, mine),
     Visit(P + "proof_csv", READERS, mine),
     Visit(P + "delivery_list", READERS, company),
@@ -106,6 +109,9 @@ VISITS = [
     Visit(A + "commitment", {"buyer"}, own_line, "put"),
     Visit(A + "commitment", {"buyer"}, own_line, "delete"),
     Visit(A + "commitment_decide", {"approver"}, mine, "post"),
+    Visit(A + "pool_commitments", {"buyer"}, mine, "put"),
+    Visit(A + "commitment_proofs", READERS, company),
+    Visit(A + "commitment_change", {"buyer"}, lambda w: {"company": w.company.pk, "answer": w.answer.pk}, "post"),
     Visit(A + "shares", READERS, company),
     Visit(A + "pool_lock", {"staff"}, of("open_pool"), "post"),
     Visit(A + "pool_orders", {"staff"}, of("goods_pool"), "post"),

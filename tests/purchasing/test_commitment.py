@@ -8,7 +8,7 @@ from companies.errors import NotAllowed
 from companies.models import AuditEntry, OutboxMail, Role
 from purchasing.models import Commitment, CommitmentVersion, RequestDecision
 from purchasing.rules.shortage import Layer
-from purchasing.services import commitment, standing
+from purchasing.services import commitment, progress, standing
 from purchasing.services.commitment import Word
 from tests.factories.companies import CompanyFactory, member
 from tests.purchasing.back import CLOSES, hours, world
@@ -192,8 +192,8 @@ class TestProgress:
         w.commit("A", 40)
         w.commit("B", 30)
         now = standing.read(w.pool)
-        view = standing.view_for(now, now.lines[0], w.companies["B"])
+        view = progress.view_for(now, now.lines[0], w.companies["B"])
         (tier,) = [s for s in view.steps if s.kind == "tier"]
         assert (tier.progress.reached, tier.progress.from_percent, tier.progress.to_percent) == (None, 60, 80)
-        staff = standing.view_for(now, now.lines[0], None)
+        staff = progress.view_for(now, now.lines[0], None)
         assert [s.progress.reached for s in staff.steps if s.kind == "tier"] == [70]
