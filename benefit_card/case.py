@@ -23,10 +23,11 @@ SELECT c.id, c.person_id, c.holder_key, c.generation, c.valid_until, c.blocked_a
                  AND k.status = 'admitted' AND k.suspended_at IS NULL),
        o.id, v.id, v.number, latest.number, latest.created_at, v.title, v.kind, v.percent, v.amount_cents, v.cap_cents,
        v.gift, v.min_spend_cents, v.weekdays, v.from_time, v.until_time, v.starts_on, v.ends_on, v.per_person_limit,
-       v.period, v.stock, mine.used, everybody.used
+       v.period, v.stock, mine.used, everybody.used, v.offline
 FROM benefit_card_card c
 JOIN companies_person p ON p.id = c.person_id
-LEFT JOIN merchants_offer o ON o.merchant_id = %(merchant)s AND o.state = 'published'
+LEFT JOIN merchants_offer o ON o.merchant_id = %(merchant)s
+     AND (o.state = 'published' OR (%(past)s AND o.state <> 'draft'))
      AND (%(offer)s::bigint IS NULL OR o.id = %(offer)s)
 LEFT JOIN merchants_offerversion latest ON latest.id = o.current_id
 LEFT JOIN merchants_offerversion v ON v.offer_id = o.id AND v.number = COALESCE(%(version)s::int, latest.number)
@@ -65,6 +66,7 @@ class Deal:
     stock: int | None
     used: int | None
     stock_used: int | None
+    offline: str
 
     @property
     def remaining(self) -> int | None:
@@ -106,8 +108,12 @@ def read(
     short_hash: str | None = None,
     offer_id: int | None = None,
     version: int | None = None,
+    past: bool = False,
 ) -> Case | None:
-    """Find a card by its status index or the hash of its typed code; None when there is none."""
+    """Find a card by its status index or the hash of its typed code; None when there is none.
+
+    `past` also finds offers that were paused or ended since: a sale made without network counts as it was scanned.
+    """
     today = at.astimezone(PARIS).date()
     where = "c.status_index = %(card)s" if short_hash is None else "c.short_hash = %(card)s"
     parameters = {
@@ -116,6 +122,7 @@ def read(
         "merchant": merchant_id,
         "offer": offer_id,
         "version": version,
+        "past": past,
         "periods": _PERIODS,
         "labels": [period_of(name, today) for name in _PERIODS],
     }
@@ -128,3 +135,22 @@ def read(
         if row[10] is not None and row[11] is not None:
             case.deals.append(Deal(*row[10:]))
     return case
+
+
+_STOOD = """
+SELECT (c.blocked_at IS NULL OR c.blocked_at > %(at)s) AND (c.replaced_at IS NULL OR c.replaced_at > %(at)s)
+       AND c.valid_until >= %(today)s
+       AND EXISTS (SELECT 1 FROM companies_employment e JOIN companies_company k ON k.id = e.company_id
+                   WHERE e.person_id = c.person_id AND e.starts_on <= %(today)s
+                     AND (e.ends_on IS NULL OR e.ends_on >= %(today)s)
+                     AND ((k.status = 'admitted' AND k.suspended_at IS NULL) OR k.suspended_at > %(at)s))
+FROM benefit_card_card c WHERE c.id = %(card)s
+"""
+
+
+def stood_at(card_id: int, at: datetime) -> bool:
+    """Whether a card could be used at a moment of the past, as far as is known today."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STOOD, {"card": card_id, "at": at, "today": at.astimezone(PARIS).date()})
+        row = cursor.fetchone()
+    return bool(row and row[0])

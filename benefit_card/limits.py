@@ -12,6 +12,7 @@ SCANS_PER_TILL = ("scan", 60, timedelta(minutes=1))
 SCANS_PER_CARD = ("card", 20, timedelta(minutes=1))
 TYPED_PER_TILL = ("typed", 10, timedelta(minutes=1))
 WRONG_CODES_PER_TILL = ("wrong", 30, timedelta(hours=1))
+SYNCS_PER_TILL = ("sync", 60, timedelta(minutes=1))
 ACTIVATIONS_PER_ADDRESS = ("activate", 10, timedelta(hours=1))
 Limit = tuple[str, int, timedelta]
 

@@ -160,3 +160,67 @@ class TooLateToVoid(TillRefusal):
 
     code = "void_too_late"
     message = _("A sale can be undone for 15 minutes. Please ask ERB to correct it.")
+
+
+class OfflinePolicy(TillRefusal):
+    """The offer, or the way the card was shown, needs the network."""
+
+    code = "offline_policy"
+    message = _("This offer could not be given without network in this way.")
+
+
+class StaleList(TillRefusal):
+    """The till's list of blocked cards was too old for this offer."""
+
+    code = "stale_list"
+    message = _("The list of blocked cards on this till was too old for this offer.")
+
+
+class ClockWrong(TillRefusal):
+    """The device wrote a time that cannot be."""
+
+    code = "clock_wrong"
+    message = _("The clock of this till is wrong. Set it to automatic.")
+
+
+class SignatureInvalid(TillRefusal):
+    """The entry was not signed by this device."""
+
+    code = "signature_invalid"
+    message = _("This entry was not signed by this till. Export it and send the file to ERB.")
+
+
+class EntryMalformed(TillRefusal):
+    """Fields are missing or cannot be read."""
+
+    code = "entry_malformed"
+    message = _("This entry cannot be read. Export it and send the file to ERB.")
+
+
+class TooLate(TillRefusal):
+    """More than seven days between sale and arrival: a person decides."""
+
+    code = "too_late"
+    message = _("This sale arrived more than seven days late. ERB looks at it and writes to you.")
+
+
+class DeviceKeyMissing(TillRefusal):
+    """The device never registered a key, so nothing it wrote without network can be checked."""
+
+    code = "device_key_missing"
+    message = _("This till has not registered its key yet. Open it once with network.")
+
+
+class DeviceKeyKnown(TillRefusal):
+    """The till has another key already."""
+
+    code = "device_key_known"
+    message = _("This till is linked to another device. Cut it off and link it again.")
+
+
+class DeviceKeyInvalid(TillRefusal):
+    """Not a P-256 point."""
+
+    code = "device_key_invalid"
+    message = _("This is not the key of a till.")
+    status = 400

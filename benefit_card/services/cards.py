@@ -14,6 +14,7 @@ from benefit_card.access import can_block, can_issue
 from benefit_card.models import BatchPurpose, Card, CardBatch
 from benefit_card.revocation import padded_bits
 from benefit_card.services.keys import last_day, reserve_print_key
+from benefit_card.services.specimens import PLACES
 from companies import audit, jobs
 from companies.access import require
 from companies.errors import DomainError
@@ -192,7 +193,7 @@ def _draw_indexes(count: int) -> list[int]:
     space = padded_bits(Card.objects.count() + count)
     drawn: set[int] = set()
     while len(drawn) < count:
-        candidates = {secrets.randbelow(space) for _draw in range(2 * count)} - drawn
+        candidates = {secrets.randbelow(space - PLACES) + PLACES for _draw in range(2 * count)} - drawn
         candidates -= set(Card.objects.filter(status_index__in=candidates).values_list("status_index", flat=True))
         hashes = {hash_code(typed_code(index)): index for index in candidates}
         taken = set(Card.objects.filter(short_hash__in=hashes).values_list("short_hash", flat=True))

@@ -106,6 +106,15 @@ def reserve_print_key(*, cards: int, at: datetime) -> SigningKey:
     return key
 
 
+def specimen_key(*, at: datetime) -> int:
+    """The number of a print key that signs now, for a specimen; drawn when there is none."""
+    usable = SigningKey.objects.filter(
+        use=KeyUse.PRINT, withdrawn_at__isnull=True, not_before__lte=at, sign_until__gt=at
+    ).order_by("kid")
+    kid: int | None = usable.values_list("kid", flat=True).first()
+    return reserve_print_key(cards=0, at=at).kid if kid is None else kid
+
+
 def _rolling(use: Use, *, at: datetime) -> SigningKey:
     """The key of a use that signs now; its successor is drawn, thus published, at least a day before it takes over."""
     rows = SigningKey.objects.filter(use=use.value, withdrawn_at__isnull=True)

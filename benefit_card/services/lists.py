@@ -52,7 +52,9 @@ def key_set(*, at: datetime) -> PublishedList:
 
 
 def revocations(*, at: datetime, changed: bool = False) -> PublishedList:
-    """The list of revoked cards, at most a quarter of an hour old. `changed` asks for a new one now."""
+    """The list of cards no till may take without asking, at most a quarter of an hour old: revoked ones, and those that
+    were limited to the network. `changed` asks for a new one now.
+    """
     latest = _latest("revocations")
     if latest is not None and not changed and at - latest.issued_at < FRESH:
         return latest
@@ -62,7 +64,8 @@ def revocations(*, at: datetime, changed: bool = False) -> PublishedList:
         size = padded_bits(Card.objects.count())
         highest = Card.objects.order_by("-status_index").values_list("status_index", flat=True).first() or 0
         size = max(size, padded_bits(highest * 24 // 25))
-        indexes = list(Card.objects.revoked(at=at).order_by().values_list("status_index", flat=True))
+        listed = [Card.objects.revoked(at=at), Card.objects.current().filter(online_only_at__isnull=False)]
+        indexes = {place for cards in listed for place in cards.order_by().values_list("status_index", flat=True)}
         digest = hashlib.sha256(bitmap(indexes, size=size)).hexdigest()
         kid, key = list_key(at=at)
         number = latest.number + 1 if latest else 1

@@ -19,7 +19,7 @@ from django.utils import timezone
 from benefit_card import limits, refusals
 from benefit_card.case import Case, Deal
 from benefit_card.credential import PARIS
-from benefit_card.models import Redemption, RedemptionRequest
+from benefit_card.models import Redemption, RedemptionRequest, Standing
 from benefit_card.quota import PERSON, STOCK, period_of, person_key
 from benefit_card.services.scan import Presented, present, usable_case
 from companies.errors import DomainError
@@ -61,11 +61,8 @@ def redeem(
         presented = present(code, till=till, at=at, again=True)
         found = usable_case(till=till, presented=presented, at=at, offer_id=offer_id, version=version)
         deal = _deal(found, at=at)
-        off = _price(deal, amount_cents=amount_cents, at=at)
-        return _accept(
-            till=till, client_id=client_id, digest=digest, presented=presented, found=found, deal=deal,
-            amount_cents=amount_cents, off=off, at=at,
-        )  # fmt: skip
+        off = price(deal, amount_cents=amount_cents, at=at)
+        return _accept(Sale(till, client_id, digest, presented, found, deal, amount_cents, off, at))
     except _Known:
         return _repeat(till=till, client_id=client_id, digest=digest)
     except refusals.TillRefusal as refusal:
@@ -81,7 +78,7 @@ def _deal(found: Case, *, at: datetime) -> Deal:
     return deal
 
 
-def _price(deal: Deal, *, amount_cents: int, at: datetime) -> int:
+def price(deal: Deal, *, amount_cents: int, at: datetime) -> int:
     """The discount in cents, after the rules that do not depend on what others do at the same moment."""
     if not is_open_at(deal, at.astimezone(PARIS)):
         raise refusals.OfferClosed
@@ -119,10 +116,10 @@ WITH request AS (
   RETURNING scope, used
 ), redemption AS (
   INSERT INTO benefit_card_redemption (client_id, card_id, person_id, merchant_id, till_id, offer_id, offer_version_id,
-    shown, slot, gross_cents, discount_cents, period, seq, stock_seq, at)
+    shown, slot, gross_cents, discount_cents, period, seq, stock_seq, at, arrived_at, standing, cashier_id)
   SELECT client_id, %(card)s, %(person)s, %(merchant)s, %(till)s, %(offer)s, %(version)s, %(shown)s, %(slot)s,
     %(gross)s, %(off)s, %(period)s, (SELECT used FROM quota WHERE scope = 'person'),
-    (SELECT used FROM quota WHERE scope = 'stock'), %(at)s
+    (SELECT used FROM quota WHERE scope = 'stock'), %(sold)s, %(arrived)s, %(standing)s, %(cashier)s
   FROM request WHERE (SELECT count(*) FROM quota) = cardinality(%(scopes)s::text[])
   RETURNING id
 ), log AS (
@@ -134,54 +131,100 @@ SELECT (SELECT count(*) FROM request), (SELECT id FROM redemption),
 """
 
 
-def _accept(
-    *,
-    till: Till,
-    client_id: uuid.UUID,
-    digest: str,
-    presented: Presented,
-    found: Case,
-    deal: Deal,
-    amount_cents: int,
-    off: int,
-    at: datetime,
-) -> Answer:
-    """Write request, quotas, redemption and audit row in one statement; all of it, or nothing."""
-    period = period_of(deal.period, at.astimezone(PARIS).date())
-    wanted = sorted(quotas(deal, holder=found.holder_key, period=period))
-    body = {
-        "client_id": str(client_id),
+@dataclass(frozen=True)
+class Sale:
+    """A sale that passed every rule but the limits. `arrived_at` is set when it was made without network."""
+
+    till: Till
+    client_id: uuid.UUID
+    digest: str
+    presented: Presented
+    found: Case
+    deal: Deal
+    amount_cents: int
+    off: int
+    at: datetime
+    arrived_at: datetime | None = None
+    cashier_id: int | None = None
+
+    @property
+    def period(self) -> str:
+        return period_of(self.deal.period, self.at.astimezone(PARIS).date())
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The answer as it is stored, before the uses left are known."""
+        deal = self.deal
+        return {
+            "client_id": str(self.client_id),
+            "offer": deal.offer_id,
+            "offer_title": deal.title,
+            "offer_version": deal.number,
+            "amount": euros(self.amount_cents),
+            "discount": euros(self.off),
+            "to_pay": euros(self.amount_cents - self.off),
+            "time": timezone.localtime(self.at).isoformat(),
+            "changed": deal.number != deal.latest_number,
+            "limit": deal.per_person_limit,
+            "stock": deal.stock,
+        }
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the statement did: `new` is false for a client_id that was known, `redemption_id` None when a limit stood."""
+
+    new: bool
+    redemption_id: int | None
+    used: int | None
+    stock_used: int | None
+
+
+def write(sale: Sale, *, standing: Standing = Standing.OK) -> Written:
+    """Write request, quotas, redemption and audit row in one statement, inside the caller's transaction.
+
+    When a limit stands in the way the caller rolls back, which undoes the quota row that did have room. A conflict moves
+    no quota.
+    """
+    deal, till, now = sale.deal, sale.till, sale.arrived_at or sale.at
+    counted = quotas(deal, holder=sale.found.holder_key, period=sale.period) if standing == Standing.OK else ()
+    wanted = sorted(counted)
+    data: dict[str, Any] = {
         "offer": deal.offer_id,
-        "offer_title": deal.title,
-        "offer_version": deal.number,
-        "amount": euros(amount_cents),
-        "discount": euros(off),
-        "to_pay": euros(amount_cents - off),
-        "time": timezone.localtime(at).isoformat(),
-        "changed": deal.number != deal.latest_number,
-        "limit": deal.per_person_limit,
-        "stock": deal.stock,
+        "version": deal.number,
+        "gross": sale.amount_cents,
+        "discount": sale.off,
     }
+    if sale.arrived_at:
+        data |= {"sold": sale.at.isoformat(), "standing": standing.value}
     parameters: dict[str, Any] = {
-        "client_id": client_id, "till": till.pk, "digest": digest, "response": json.dumps(body), "at": at,
+        "client_id": sale.client_id, "till": till.pk, "digest": sale.digest, "response": json.dumps(sale.body),
         "scopes": [scope for scope, _key, _period, _cap in wanted],
         "keys": [key for _scope, key, _period, _cap in wanted],
         "periods": [name for _scope, _key, name, _cap in wanted],
         "caps": [cap for _scope, _key, _period, cap in wanted],
         "person_cap": deal.per_person_limit or 0, "stock_cap": deal.stock or 0,
-        "card": found.card_id, "person": found.person_id, "merchant": till.shop.merchant_id, "offer": deal.offer_id,
-        "version": deal.version_id, "shown": presented.shown.value, "slot": presented.slot, "gross": amount_cents,
-        "off": off, "period": period, "label": f"till {till.pk}",
-        "data": json.dumps({"offer": deal.offer_id, "version": deal.number, "gross": amount_cents, "discount": off}),
+        "card": sale.found.card_id, "person": sale.found.person_id, "merchant": till.shop.merchant_id,
+        "offer": deal.offer_id, "version": deal.version_id, "shown": sale.presented.shown.value,
+        "slot": sale.presented.slot, "gross": sale.amount_cents, "off": sale.off, "period": sale.period,
+        "label": f"till {till.pk}", "data": json.dumps(data), "at": now, "sold": sale.at, "arrived": sale.arrived_at,
+        "standing": standing.value, "cashier": sale.cashier_id,
     }  # fmt: skip
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(_ACCEPT, parameters)
         new, redemption_id, used, stock_used = cursor.fetchone()
-        if not new:
+    return Written(bool(new), redemption_id, used, stock_used)
+
+
+def _accept(sale: Sale) -> Answer:
+    """All of a sale, or nothing."""
+    with transaction.atomic(durable=True):
+        written = write(sale)
+        if not written.new:
             raise _Known
-        if redemption_id is None:  # leaving the block undoes the quota row that did have room
-            raise _limit(deal, found, used=used)
-    return Answer(201, _complete(body, used, stock_used))
+        if written.redemption_id is None:  # leaving the block undoes the quota row that did have room
+            raise limit_of(sale.deal, sale.found, used=written.used)
+    return Answer(201, complete(sale.body, written.used, written.stock_used))
 
 
 def quotas(deal: Any, *, holder: str, period: str) -> Iterator[tuple[str, str, str, int]]:
@@ -192,7 +235,7 @@ def quotas(deal: Any, *, holder: str, period: str) -> Iterator[tuple[str, str, s
         yield STOCK, str(deal.offer_id), "ever", deal.stock
 
 
-def _complete(body: dict[str, Any], used: int | None, stock_used: int | None) -> dict[str, Any]:
+def complete(body: dict[str, Any], used: int | None, stock_used: int | None) -> dict[str, Any]:
     """The stored answer with what is left, counted from the use that this was."""
     body = dict(body)
     lefts = []
@@ -204,7 +247,7 @@ def _complete(body: dict[str, Any], used: int | None, stock_used: int | None) ->
     return {**body, "remaining_uses": max(0, min(lefts)) if lefts else None}
 
 
-def _limit(deal: Deal, found: Case, *, used: int | None) -> refusals.TillRefusal:
+def limit_of(deal: Deal, found: Case, *, used: int | None) -> refusals.TillRefusal:
     """Which limit stood in the way. For a person's limit: when and where it was used, which is at this merchant."""
     if deal.per_person_limit is None or (used is not None and deal.stock is not None):
         return refusals.StockUsedUp()
@@ -250,4 +293,4 @@ def _repeat(*, till: Till, client_id: uuid.UUID, digest: str, own: dict[str, Any
     if stored.status != 201:
         return Answer(stored.status, stored.response, replayed=stored.response != own)
     used, stock_used = Redemption.objects.values_list("seq", "stock_seq").get(client_id=client_id)
-    return Answer(201, _complete(stored.response, used, stock_used), replayed=True)
+    return Answer(201, complete(stored.response, used, stock_used), replayed=True)

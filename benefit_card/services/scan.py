@@ -56,12 +56,17 @@ def present(code: str, *, till: Till, at: datetime, again: bool = False) -> Pres
     if again and check.verdict == Verdict.WRONG_SLOT and _looked_at(token, till):
         check = credential.Check(Verdict.VALID, token)
     if check.verdict != Verdict.VALID or token is None:
-        raise _VERDICTS[check.verdict]
+        raise refusal_of(check.verdict)
     if isinstance(token, credential.PhoneCode):
         _once_around_town(token, till)
         cache.add(_looked_key(till, token.index, token.absolute_slot), 1, LOOK_COUNTS)  # never prolonged by its own use
         return Presented(shown=Shown.PHONE, status_index=token.index, slot=token.absolute_slot)
     return Presented(shown=Shown.PRINT, status_index=token.index)
+
+
+def refusal_of(verdict: Verdict) -> type[refusals.TillRefusal]:
+    """What a till is told of a code that is not valid."""
+    return _VERDICTS[verdict]
 
 
 def _looked_at(token: object, till: Till) -> bool:

@@ -1,0 +1,200 @@
+"""Sales made without network arrive: one verdict for each, all kept, none counted twice.
+
+An entry's row is the first thing its transaction writes, so that of two copies at once the second waits and repeats
+the first answer. Then the same statement as at the counter moves the quotas. Where they have no room left the sale is a
+conflict: kept, honoured towards the merchant, never rolled back (design of the card, "Clock, replay, offline queue").
+"""
+
+import json
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from benefit_card import refusals
+from benefit_card.models import Card, EntryVerdict, OfflineEntry, Redemption, RedemptionRequest, Standing
+from benefit_card.offline_entry import Entry, nameless_id, signed_by
+from benefit_card.services import offline_rules, voids
+from benefit_card.services.redemption import Sale, Written, complete, limit_of, write
+from companies import audit
+from companies.errors import DomainError
+from merchants.models import Till
+
+LATE = timedelta(days=7)
+MOST_ENTRIES = 50
+UNDONE = "undone"
+CONFLICTS_ALLOWED, CONFLICTS_WITHIN = 2, timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one entry, as the till is told and as it is kept."""
+
+    verdict: EntryVerdict
+    code: str = ""
+    title: str = ""
+    redemption: dict[str, Any] | None = None
+
+    def answer(self, client_id: uuid.UUID) -> dict[str, Any]:
+        return {
+            "client_id": str(client_id),
+            "verdict": self.verdict.value,
+            "first": self.verdict.value,
+            "code": self.code,
+            "title": self.title,
+            "redemption": self.redemption,
+        }
+
+
+def sync(*, till: Till, rows: Sequence[tuple[dict[str, Any], Entry | None]], at: datetime) -> list[dict[str, Any]]:
+    """Take in entries, oldest first as they come; each in a transaction of its own. `None` stands for an unreadable one."""
+    if till.device_key is None:
+        raise refusals.DeviceKeyMissing
+    return [take(till=till, raw=raw, entry=entry, at=at) for raw, entry in rows]
+
+
+def take(*, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime) -> dict[str, Any]:
+    """Give one entry its verdict. The same entry again, also at the same moment, gets `replayed` and the first answer."""
+    client_id = entry.client_id if entry else nameless_id(raw)
+    digest = offline_rules.digest(entry) if entry else ""
+    with transaction.atomic(durable=True):
+        if not _claim(till, client_id, entry, digest=digest, at=at):
+            return _again(till, client_id, digest=digest)
+        outcome = _outcome(till, raw, entry, digest=digest, at=at)
+        answer = outcome.answer(client_id)
+        OfflineEntry.objects.filter(pk=client_id).update(
+            verdict=outcome.verdict, code=outcome.code, response=answer
+        )  # fmt: skip
+        if outcome.verdict == EntryVerdict.CONFLICT:
+            _limit_to_online(client_id, at=at)
+    if outcome.code == UNDONE:
+        _undo(till, client_id)
+    return answer
+
+
+def _undo(till: Till, client_id: uuid.UUID) -> None:
+    """A sale taken back at the till before it was sent, which had reached us all the same at the counter."""
+    sold = Redemption.objects.filter(client_id=client_id).values_list("at", flat=True).first()
+    if sold is not None:
+        with suppress(refusals.TillRefusal):
+            voids.void(till=till, client_id=client_id, at=sold)
+
+
+def _claim(till: Till, client_id: uuid.UUID, entry: Entry | None, *, digest: str, at: datetime) -> bool:
+    """Write the entry's row before anything else; false when it was here before."""
+    said = {name: value for name, value in asdict(entry).items() if name != "code"} if entry else {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO benefit_card_offlineentry (client_id, till_id, seq, body_hash, evidence, said, verdict, code, "
+            "response, scanned_at, received_at) VALUES (%s, %s, %s, %s, %s, %s::jsonb, 'refused', '', '{}', %s, %s) "
+            "ON CONFLICT (client_id) DO NOTHING",
+            [
+                client_id,
+                till.pk,
+                entry.seq if entry else 0,
+                digest,
+                offline_rules.evidence(entry.code if entry else ""),
+                json.dumps(said, default=str),
+                entry.scanned_at if entry else None,
+                at,
+            ],
+        )
+        return cursor.rowcount == 1
+
+
+def _again(till: Till, client_id: uuid.UUID, *, digest: str) -> dict[str, Any]:
+    kept = OfflineEntry.objects.select_related("till__shop").get(pk=client_id)
+    if kept.till.shop_id != till.shop_id or kept.body_hash != digest:
+        refusal = refusals.ClientIdReused()
+        return Outcome(EntryVerdict.REFUSED, refusal.code, refusal.sentence).answer(client_id)
+    return {**kept.response, "verdict": EntryVerdict.REPLAYED.value}
+
+
+def _outcome(till: Till, raw: dict[str, Any], entry: Entry | None, *, digest: str, at: datetime) -> Outcome:
+    try:
+        if entry is None:
+            raise refusals.EntryMalformed
+        if till.device_key is None or not signed_by(raw, bytes(till.device_key)):
+            raise refusals.SignatureInvalid
+        if entry.undone:
+            return Outcome(EntryVerdict.ACCEPTED, UNDONE)
+        if known := _known(till, entry, digest=digest):
+            return known
+        if at - entry.scanned_at > LATE:
+            refusal = refusals.TooLate()
+            return Outcome(EntryVerdict.LATE, refusal.code, refusal.sentence)
+        sale, doubt = offline_rules.judge(till=till, entry=entry, digest=digest, at=at)
+        return settle(sale, doubt=doubt)
+    except DomainError as refusal:
+        return Outcome(EntryVerdict.REFUSED, refusal.code, refusal.sentence)
+
+
+def _known(till: Till, entry: Entry, *, digest: str) -> Outcome | None:
+    """The same sale, sent at the counter before its answer was lost. A refusal nobody heard makes way for the sale."""
+    request = RedemptionRequest.objects.select_for_update().filter(pk=entry.client_id).first()
+    if request is None:
+        return None
+    if request.till.shop_id != till.shop_id or request.body_hash != digest:
+        raise refusals.ClientIdReused
+    if request.status != 201:
+        request.delete()
+        return None
+    return _repeated(request)
+
+
+def _repeated(request: RedemptionRequest) -> Outcome:
+    used, stock_used = Redemption.objects.values_list("seq", "stock_seq").get(client_id=request.pk)
+    return Outcome(EntryVerdict.REPLAYED, redemption=complete(request.response, used, stock_used))
+
+
+def settle(sale: Sale, *, doubt: refusals.TillRefusal | None = None) -> Outcome:
+    """Count a sale, or keep it as a conflict when nothing was left or the card was blocked meanwhile."""
+    if doubt is None:
+        point = transaction.savepoint()
+        written = write(sale)
+        if not written.new:  # its twin at the counter committed while we judged
+            transaction.savepoint_commit(point)
+            return _repeated(RedemptionRequest.objects.get(pk=sale.client_id))
+        if written.redemption_id is not None:
+            transaction.savepoint_commit(point)
+            return _standing(sale, written, EntryVerdict.ACCEPTED, "", "")
+        doubt = limit_of(sale.deal, sale.found, used=written.used)
+        transaction.savepoint_rollback(point)
+    written = write(sale, standing=Standing.CONFLICT)
+    return _standing(sale, written, EntryVerdict.CONFLICT, doubt.code, doubt.sentence)
+
+
+def _standing(sale: Sale, written: Written, verdict: EntryVerdict, code: str, title: str) -> Outcome:
+    return Outcome(verdict, code, title, complete(sale.body, written.used, written.stock_used))
+
+
+def _limit_to_online(client_id: uuid.UUID, *, at: datetime) -> None:
+    """After two sales beyond a person's limit within 90 days, tills without network refuse the card; a human goes on."""
+    row = Redemption.objects.select_related("card").get(client_id=client_id)
+    if row.card is None or row.card.online_only_at is not None:
+        return
+    beyond = Redemption.objects.filter(
+        card=row.card, standing=Standing.CONFLICT, offer_version__per_person_limit__isnull=False,
+        at__gte=at - CONFLICTS_WITHIN,
+    )  # fmt: skip
+    if beyond.count() >= CONFLICTS_ALLOWED and Card.objects.filter(pk=row.card.pk, online_only_at=None).update(
+        online_only_at=at
+    ):
+        audit.record("card.online_only", target=row.card, at=at, actor=None, actor_label="system")
+        from benefit_card.tasks import publish_revocations
+
+        publish_revocations.delay_on_commit()
+
+
+def register_key(*, till: Till, point: bytes, at: datetime) -> None:
+    """Keep the device's public key, once: another device with a copied token cannot put its own in its place."""
+    if till.device_key is not None and bytes(till.device_key) == point:
+        return
+    if not Till.objects.filter(pk=till.pk, device_key__isnull=True).update(device_key=point):
+        raise refusals.DeviceKeyKnown
+    till.device_key = point
+    audit.record("till.device_key", target=till, at=at, actor=None, actor_label=f"till {till.pk}")
