@@ -2,13 +2,35 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Max, Sum
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from companies.billing.models import Account, AccountKind, Invoice, LedgerEntry, LedgerTransaction
+from companies.billing.models import Account, AccountKind, ClosedMonth, Invoice, LedgerEntry, LedgerTransaction
+from companies.errors import DomainError
 from companies.models import Company
+
+
+class MonthClosed(DomainError):
+    """The books of that month are closed."""
+
+    code = "month_closed"
+    message = _("The books of %(month)s are closed. Use a later date: what is wrong there is put right today.")
+
+
+def closed_until() -> date | None:
+    """The first day of the last closed month; None while none is."""
+    return ClosedMonth.objects.aggregate(last=Max("month"))["last"]
+
+
+def require_open(at: datetime) -> None:
+    """Refuse a posting into a closed month in words; the database refuses it too."""
+    last, day = closed_until(), timezone.localdate(at)
+    if last is not None and day.replace(day=1) <= last:
+        raise MonthClosed(month=f"{day:%m/%Y}")
 
 
 @dataclass(frozen=True)
@@ -39,8 +61,9 @@ def post(
 ) -> LedgerTransaction | None:
     """Write one transaction, once per key; None when the key was posted before. Call it inside a transaction.
 
-    Sides that do not sum to zero are refused by the database when the transaction commits.
+    Sides that do not sum to zero are refused by the database when the transaction commits. Raises MonthClosed.
     """
+    require_open(at)
     row, new = LedgerTransaction.objects.get_or_create(
         key=key, defaults={"kind": kind, "at": at, "reason": reason[:240], "reverses": reverses}
     )
@@ -59,9 +82,9 @@ def post(
     return row
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def reverse(original: LedgerTransaction, *, at: datetime, reason: str) -> LedgerTransaction | None:
-    """Put a mistake right: the same sides with the opposite sign, once."""
+    """Put a mistake right: the same sides with the opposite sign, once; None when it was reversed before."""
     entries = list(original.entries.select_related("account__company", "invoice"))
     sides = [
         Side(AccountKind(e.account.kind), -e.cents, e.account.company, e.account.vat_bp, e.invoice) for e in entries

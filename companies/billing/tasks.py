@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from companies.billing import payments, printing, windows
+from companies.billing import books, payments, printing, windows
 from companies.billing.models import CreditNote, Invoice, InvoiceState, Payment, Refund, StripeEvent
 
 log = logging.getLogger(__name__)
@@ -94,3 +94,9 @@ def sweep() -> None:
 def close_windows() -> None:
     """Invoices whose payer can no longer claim the debit back are paid for good."""
     windows.close(at=timezone.now())
+
+
+@shared_task(name="billing.check_books")
+def check_books() -> None:
+    """Recompute the books from their rows; what is found stands on the staff's pages."""
+    books.check(at=timezone.now())

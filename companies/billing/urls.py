@@ -1,6 +1,6 @@
 """Pages of the room, and the door for Stripe's events."""
 
-from django.urls import path
+from django.urls import include, path
 
 from companies.billing import webhooks
 from companies.billing.views import company, staff
@@ -25,6 +25,7 @@ urlpatterns = [
         company.payment_state,
         name="payment_state",
     ),
+    path("", include("companies.billing.urls_books")),
     path("erb/invoices/", staff.invoices, name="staff_invoices"),
     path("erb/payments/", staff.staff_payments, name="staff_payments"),
     path("erb/payments/<int:payment>/refund/", staff.refund, name="staff_refund"),

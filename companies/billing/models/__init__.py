@@ -1,5 +1,6 @@
 """Tables of the room, one module per concept."""
 
+from companies.billing.models.books import BooksCheck, ClosedMonth
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
 from companies.billing.models.invoice import (
     Invoice,
@@ -16,6 +17,8 @@ from companies.billing.models.payment import Payment, PaymentState, Refund, Stri
 __all__ = [
     "Account",
     "AccountKind",
+    "BooksCheck",
+    "ClosedMonth",
     "CreditNote",
     "CreditNoteLine",
     "Invoice",

@@ -18,6 +18,16 @@ BALANCED = """
 """
 
 
+# A month is closed under a table lock that waits for postings under way, so none can slip in.
+OPEN_MONTH = """
+    IF EXISTS (SELECT 1 FROM billing_closedmonth
+               WHERE month >= date_trunc('month', NEW.at AT TIME ZONE 'Europe/Paris')::date) THEN
+        RAISE EXCEPTION 'the month of % is closed', NEW.at USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
+
 def _balanced(name: str, key: str) -> pgtrigger.Trigger:
     """Checked when the database transaction commits, so entries may be written one by one."""
     return pgtrigger.Trigger(
@@ -94,6 +104,13 @@ class LedgerTransaction(models.Model):
         triggers = [
             pgtrigger.Protect(name="ledger_transaction_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
             _balanced("ledger_transaction_balanced", "NEW.id"),
+            pgtrigger.Trigger(
+                name="ledger_month_open",
+                level=pgtrigger.Row,
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func=OPEN_MONTH,
+            ),
         ]
 
     def __str__(self) -> str:

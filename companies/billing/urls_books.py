@@ -1,0 +1,17 @@
+"""Addresses of the books, the bank and received invoices, all for the association's staff."""
+
+from django.urls import path
+
+from companies.billing.views import books
+
+urlpatterns = [
+    path("erb/books/", books.books_home, name="books"),
+    path("erb/books/<int:year>/<int:month>/close/", books.close_month, name="close_month"),
+    path("erb/books/<int:year>/<int:month>/fec/", books.month_file, name="month_file"),
+    path("erb/books/<int:year>/<int:month>/invoices/", books.invoices_file, name="invoices_file"),
+    path("erb/books/<int:year>/fec/", books.fec_file, name="fec"),
+    path("erb/books/balance/", books.balance_file, name="balance_file"),
+    path("erb/books/entries/", books.entries, name="entries"),
+    path("erb/books/entries/new/", books.new_entry, name="entry_new"),
+    path("erb/books/entries/<int:pk>/", books.entry, name="entry"),
+]
