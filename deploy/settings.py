@@ -186,6 +186,7 @@ CELERY_BEAT_SCHEDULE = {
     "beat": {"task": "companies.heartbeat", "schedule": 20.0},
     "forget old imports": {"task": "companies.forget_imports", "schedule": crontab(hour="3", minute="20")},
     "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
+    "check the books": {"task": "billing.check_books", "schedule": crontab(hour="4", minute="40")},
     "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},

@@ -46,7 +46,8 @@ class CannotClose(DomainError):
 class NotReversible(DomainError):
     code = "not_reversible"
     message = gettext_lazy(
-        "This entry is not reversed by hand: an invoice is corrected by a credit note, a payment by a refund, a bank line by undoing its match."
+        "This entry is not reversed by hand: an invoice is corrected by a credit note, a payment by a refund, "
+        "a bank line by undoing its match."
     )
 
 
@@ -82,7 +83,9 @@ def close_month(*, month: date, actor: User, at: datetime) -> ClosedMonth:
     """
     require(is_staff(actor))
     month = first_of(month)
-    with connection.cursor() as cursor:  # waits for postings under way; later ones wait for us and then see the month closed
+    with (
+        connection.cursor() as cursor
+    ):  # waits for postings under way; later ones wait for us and then see the month closed
         cursor.execute("LOCK TABLE billing_ledgertransaction IN SHARE ROW EXCLUSIVE MODE")
     known = ClosedMonth.objects.filter(month=month).first()
     if known is not None:
@@ -98,7 +101,9 @@ def close_month(*, month: date, actor: User, at: datetime) -> ClosedMonth:
     totals = _in_month(month).aggregate(
         count=Count("transaction", distinct=True), debit=Sum("cents", filter=Q(cents__gt=0))
     )
-    document = store(kind="fec", name=fec.file_name(until), content=content, media_type="text/plain; charset=utf-8", at=at)
+    document = store(
+        kind="fec", name=fec.file_name(until), content=content, media_type="text/plain; charset=utf-8", at=at
+    )
     row = ClosedMonth.objects.create(
         month=month,
         closed_at=at,

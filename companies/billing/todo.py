@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from companies.billing.models import Invoice, InvoiceState
+from companies.billing.models import BooksCheck, Invoice, InvoiceState
 from companies.billing.models.invoice import GROUPS
 from companies.models import Company, User
 from companies.shell import Todo
@@ -45,7 +45,7 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
     late = Invoice.objects.filter(state__in=GROUPS["due"], due_on__lt=timezone.localdate(at))
     overdue = late.aggregate(count=Count("pk"), sum=Sum("balance_cents"))
     url = reverse("billing:staff_invoices")
-    todos = []
+    todos = _of_the_books()
     if failed["count"]:
         title = ngettext("%(n)s payment failed", "%(n)s payments failed", failed["count"]) % {"n": failed["count"]}
         detail = _("%(sum)s to be collected again") % {"sum": euros(failed["sum"])}
@@ -56,3 +56,11 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
             Todo(title, _("%(sum)s owed") % {"sum": euros(overdue["sum"])}, f"{url}?state=due", tone="warning")
         )
     return todos
+
+
+def _of_the_books() -> list[Todo]:
+    """What the nightly check found."""
+    check = BooksCheck.objects.first()
+    if check is None or not check.difference:
+        return []
+    return [Todo(_("The books do not agree"), check.difference, reverse("billing:books"), tone="danger")]

@@ -139,7 +139,8 @@ def entries(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(reason__icontains=text)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     found = [
-        {"row": row, "journal": chart.JOURNALS[chart.journal(row.kind)], "sides": _sides(row)} for row in page.object_list
+        {"row": row, "journal": chart.JOURNALS[chart.journal(row.kind)], "sides": _sides(row)}
+        for row in page.object_list
     ]
     return render(request, "billing/entries.html", {"page": page, "entries": found, "text": text})
 

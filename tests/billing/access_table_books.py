@@ -1,0 +1,40 @@
+"""Who may open the books, the bank and received invoices: the association's staff."""
+
+from datetime import date
+
+from companies.billing.models import ClosedMonth, LedgerTransaction
+from companies.documents import store
+from tests.access import Visit
+from tests.factories.billing import AT
+
+STAFF = {"staff"}
+
+
+def prepare(w):
+    """A month closed long ago."""
+    document = store(kind="fec", name="x.txt", content=b"x", media_type="text/plain", at=AT)
+    ClosedMonth.objects.create(
+        month=date(2020, 1, 1),
+        closed_at=AT,
+        closed_by=w.users["staff"],
+        transactions=0,
+        debit_cents=0,
+        document=document,
+    )
+
+
+def _month(w):
+    return {"year": 2026, "month": 3}
+
+
+VISITS = [
+    Visit("billing:books", STAFF),
+    Visit("billing:close_month", STAFF, _month, method="post"),
+    Visit("billing:month_file", STAFF, lambda w: {"year": 2020, "month": 1}),
+    Visit("billing:invoices_file", STAFF, _month),
+    Visit("billing:fec", STAFF, lambda w: {"year": 2026}),
+    Visit("billing:balance_file", STAFF),
+    Visit("billing:entries", STAFF),
+    Visit("billing:entry_new", STAFF),
+    Visit("billing:entry", STAFF, lambda w: {"pk": LedgerTransaction.objects.first().pk}),
+]
