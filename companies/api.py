@@ -14,6 +14,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from companies.api_auth import HasScope
 from companies.errors import DomainError
@@ -55,7 +56,8 @@ class ApiView(GenericAPIView):
         key = request.headers.get("Idempotency-Key", "")
         if not key or request.method in {"GET", "HEAD", "OPTIONS"}:
             return
-        caller = f"token:{request.auth.pk}" if isinstance(request.auth, ApiToken) else f"user:{request.user.pk}"
+        who = request.auth if isinstance(request.auth, ApiToken) else request.user
+        caller = f"{type(who).__name__}:{who.pk}".lower()  # a till and a person may have the same number
         text = json.dumps([request.method, request.path, request.data], sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
         IdempotentReply.objects.filter(
@@ -94,7 +96,8 @@ class ApiView(GenericAPIView):
             if response.status_code >= 500:
                 self._reply.delete()
             else:
-                body = json.loads(json.dumps(response.data, default=str)) if response.data is not None else None
+                # As the renderer writes it: a repeated answer is the same to the letter.
+                body = json.loads(json.dumps(response.data, cls=JSONEncoder)) if response.data is not None else None
                 IdempotentReply.objects.filter(pk=self._reply.pk).update(status=response.status_code, body=body)
             self._reply = None
         return done

@@ -1,9 +1,12 @@
 """Background work of the room. Every task takes ids and may run twice."""
 
+import hashlib
 from datetime import timedelta
 from io import StringIO
+from urllib.parse import urlsplit
 
 from celery import shared_task
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.db import transaction
@@ -30,7 +33,7 @@ def send_mail(*, mail_id: int) -> None:
         mail = OutboxMail.objects.select_for_update(skip_locked=True).filter(pk=mail_id, sent_at__isnull=True).first()
         if mail is None or mail.attempts >= MAIL_ATTEMPTS:
             return
-        message = EmailMessage(mail.subject, mail.body, to=[mail.to], headers={"X-ERB-Key": mail.key})
+        message = EmailMessage(mail.subject, mail.body, to=[mail.to], headers=_headers(mail))
         for document in mail.attachments.all():
             message.attach(document.name, bytes(document.content), document.media_type)
         mail.attempts += 1
@@ -40,6 +43,15 @@ def send_mail(*, mail_id: int) -> None:
         except OSError as error:
             mail.last_error = str(error)[:500]
         mail.save(update_fields=["attempts", "sent_at", "last_error"])
+
+
+def _headers(mail: OutboxMail) -> dict[str, str]:
+    """The same Message-ID at each attempt.
+
+    A worker that dies after the mail server took a mail sends it once more; mail systems show one mail per Message-ID.
+    """
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    return {"X-ERB-Key": mail.key, "Message-ID": f"<{hashlib.sha256(mail.key.encode()).hexdigest()[:32]}@{host}>"}
 
 
 @shared_task(name="companies.sweep_mail")

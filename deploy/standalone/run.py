@@ -126,6 +126,8 @@ def _run(mode: str, port: int, state_dir: Path, started: float) -> int:
                 "--backlog",
                 "1024",
                 "--respawn-failed-workers",
+                "--respawn-interval",
+                "0.5",
                 "--no-access-log",
                 "--log-level",
                 "warning",

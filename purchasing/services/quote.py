@@ -147,10 +147,17 @@ def save_terms(*, invitation: TenderInvitation, draft: QuoteDraft, at: datetime)
 
 @transaction.atomic(durable=True)
 def submit(*, invitation: TenderInvitation, at: datetime, draft: QuoteDraft | None = None) -> Quote:
-    """Send the open version. From the deadline on it is stored as late and waits for a reasoned acceptance."""
+    """Send the open version. From the deadline on it is stored as late and waits for a reasoned acceptance.
+
+    Sent again without a change, by a double click or a program that lost the answer, it is the version sent before.
+    """
     invitation = _editable(invitation)
     quote = _write(invitation, draft, at=at) if draft is not None else _draft(invitation, at=at)
     _check(quote, at=at)
+    before = invitation.quotes.filter(submitted_at__isnull=False).order_by("-version").first()
+    if before is not None and invitation.state == QuoteState.SUBMITTED and _content(before) == _content(quote):
+        quote.delete()
+        return before
     # After the opening a version nobody asked for is late even before the deadline: prices are known by then.
     tender = invitation.tender
     after = at >= tender.deadline or tender.state == TenderState.OPENED
@@ -201,6 +208,14 @@ def _draft(invitation: TenderInvitation, *, at: datetime) -> Quote:
     if last is not None:
         _write_offers(quote, [_offer_of(line) for line in last.lines.all()])
     return quote
+
+
+def _content(quote: Quote) -> tuple[Any, ...]:
+    """What a version says, without when it was said."""
+    lines = quote.lines.prefetch_related("tiers").order_by("pool_line_id")
+    offers = [_offer_of(line) for line in lines]
+    told = [(o.pool_line.pk, tuple(o.tiers), o.pack, o.moq, o.available, o.reference, o.note) for o in offers]
+    return (*(getattr(quote, name) for name in FIELDS), told)
 
 
 def _offer_of(line: QuoteLine) -> OfferDraft:

@@ -13,16 +13,34 @@ from tests.journeys.stack import Stack, free_port
 expect.set_options(timeout=20_000)  # four processes and a browser share the machine with other tests
 
 
+def already_running() -> Stack | None:
+    """JOURNEY_STACK=port:state_dir:log names a demo that runs already, for who writes a journey."""
+    if not (given := os.environ.get("JOURNEY_STACK")):
+        return None
+    port, state_dir, log = given.split(":")
+    return Stack(port=int(port), state_dir=Path(state_dir), lines=Path(log).read_text().splitlines())
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The demo with a small association, started once for the session."""
-    if given := os.environ.get(
-        "JOURNEY_STACK"
-    ):  # port:state_dir:log of a demo that runs already, for who writes a journey
-        port, state_dir, log = given.split(":")
-        yield Stack(port=int(port), state_dir=Path(state_dir), lines=Path(log).read_text().splitlines())
+    if (given := already_running()) is not None:
+        yield given
         return
     running = Stack(port=free_port(), state_dir=tmp_path_factory.mktemp("demo"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def survivor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A small association of its own that may be killed, in a directory whose path has a space."""
+    if (given := already_running()) is not None:
+        yield given
+        return
+    running = Stack(port=free_port(), state_dir=tmp_path_factory.mktemp("a state") / "of the association")
+    running.state_dir.mkdir()
     running.start()
     yield running
     running.stop()

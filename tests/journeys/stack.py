@@ -25,6 +25,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 @dataclass
 class Stack:
     """A running demo: its address, its sign-in links by role label, the facts its seed wrote."""
@@ -130,6 +138,14 @@ class Stack:
             except ProcessLookupError:
                 continue
         return len(pids)
+
+    def kill_child(self, words: str) -> int:
+        """Kill only the processes that another one of their kind watches over: it starts them again at once."""
+        pids = self.pids(words)
+        children = [pid for pid in pids if parent_of(pid) in pids]
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        return len(children)
 
     def wait_healthy(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds

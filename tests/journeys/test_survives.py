@@ -1,95 +1,19 @@
 """The product is killed in the middle of its work, without mercy; nothing is lost and nothing is done twice."""
 
-import contextlib
 import http.client
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 
-import psycopg
 import pytest
 import requests
 
-from tests.journeys.stack import ROOT, Stack, free_port
+from tests.journeys.killing import PATIENCE, ask, held, kill_worker, manage, one, stands_still, until
+from tests.journeys.stack import Stack, free_port
 
 pytestmark = pytest.mark.xdist_group("survives")  # one story about one running product
 PEOPLE = 3_000
 SALES = 240
-PATIENCE = 120
-
-
-def database(stack):
-    """A connection to the embedded database of a running stack."""
-    elsewhere = stack.state_dir / "data-is-in.txt"
-    data = type(stack.state_dir)(elsewhere.read_text().strip()) if elsewhere.exists() else stack.state_dir
-    socket = (data / "postgres/postmaster.pid").read_text().splitlines()[4]
-    return psycopg.connect(host=socket, user="postgres", dbname="erb", autocommit=True)
-
-
-def ask(stack, query, *parameters):
-    with database(stack) as connection:
-        cursor = connection.execute(query, parameters)
-        return cursor.fetchall() if cursor.description else []
-
-
-def one(stack, query, *parameters):
-    return ask(stack, query, *parameters)[0][0]
-
-
-@contextlib.contextmanager
-def held(stack, table):
-    """Let nobody write to a table: whoever is about to stands still, in the middle of its work, until we let go."""
-    with database(stack) as connection, connection.transaction():
-        connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
-        yield
-
-
-def stands_still(stack):
-    return one(stack, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0
-
-
-def until(condition, *, seconds=PATIENCE, every=0.05):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(every)
-    raise AssertionError("it did not happen in time")
-
-
-def manage(stack, *words):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))}
-    environment.pop("DATABASE_URL", None)
-    return subprocess.run(
-        [sys.executable, "manage.py", *map(str, words)],
-        cwd=ROOT,
-        env=environment | {"STATE_DIR": str(stack.state_dir)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def kill_worker(stack):
-    assert stack.kill("celery -A deploy worker") > 0
-    # The sweeper takes up what was silent for two minutes; here these minutes pass at once.
-    ask(
-        stack,
-        "UPDATE companies_job SET beat_at = beat_at - interval '3 minutes' WHERE state IN ('queued', 'running')",
-    )
-
-
-@pytest.fixture(scope="module")
-def survivor(tmp_path_factory):
-    """A small association of its own, in a directory whose path has a space."""
-    running = Stack(port=free_port(), state_dir=tmp_path_factory.mktemp("a state") / "of the association")
-    running.state_dir.mkdir()
-    running.start()
-    yield running
-    running.stop()
 
 
 class Reader:
