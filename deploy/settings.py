@@ -188,6 +188,8 @@ CELERY_BEAT_SCHEDULE = {
     "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
     "check the books": {"task": "billing.check_books", "schedule": crontab(hour="4", minute="40")},
     "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
+    "announce and send debits": {"task": "billing.collect", "schedule": 300.0},
+    "end unused mandates": {"task": "billing.lapse_mandates", "schedule": crontab(hour="4", minute="40")},
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
     "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
@@ -361,6 +363,7 @@ SELLER = {
     "vat_no": "FR44732829320",
     "register": "RNA W263000000",
     "iban": "FR14 2004 1010 0505 0001 3M02 606",
+    "ics": "FR72ZZZ123456",  # SEPA creditor identifier, on mandates
     "vat_on_debits": True,
     "exemption": "TVA non applicable.",
     **dict(env.json("SELLER", {})),

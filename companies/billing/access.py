@@ -24,3 +24,8 @@ def sees_any_invoice(user: User | AnonymousUser) -> bool:
 def can_refund(user: User | AnonymousUser) -> bool:
     """Money goes back only by the association's staff."""
     return is_staff(user)
+
+
+def can_collect(user: User | AnonymousUser) -> bool:
+    """Reminders, write-offs, dues, disputes, credit notes: the association's staff."""
+    return is_staff(user)

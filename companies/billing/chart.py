@@ -30,6 +30,9 @@ NUMBERS: dict[AccountKind, tuple[str, str]] = {
     AccountKind.VAT_DEDUCTIBLE: ("44566", "TVA déductible"),
     AccountKind.ROUNDING: ("658000", "Différences d'arrondi"),
     AccountKind.BANK_CHARGES: ("627000", "Services bancaires"),
+    AccountKind.BAD_DEBTS: ("654000", "Pertes sur créances irrécouvrables"),
+    AccountKind.SUBSIDIES: ("467200", "Participations des entreprises aux achats des salariés"),
+    AccountKind.EMPLOYEES: ("419200", "Avances reçues des salariés"),
 }
 JOURNALS = {
     "VT": "Ventes",
@@ -45,6 +48,8 @@ JOURNAL_OF = {
     "refund": "ST",
     "charge_back": "ST",
     "reinstated": "ST",
+    "personal": "ST",
+    "personal_refund": "ST",
     "transfer": "BQ",
     "bank": "BQ",
 }

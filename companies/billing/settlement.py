@@ -6,14 +6,23 @@ every change is a guarded update or a ledger posting with a key of its own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
 
 from companies import audit
 from companies.billing import ledger
-from companies.billing.models import AccountKind, Invoice, InvoiceState, Payment, PaymentState, Refund
+from companies.billing.models import (
+    AccountKind,
+    Invoice,
+    InvoiceState,
+    LedgerEntry,
+    Payment,
+    PaymentState,
+    Refund,
+)
+from companies.billing.models import Dispute as DisputeRow
 from companies.billing.models.invoice import TRANSITIONS
 from companies.billing.models.payment import PAYMENT_TRANSITIONS
 from companies.models import User
@@ -29,6 +38,9 @@ class Dispute:
     id: str
     cents: int
     returned: bool
+    status: str = "lost"
+    reason: str = ""
+    answer_by: int | None = None
 
 
 @dataclass(frozen=True)
@@ -140,8 +152,14 @@ def by_balance(invoice: Invoice, *, when_open: InvoiceState) -> InvoiceState:
     balance = ledger.owed([invoice])[invoice.pk]
     if balance > 0:
         return InvoiceState.PART_PAID if balance < invoice.gross_cents else when_open
-    arrived = invoice.payments.filter(state=PaymentState.SUCCEEDED).exists()
+    arrived = invoice.payments.filter(state=PaymentState.SUCCEEDED).exists() or _transferred(invoice)
     return InvoiceState.PAID if arrived else InvoiceState.CREDITED
+
+
+def _transferred(invoice: Invoice) -> bool:
+    """Whether money came by another way than Stripe, and was not reversed since."""
+    posted = LedgerEntry.objects.filter(invoice=invoice, transaction__kind="transfer")
+    return posted.filter(transaction__reversed_by=None).exists()
 
 
 def mark_processing(payment: Payment, *, at: datetime) -> None:
@@ -198,6 +216,7 @@ def mark_paid(payment: Payment, seen: Observation, *, at: datetime) -> None:
 def charge_back(payment: Payment, dispute: Dispute, *, at: datetime) -> None:
     """The payer took the money back: this one invoice is owed again, nobody else's share moves."""
     invoice = payment.invoice
+    _note(payment, dispute, at)
     for name, sign, wanted in (("charge_back", 1, True), ("reinstated", -1, dispute.returned)):
         if not wanted:
             continue
@@ -218,6 +237,24 @@ def charge_back(payment: Payment, dispute: Dispute, *, at: datetime) -> None:
             set_invoice(invoice, InvoiceState.CHARGED_BACK, at=at, reason=dispute.id)
         else:
             set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=dispute.id)
+
+
+def _note(payment: Payment, dispute: Dispute, at: datetime) -> None:
+    """Keep what is known about a claim for the people who watch claims."""
+    row, _new = DisputeRow.objects.get_or_create(
+        dispute_id=dispute.id,
+        defaults={
+            "payment": payment,
+            "cents": dispute.cents,
+            "status": dispute.status,
+            "reason": dispute.reason[:60],
+            "opened_at": at,
+            "answer_by": datetime.fromtimestamp(dispute.answer_by, UTC) if dispute.answer_by else None,
+        },
+    )
+    over = dispute.status in ("won", "lost")
+    if row.status != dispute.status or (over and row.closed_at is None):
+        DisputeRow.objects.filter(pk=row.pk).update(status=dispute.status, closed_at=at if over else None)
 
 
 def record_refund(payment: Payment, refund_id: str, cents: int, *, at: datetime) -> None:

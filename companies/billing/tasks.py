@@ -7,8 +7,10 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from companies.billing import books, payments, printing, windows
-from companies.billing.models import CreditNote, Invoice, InvoiceState, Payment, Refund, StripeEvent
+from companies.billing import books, collecting, inbox, mandates, payments, printing, windows
+from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, StripeEvent
+from companies.billing.payments import mandates as mandates_at_stripe
+from companies.billing.payments import personal as personal_at_stripe
 
 log = logging.getLogger(__name__)
 RETRIES: dict[str, Any] = {
@@ -19,34 +21,13 @@ RETRIES: dict[str, Any] = {
 }
 
 
-def payment_of(event: dict[str, Any]) -> int | None:
-    """The attempt an event is about: by the session, the intent, or the mark we put on both. None: not one of ours."""
-    subject = event.get("data", {}).get("object", {})
-    kind, key = subject.get("object", ""), str(subject.get("id", ""))
-    intent = key if kind == "payment_intent" else subject.get("payment_intent")
-    if isinstance(intent, dict):
-        intent = intent.get("id")
-    known = Payment.objects.values_list("pk", flat=True)
-    found = known.filter(session_id=key).first() if kind == "checkout.session" else None
-    if found is None and intent:
-        found = known.filter(intent_id=intent).first()
-    if found is None:
-        mark = str((subject.get("metadata") or {}).get("payment", ""))
-        if not mark and intent:  # a dispute may come before the news of its payment
-            mark = payments.mark_of(str(intent))
-        found = known.filter(pk=int(mark)).first() if mark.isdecimal() else None
-    return found
-
-
 @shared_task(name="billing.handle_event", **RETRIES)
 def handle_event(*, event_id: str) -> None:
     """Ask Stripe how the payment stands that an event is about. The event's own words are never believed."""
     event = StripeEvent.objects.filter(pk=event_id).first()
     if event is None or event.handled_at is not None:
         return
-    payment_id = payment_of(event.payload)
-    if payment_id is not None:
-        payments.refresh(payment_id=payment_id, at=timezone.now())
+    inbox.handle(event.payload, at=timezone.now())
     StripeEvent.objects.filter(pk=event_id, handled_at=None).update(handled_at=timezone.now())
 
 
@@ -88,6 +69,8 @@ def sweep() -> None:
     )
     for invoice_id in unsent.order_by("pk").values_list("pk", flat=True)[:200]:
         render_invoice.delay(invoice_id=invoice_id)
+    mandates_at_stripe.sweep(at=at)
+    personal_at_stripe.sweep(at=at)
 
 
 @shared_task(name="billing.close_windows")
@@ -100,3 +83,25 @@ def close_windows() -> None:
 def check_books() -> None:
     """Recompute the books from their rows; what is found stands on the staff's pages."""
     books.check(at=timezone.now())
+
+
+@shared_task(name="billing.collect", **RETRIES)
+def collect() -> None:
+    """Announce debits, send those whose day has come, plan another try for those that failed for a passing reason."""
+    at = timezone.now()
+    collecting.plan(at=at)
+    collecting.retry(at=at)
+    collecting.collect(at=at)
+
+
+@shared_task(name="billing.lapse_mandates")
+def lapse_mandates() -> None:
+    """End mandates that were not used for 36 months."""
+    mandates.lapse(at=timezone.now())
+
+
+@shared_task(name="billing.forget_mandate", **RETRIES)
+def forget_mandate(*, mandate_id: int) -> None:
+    """Detach the account of an ended mandate at Stripe."""
+    for row in mandates.ended_and_attached().filter(pk=mandate_id):
+        mandates_at_stripe.forget(row)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.test import Client
+from django.test import Client, TestCase
 
 from deploy.celery import app
 from deploy.standalone.stripe_double.server import serve
@@ -82,9 +82,10 @@ class Double:
     def post(body: bytes, *, secret: str = "whsec_test", at: float | None = None) -> int:
         """Send one event as Stripe would."""
         header = signature(body, secret, int(at or time.time()))
-        answer = Client().post(
-            "/webhooks/stripe/", body, content_type="application/json", headers={"Stripe-Signature": header}
-        )
+        with TestCase.captureOnCommitCallbacks(execute=True):  # in tests that never commit
+            answer = Client().post(
+                "/webhooks/stripe/", body, content_type="application/json", headers={"Stripe-Signature": header}
+            )
         return answer.status_code
 
     def close(self) -> None:

@@ -1,7 +1,21 @@
 """Tables of the room, one module per concept."""
 
 from companies.billing.models.books import BooksCheck, ClosedMonth
+from companies.billing.models.collection import (
+    CollectionPolicy,
+    DebitState,
+    Dispute,
+    Instalment,
+    InstalmentPlan,
+    PlannedDebit,
+    PlanState,
+    Reminder,
+    ReminderLevel,
+    SuspensionProposal,
+    WriteOff,
+)
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
+from companies.billing.models.dues import DuesBracket, DuesLine, DuesRun, DuesState
 from companies.billing.models.invoice import (
     Invoice,
     InvoiceLine,
@@ -12,15 +26,26 @@ from companies.billing.models.invoice import (
     NumberCounter,
 )
 from companies.billing.models.ledger import Account, AccountKind, LedgerEntry, LedgerTransaction
+from companies.billing.models.mandate import Mandate, MandateState
 from companies.billing.models.payment import Payment, PaymentState, Refund, StripeCustomer, StripeEvent
+from companies.billing.models.personal import PersonalPayment, PersonalRefund, PersonalState
 
 __all__ = [
     "Account",
     "AccountKind",
     "BooksCheck",
     "ClosedMonth",
+    "CollectionPolicy",
     "CreditNote",
     "CreditNoteLine",
+    "DebitState",
+    "Dispute",
+    "DuesBracket",
+    "DuesLine",
+    "DuesRun",
+    "DuesState",
+    "Instalment",
+    "InstalmentPlan",
     "Invoice",
     "InvoiceLine",
     "InvoiceState",
@@ -29,10 +54,21 @@ __all__ = [
     "LedgerTransaction",
     "LegalModel",
     "LineKind",
+    "Mandate",
+    "MandateState",
     "NumberCounter",
     "Payment",
     "PaymentState",
+    "PersonalPayment",
+    "PersonalRefund",
+    "PersonalState",
+    "PlanState",
+    "PlannedDebit",
     "Refund",
+    "Reminder",
+    "ReminderLevel",
     "StripeCustomer",
     "StripeEvent",
+    "SuspensionProposal",
+    "WriteOff",
 ]

@@ -58,9 +58,12 @@ class AccountKind(models.TextChoices):
     VAT_DEDUCTIBLE = "vat_deductible", _("Deductible VAT")
     ROUNDING = "rounding", _("Rounding")
     BANK_CHARGES = "bank_charges", _("Bank charges")
+    BAD_DEBTS = "bad_debts", _("Debts given up")
+    SUBSIDIES = "subsidies", _("Employees' purchases, the company's part")
+    EMPLOYEES = "employees", _("Received for employees' purchases")
 
 
-OF_COMPANY = (AccountKind.RECEIVABLE, AccountKind.DEPOSITS)
+OF_COMPANY = (AccountKind.RECEIVABLE, AccountKind.DEPOSITS, AccountKind.SUBSIDIES)
 BY_RATE = (AccountKind.VAT_COLLECTED, AccountKind.VAT_DEDUCTIBLE)
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.access import companies_of, is_staff
 from companies.billing.models.invoice import Invoice
+from companies.billing.models.mandate import Mandate
 from companies.models import Company, Role, User
 
 
@@ -65,6 +66,7 @@ class Payment(models.Model):
     session_id = models.CharField(max_length=120, blank=True)
     intent_id = models.CharField(max_length=80, blank=True)
     mandate_reference = models.CharField(max_length=60, blank=True)
+    mandate = models.ForeignKey(Mandate, models.PROTECT, null=True, blank=True, related_name="payments")  # off session
     url = models.TextField(blank=True)
     failure = models.CharField(max_length=60, blank=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from companies.access import require
 from companies.billing import access, payments, printing, selectors
-from companies.billing.models import Invoice, Payment, PaymentState
+from companies.billing.models import DebitState, Invoice, Payment, PaymentState
 from companies.billing.references import creditor_reference, spaced
 from companies.billing.tasks import refresh_payment
 from companies.documents import download
@@ -17,7 +17,7 @@ from companies.models import Company, User
 PER_PAGE = 30
 
 
-def _company(request: HttpRequest, pk: int) -> Company:
+def owned_company(request: HttpRequest, pk: int) -> Company:
     """The company, 404 for strangers to it, 403 for people without the role."""
     company = get_object_or_404(Company.objects.visible_to(request.user), pk=pk)
     require(access.can_see_invoices(request.user, company))
@@ -25,7 +25,7 @@ def _company(request: HttpRequest, pk: int) -> Company:
 
 
 def _invoice(request: HttpRequest, company: int, pk: int) -> Invoice:
-    owner = _company(request, company)
+    owner = owned_company(request, company)
     rows = Invoice.objects.visible_to(request.user).select_related("company", "document")
     return get_object_or_404(rows, company=owner, pk=pk)
 
@@ -33,7 +33,7 @@ def _invoice(request: HttpRequest, company: int, pk: int) -> Invoice:
 @require_safe
 def invoice_list(request: HttpRequest, company: int) -> HttpResponse:
     """Invoices of a company, newest first, by tab."""
-    owner = _company(request, company)
+    owner = owned_company(request, company)
     rows = Invoice.objects.visible_to(request.user).filter(company=owner)
     group = request.GET.get("state", "")
     today = timezone.localdate()
@@ -65,6 +65,7 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "history": selectors.timeline(row),
         "can_pay": access.can_pay(request.user, row.company) and row.is_payable,
         "reference": spaced(creditor_reference(row.number)),
+        "debit": row.debits.filter(state=DebitState.PLANNED).select_related("mandate").first(),
         "by_card_only": row.balance_cents > payments.SEPA_LIMIT_CENTS,
     }
     return render(request, "billing/invoice.html", context)

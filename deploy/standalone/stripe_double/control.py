@@ -4,14 +4,16 @@ POST /_control/settle    {"payment_intent", "outcome": "succeeded|failed|dispute
 POST /_control/dispute   {"payment_intent", "reason"?}          the payer claims the money back
 POST /_control/decide    {"dispute", "status": "won|lost"}      the bank decides a card dispute
 POST /_control/revoke    {"mandate"}                            the payer revokes a mandate
+POST /_control/clock     {"advance": seconds}                   move the double's clock on: debits end, payers claim
 POST /_control/webhooks  {"mode": "send|hold|drop"}             hold: events pile up; drop: they are never queued
-POST /_control/flush     {"order": "given|reverse|twice", "events"?: [...]}   send what is held, in that order
+POST /_control/flush     {"order": "given|reverse|twice|shuffled", "events"?: [...], "seed"?: 0}   send what is held so
 POST /_control/resend    {"event", "times"?: 1, "delay"?: 0}    the same event again, perhaps late
 POST /_control/fail      {"requests": 1, "when": "before|after"}  the next API calls answer 500, done or not done
 GET  /_control/deliveries                                       what was sent, how often, with which answer
 """
 
 import json
+import random
 from typing import TYPE_CHECKING
 
 from deploy.standalone.stripe_double import checkout, refunds, resources
@@ -39,7 +41,13 @@ def respond(double: "Double", method: str, path: str, environ: JSON, text: str) 
 def act(double: "Double", what: str, params: JSON) -> JSON:
     world, store = double.world, double.world.store
     if what == "flush":
-        return flush(double, params.get("order", "given"), params.get("events"))
+        return flush(double, params.get("order", "given"), params.get("events"), int(params.get("seed", 0)))
+    if what == "clock":
+        with store.transaction():
+            moved = float(store.option("clock", "0")) + float(params["advance"])
+            store.set_option("clock", str(moved))
+        double.postman.run_timers()
+        return {"clock": moved}
     with store.transaction():
         if what == "settle":
             return checkout.settle(world, params["payment_intent"], params.get("outcome", ""))
@@ -67,13 +75,15 @@ def act(double: "Double", what: str, params: JSON) -> JSON:
     raise invalid(f"no such lever: {what}", status=404)
 
 
-def flush(double: "Double", order: str, only: list[str] | None) -> JSON:
+def flush(double: "Double", order: str, only: list[str] | None, seed: int = 0) -> JSON:
     """Send what waits, at once and in the order asked; an event nobody accepts stays in the queue."""
     store = double.world.store
     with store.transaction():
         waiting = [(seq, event) for seq, event in store.waiting() if only is None or event in only]
     if order == "reverse":
         waiting.reverse()
+    elif order == "shuffled":
+        random.Random(seed).shuffle(waiting)  # noqa: S311 - the same disorder again, not a secret
     statuses = []
     for seq, event in waiting:
         for _ in range(2 if order == "twice" else 1):

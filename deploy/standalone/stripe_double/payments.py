@@ -1,6 +1,5 @@
 """Payment intents and their charges, with the slow life of a SEPA debit."""
 
-import time
 from typing import Any
 
 from deploy.standalone.stripe_double import cards
@@ -273,7 +272,7 @@ def _settle(world: World, intent: JSON, charge: JSON, amount: int) -> JSON:
     secret = world.find(charge["payment_method"], "payment_method")["_secret"]
     card = cards.CARDS.get(secret)
     if (card and card.dispute) or (sepa and cards.debit_of(secret).outcome == "disputed"):
-        world.store.at(time.time() + world.sepa_delay, "dispute", intent["id"])
+        world.store.at(world.now() + world.sepa_delay, "dispute", intent["id"])
     return intent
 
 
@@ -300,7 +299,7 @@ def cancel_payment_intent(world: World, intent_id: str, params: JSON) -> JSON:
         raise unexpected(intent, "cancel")
     intent |= {
         "status": "canceled",
-        "canceled_at": int(time.time()),
+        "canceled_at": int(world.now()),
         "amount_capturable": 0,
         "next_action": None,
         "cancellation_reason": params.get("cancellation_reason"),
@@ -313,7 +312,10 @@ def cancel_payment_intent(world: World, intent_id: str, params: JSON) -> JSON:
 def _start_debit(world: World, intent: JSON, method: JSON, params: JSON) -> JSON:
     if intent["amount"] > SEPA_LIMIT_CENTS:
         raise invalid("Amount must be no more than €10,000.00 for SEPA Direct Debit.", code="amount_too_large")
-    mandate = mandate_of(world, method)
+    named = params.get("mandate") or intent.get("_mandate")
+    mandate = world.find(named, "mandate") if named else mandate_of(world, method)
+    if named and mandate and mandate["status"] != "active":
+        raise invalid("The mandate is not active.", code="payment_intent_mandate_invalid", param="mandate")
     if "mandate_data" in params or mandate is None:
         reusable = bool(intent["setup_future_usage"])
         mandate = create_mandate(world, method, params, single_use=not reusable)
@@ -325,7 +327,7 @@ def _start_debit(world: World, intent: JSON, method: JSON, params: JSON) -> JSON
     world.emit("charge.pending", charge)
     world.emit("payment_intent.processing", intent)
     slow = cards.debit_of(method["_secret"]).slow
-    world.store.at(time.time() + world.sepa_delay * (3 if slow else 1), "settle", intent["id"])
+    world.store.at(world.now() + world.sepa_delay * (3 if slow else 1), "settle", intent["id"])
     return intent
 
 

@@ -1,7 +1,5 @@
 """Money that goes back: refunds, and disputes opened by the payer or the payer's bank."""
 
-import time
-
 from deploy.standalone.stripe_double import cards
 from deploy.standalone.stripe_double.store import JSON
 from deploy.standalone.stripe_double.world import World, integer, invalid, known, metadata
@@ -27,7 +25,7 @@ def open_dispute(world: World, intent_id: str, reason: str = "") -> JSON:
         status="lost" if sepa else "needs_response",
         is_charge_refundable=False,
         metadata={},
-        evidence_details={"due_by": int(time.time()) + 7 * 86400, "has_evidence": False},
+        evidence_details={"due_by": int(world.now()) + 7 * 86400, "has_evidence": False},
     )
     world.store.save(charge | {"disputed": True})
     world.emit("charge.dispute.created", dispute)

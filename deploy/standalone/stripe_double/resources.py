@@ -117,17 +117,19 @@ def detach_payment_method(world: World, method_id: str, params: JSON) -> JSON:
         raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
     method["customer"] = None
     world.emit("payment_method.detached", world.store.save(method))
+    while (mandate := mandate_of(world, method)) is not None:  # nothing can be debited with it any more
+        revoke_mandate(world, mandate["id"])
     return method
 
 
 # Mandates ------------------------------------------------------------------------------------------------------------
-def create_mandate(world: World, method: JSON, params: JSON, *, single_use: bool) -> JSON:
+def create_mandate(world: World, method: JSON, params: JSON, *, single_use: bool, prefix: str = "") -> JSON:
     """The authorisation of a SEPA debit; refused without `mandate_data`, as the law and Stripe ask."""
     acceptance = (params.get("mandate_data") or {}).get("customer_acceptance")
     if not acceptance:
         message = "This payment method needs mandate_data[customer_acceptance]: the debtor must accept the mandate."
         raise invalid(message, code="parameter_missing", param="mandate_data")
-    reference = f"ERB{world.store.new_id('x')[2:14].upper()}"
+    reference = f"{prefix or 'ERB'}{world.store.new_id('x')[2:14].upper()}"
     return world.create(
         "mandate",
         "mandate",
@@ -138,6 +140,12 @@ def create_mandate(world: World, method: JSON, params: JSON, *, single_use: bool
         type="single_use" if single_use else "multi_use",
         multi_use=None if single_use else {},
     )
+
+
+def mandate_prefix(params: JSON) -> str:
+    """What a new mandate's reference begins with, when it was asked for."""
+    options = (params.get("payment_method_options") or {}).get("sepa_debit") or {}
+    return str((options.get("mandate_options") or {}).get("reference_prefix") or "")
 
 
 def mandate_of(world: World, method: JSON) -> JSON | None:
@@ -173,6 +181,7 @@ SETUP_FIELDS = [
     "mandate_data",
     "return_url",
     "payment_method_options",
+    "payment_method_data",
 ]
 
 
@@ -197,6 +206,7 @@ def create_setup_intent(world: World, params: JSON) -> JSON:
         next_action=None,
         return_url=params.get("return_url"),
         cancellation_reason=None,
+        _prefix=mandate_prefix(params),
     )
     intent["client_secret"] = f"{intent['id']}_secret_double"
     world.emit("setup_intent.created", world.store.save(intent))
@@ -209,13 +219,16 @@ def confirm_setup_intent(world: World, intent_id: str, params: JSON) -> JSON:
     if intent["status"] not in ("requires_payment_method", "requires_confirmation"):
         message = f"You cannot confirm this SetupIntent because it has a status of {intent['status']}."
         raise invalid(message, code="setup_intent_unexpected_state")
+    if "payment_method_data" in params:
+        params = params | {"payment_method": create_payment_method(world, params["payment_method_data"])["id"]}
     method_id = params.get("payment_method") or intent["payment_method"]
     if not method_id:
         raise invalid("Missing required param: payment_method.", code="parameter_missing", param="payment_method")
     method = payment_method(world, method_id)
     intent |= {"payment_method": method["id"], "return_url": params.get("return_url") or intent["return_url"]}
     if method["type"] == "sepa_debit":
-        intent["mandate"] = create_mandate(world, method, params, single_use=False)["id"]
+        prefix = mandate_prefix(params) or intent.get("_prefix", "")
+        intent["mandate"] = create_mandate(world, method, params, single_use=False, prefix=prefix)["id"]
     else:
         card = cards.CARDS[_number_of(method)]
         if card.decline:

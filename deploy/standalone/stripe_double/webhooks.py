@@ -52,7 +52,7 @@ class Postman(threading.Thread):
 
     def run_timers(self) -> None:
         with self.world.store.transaction():
-            for seq, action, intent_id in self.world.store.due_timers(time.time()):
+            for seq, action, intent_id in self.world.store.due_timers(self.world.now()):
                 self.world.store.drop_timer(seq)
                 try:
                     if action == "settle":
@@ -77,7 +77,7 @@ class Postman(threading.Thread):
                 else:
                     pause = min(LONGEST_PAUSE, 0.5 * 2**attempts)
                     event = store.get(event_id) or {"created": 0}
-                    late = time.time() - event["created"] > GIVE_UP_AFTER
+                    late = self.world.now() - event["created"] > GIVE_UP_AFTER
                     store.postpone(seq, time.time() + (10 * GIVE_UP_AFTER if late else pause), status)
 
     def send(self, event_id: str) -> int:

@@ -34,6 +34,10 @@ class World:
     url: str
     sepa_delay: float = 8.0
 
+    def now(self) -> float:
+        """The double's clock: the machine's, moved on by /_control/clock."""
+        return time.time() + float(self.store.option("clock", "0"))
+
     def find(self, object_id: Any, kind: str) -> JSON:
         """The object, or Stripe's 404."""
         found = self.store.get(str(object_id), kind)
@@ -44,7 +48,7 @@ class World:
 
     def create(self, prefix: str, kind: str, **fields: Any) -> JSON:
         return self.store.insert(
-            {"id": self.store.new_id(prefix), "object": kind, "created": int(time.time()), "livemode": False, **fields}
+            {"id": self.store.new_id(prefix), "object": kind, "created": int(self.now()), "livemode": False, **fields}
         )
 
     def emit(self, event_type: str, subject: JSON) -> JSON:

@@ -1,0 +1,66 @@
+"""Giving money back."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from companies import audit
+from companies.access import require
+from companies.billing import access
+from companies.billing.models import Payment, PaymentState, Refund
+from companies.billing.payments.attempts import refresh
+from companies.billing.payments.gateway import PaymentServiceDown, RefundRefused, client, plain
+from companies.models import User
+
+
+def refund(*, payment: Payment, amount_cents: int, reason: str, actor: User, at: datetime) -> Refund:
+    """Send part or all of a received payment back. Its key at Stripe comes from our row, so a repeat sends nothing more.
+
+    Raises NotAllowed, RefundRefused, PaymentServiceDown.
+    """
+    require(access.can_refund(actor))
+    with transaction.atomic(durable=True):
+        locked = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
+        asked = sum(row.amount_cents for row in locked.refunds.exclude(state="failed"))
+        if locked.state != PaymentState.SUCCEEDED or not 0 < amount_cents <= locked.amount_cents - asked:
+            raise RefundRefused
+        row = Refund.objects.create(
+            payment=locked, amount_cents=amount_cents, reason=reason[:240], created_by=actor, created_at=at
+        )
+        audit.record(
+            "invoice.refund_asked",
+            target=payment.invoice,
+            at=at,
+            actor=actor,
+            company=payment.invoice.company,
+            reason=reason,
+            data={"cents": amount_cents},
+        )
+    return send_refund(row, at=at)
+
+
+def send_refund(row: Refund, *, at: datetime) -> Refund:
+    """Ask Stripe for a refund that has its row; the sweeper repeats what a crash interrupted."""
+    import stripe
+
+    payment = row.payment
+    try:
+        made = plain(
+            client().v1.refunds.create(
+                {
+                    "payment_intent": payment.intent_id,
+                    "amount": row.amount_cents,
+                    "metadata": {"refund": str(row.pk)},
+                },
+                {"idempotency_key": f"refund-{row.pk}"},
+            )
+        )
+    except stripe.InvalidRequestError as error:
+        Refund.objects.filter(pk=row.pk, state="asked").update(state="failed")
+        raise RefundRefused from error
+    except stripe.StripeError as error:
+        raise PaymentServiceDown from error
+    Refund.objects.filter(pk=row.pk).update(refund_id=made["id"])
+    refresh(payment_id=payment.pk, at=at)
+    row.refresh_from_db()
+    return row
