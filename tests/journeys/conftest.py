@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.journeys.keyboard import by_keyboard
 from tests.journeys.stack import Stack, free_port
 
 expect.set_options(timeout=20_000)  # four processes and a browser share the machine with other tests
@@ -48,8 +49,11 @@ def survivor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def people(browser: Browser, stack, request):
-    """Opens a browser for each person of the story, in English; a mistake in a console fails the journey."""
-    contexts, mistakes = [], []
+    """Opens a browser for each person of the story, in English; a mistake in a console fails the journey.
+
+    People at a desk (1280 px) use the keyboard alone, people with a phone (360 px) their finger.
+    """
+    contexts, mistakes, desks = [], [], []
     request.node.shots = shots = []
 
     def enter(door: str = "", *, width: int = 1280) -> Page:
@@ -60,11 +64,14 @@ def people(browser: Browser, stack, request):
         page.on("pageerror", lambda error: mistakes.append(str(error)))
         contexts.append(context)
         shots.append(page)
+        if width >= 1000:
+            desks.append(page)
         if door:
             page.goto(door)
         return page
 
-    yield enter
+    with by_keyboard(desks):
+        yield enter
     for context in contexts:
         context.close()
     assert not mistakes
