@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from purchasing.api import commitments, orders, settlement
+from purchasing.api import commitments, hand_overs, orders, settlement
 
 MINE = "companies/<int:company>/"
 
@@ -14,6 +14,11 @@ urlpatterns = [
     path(f"{MINE}changes/<int:answer>/", commitments.ConsentAnswer.as_view(), name="commitment_change"),
     path(f"{MINE}pools/<int:pk>/decide/", commitments.CommitmentDecide.as_view(), name="commitment_decide"),
     path(f"{MINE}shares/", commitments.ShareList.as_view(), name="shares"),
+    path(f"{MINE}hand-overs/", hand_overs.CompanyHandOvers.as_view(), name="hand_overs"),
+    path(f"{MINE}hand-overs/<int:pk>/", hand_overs.HandOverAnswer.as_view(), name="hand_over_answer"),
+    path("hand-overs/<int:pk>/give/", hand_overs.Give.as_view(), name="hand_over_give"),
+    path("receipts/<int:pk>/hand-overs/", hand_overs.ReceiptHandOvers.as_view(), name="receipt_hand_overs"),
+    path("receipts/<int:pk>/photos/", hand_overs.ReceiptPhotos.as_view(), name="receipt_photos"),
     path("pools/<int:pk>/lock/", commitments.PoolLock.as_view(), name="pool_lock"),
     path("pools/<int:pk>/orders/", orders.PoolOrders.as_view(), name="pool_orders"),
     path("orders/", orders.OrderList.as_view(), name="orders"),

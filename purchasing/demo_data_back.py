@@ -10,8 +10,17 @@ from companies.demo_data import World
 from companies.models import Company, User
 from companies.money import line_total
 from purchasing.mails_back import silence
-from purchasing.models import Commitment, CommitmentVersion, Pool, PoolLine, PurchaseOrder, Receipt
-from purchasing.services import delivery, lock, order, settlement
+from purchasing.models import (
+    Commitment,
+    CommitmentVersion,
+    HandOver,
+    HandOverLine,
+    Pool,
+    PoolLine,
+    PurchaseOrder,
+    Receipt,
+)
+from purchasing.services import delivery, lock, order, parcels, settlement
 from purchasing.services.bulk import move_many, move_needs, needs_of
 from purchasing.services.pool import winning_lines
 from purchasing.services.settlement import InvoiceIn, Kind, LineIn
@@ -179,7 +188,17 @@ def _hand_over(teller: _Teller, receipt: Receipt, aim: str, at: datetime) -> Non
     ]
     for row in rows:
         row.handed_at, row.handed_by = teller.past(at + timedelta(hours=5)), teller.staff
-    fields = ["handed_at", "handed_by"]
+        row.method = HandOver.Method.SCAN if teller.rng.random() < 0.7 else HandOver.Method.BUTTON
+    fields = ["handed_at", "handed_by", "method"]
+    items = parcels.contents(receipt.order_id)
+    HandOverLine.objects.bulk_create(
+        (
+            HandOverLine(hand_over=row, commitment=item.commitment, quantity=item.quantity)
+            for row in rows
+            for item in items.get(row.pk, [])
+        ),
+        batch_size=1_000,
+    )
     move_many(rows, HandOverState.HANDED_OVER, table=HAND_OVER, at=at, actor=teller.staff, fields=fields)
     answered = [row for row in rows if aim != "receiving" or row.company_id != teller.world.home.pk]
     later = teller.past(at + timedelta(days=1))

@@ -11,7 +11,6 @@ from companies.forms import MoneyField, QuantityField, UnitPriceField
 from companies.models import Company
 from purchasing.models import Commitment, PoolLine, PurchaseOrder, PurchaseOrderLine, VatRate
 from purchasing.services.commitment import Word
-from purchasing.services.delivery import Count
 
 
 class CommitForm(forms.Form):
@@ -73,41 +72,6 @@ class CommitForm(forms.Form):
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
-
-
-class ReceiptForm(forms.Form):
-    """A delivery: per line what was counted and what is refused."""
-
-    number = forms.IntegerField(widget=forms.HiddenInput)
-    delivery_note = forms.CharField(label=_("Delivery note number"), max_length=60, required=False)
-    notes = forms.CharField(
-        label=_("Reserves and remarks"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2})
-    )
-
-    def __init__(self, *args: Any, lines: Sequence[PurchaseOrderLine], correction: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.lines, self.correction = lines, correction
-        for line in lines:
-            self.fields[f"counted{line.pk}"] = QuantityField(label=_("Counted"), required=False)
-            self.fields[f"refused{line.pk}"] = QuantityField(label=_("Of these refused"), required=False)
-            self.fields[f"reserves{line.pk}"] = forms.CharField(label=_("Why"), max_length=200, required=False)
-
-    def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any, Any]]:
-        return [
-            (line, self[f"counted{line.pk}"], self[f"refused{line.pk}"], self[f"reserves{line.pk}"])
-            for line in self.lines
-        ]
-
-    def counts(self) -> dict[int, Count]:
-        sign = -1 if self.correction else 1
-        return {
-            line.pk: Count(
-                sign * (self.cleaned_data.get(f"counted{line.pk}") or 0),
-                sign * (self.cleaned_data.get(f"refused{line.pk}") or 0),
-                self.cleaned_data.get(f"reserves{line.pk}") or "",
-            )
-            for line in self.lines
-        }
 
 
 class AnswerForm(forms.Form):

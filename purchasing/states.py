@@ -272,14 +272,17 @@ class HandOverState(TextChoices):
     CONFIRMED = "confirmed", pgettext_lazy("feminine", "Confirmed")
     CONTESTED = "contested", _("Contested")
     RESOLVED = "resolved", _("Resolved")
+    TAKEN_BACK = "taken_back", _("Taken back by a correction")
 
 
+# taken_back: a counter-receipt left nothing of a part that nobody had collected.
 HAND_OVER: Table = {
-    "ready": frozenset({"handed_over"}),
+    "ready": frozenset({"handed_over", "taken_back"}),
     "handed_over": frozenset({"confirmed", "contested"}),
     "contested": frozenset({"resolved"}),
     "confirmed": frozenset(),
     "resolved": frozenset(),
+    "taken_back": frozenset(),
 }
 
 
@@ -299,4 +302,20 @@ SUPPLIER_INVOICE: Table = {
     "accepted": frozenset({"shared", "disputed"}),
     "shared": frozenset({"invoiced"}),
     "invoiced": frozenset(),
+}
+
+
+class ClaimState(TextChoices):
+    OPEN = "open", pgettext_lazy("feminine", "Waiting for the supplier")
+    ANSWERED = "answered", pgettext_lazy("feminine", "Answered by the supplier")
+    RESOLVED = "resolved", pgettext_lazy("feminine", "Settled")
+    REJECTED = "rejected", pgettext_lazy("feminine", "Rejected")
+
+
+# A supplier may answer again while nobody has decided; whoever runs the pool may decide without an answer.
+CLAIM: Table = {
+    "open": frozenset({"answered", "resolved", "rejected"}),
+    "answered": frozenset({"open", "resolved", "rejected"}),
+    "resolved": frozenset(),
+    "rejected": frozenset(),
 }

@@ -1,6 +1,6 @@
 """What needs somebody now, from commitment to settlement."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from companies.models import Company, User
 from companies.shell import Todo
-from purchasing.models import Commitment, Consent, HandOver, Pool, PooledNeed, PurchaseOrder, SupplierInvoice
+from purchasing.models import Commitment, Consent, HandOver, Pool, PooledNeed, PurchaseOrder, Receipt, SupplierInvoice
 from purchasing.states import CommitmentState, HandOverState, OrderState, PoolState, SupplierInvoiceState
 
 SPEAKING = (PoolState.COMMITTING, PoolState.COMPLETING)
@@ -130,6 +130,19 @@ def _of_runner(pools: "object", at: datetime, *, staff: bool = False) -> list[To
     found += [
         Todo(_("Delivery late"), f"{o.number} · {o.supplier}", reverse("purchasing:order", args=[o.pk]), tone="danger")
         for o in orders.filter(state__in=coming, expected_on__lt=at.date())
+    ]
+    clocks = Receipt.objects.filter(
+        order__pool__in=rows, reserves_until__isnull=False, carrier_told_at__isnull=True
+    ).filter(reserves_until__gt=at - timedelta(days=7))
+    found += [
+        Todo(
+            _("Tell the carrier of the reserves"),
+            f"{r.order.number} · {r.order.supplier}",
+            reverse("purchasing:receipt", args=[r.pk]),
+            due=r.reserves_until,
+            tone="danger",
+        )
+        for r in clocks.select_related("order__supplier").order_by("reserves_until")
     ]
     invoices = SupplierInvoice.objects.filter(order__pool__in=rows).select_related("supplier").order_by("pk")
     steps = {

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from purchasing.views import commitment, delivery, lock, order, settlement
+from purchasing.views import commitment, delivery, hand_over, lock, order, settlement
 
 POOL = "pools/<int:pk>/"
 MINE = "company/<int:company>/pools/<int:pk>/"
@@ -30,10 +30,19 @@ urlpatterns = [
     path("orders/<int:pk>/close-short/", delivery.close_short, name="close_short"),
     path("receipts/<int:pk>/", delivery.receipt, name="receipt"),
     path("receipts/<int:pk>/correct/", delivery.correct, name="receipt_correct"),
-    path("hand-overs/<int:pk>/<slug:action>/", delivery.hand_over, name="hand_over"),
+    path("receipts/<int:pk>/photos/", delivery.photo_add, name="receipt_photo_add"),
+    path("receipts/<int:pk>/photos/<int:photo>/", delivery.photo, name="receipt_photo"),
+    path("receipts/<int:pk>/carrier/", delivery.tell_carrier, name="tell_carrier"),
+    path("orders/<int:pk>/rest/", delivery.expect_rest, name="expect_rest"),
+    path("orders/<int:pk>/labels/", hand_over.order_labels, name="order_labels"),
+    path("h/<str:code>/", hand_over.scan, name="hand_over_scan"),
+    path("hand-overs/<int:pk>/", hand_over.hand_over_page, name="hand_over_page"),
+    path("hand-overs/<int:pk>/signature/", hand_over.signature, name="hand_over_signature"),
+    path("hand-overs/<int:pk>/<slug:action>/", hand_over.hand_over, name="hand_over"),
     path("orders/<int:pk>/invoice/", settlement.record, name="supplier_invoice_new"),
     path("supplier-invoices/<int:pk>/", settlement.supplier_invoice, name="supplier_invoice"),
     path("supplier-invoices/<int:pk>/<slug:action>/", settlement.act, name="supplier_invoice_act"),
     path("q/order/<str:token>/", order.supplier_order, name="supplier_order"),
+    path("q/order/<str:token>/labels/", hand_over.supplier_labels, name="supplier_order_labels"),
     path("q/order/<str:token>/pdf/", order.supplier_pdf, name="supplier_order_pdf"),
 ]

@@ -50,6 +50,18 @@ def target_days_after(day: date, count: int) -> date:
     return day
 
 
+def days_after(day: date, count: int) -> date:
+    """So many days later, French public holidays not counted (weekends are).
+
+    >>> days_after(date(2026, 4, 3), 3)  # Easter Monday is the 6th
+    datetime.date(2026, 4, 7)
+    """
+    while count:
+        day += timedelta(days=1)
+        count -= day not in _french(day.year)
+    return day
+
+
 def is_office_time(at: datetime) -> bool:
     """Whether a company may be written to about money: a working day in France, between eight and seven."""
     local = timezone.localtime(at)

@@ -69,6 +69,9 @@ class _Company(ApiView):
         return Commitment.objects.visible_to(self.actor).select_related("pool_line")
 
 
+OfCompany = _Company  # routes of other modules that belong to a company
+
+
 class CommitmentList(_Company):
     """The company's commitments, newest first; `?pool=` and `?state=` narrow them."""
 

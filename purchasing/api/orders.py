@@ -104,7 +104,7 @@ class ReceiptLineOut(serializers.ModelSerializer[ReceiptLine]):
 
     class Meta:
         model = ReceiptLine
-        fields = ["line", "counted", "refused", "reserves", "left_over"]
+        fields = ["line", "counted", "refused", "reserves", "substitute", "left_over"]
 
 
 class ReceiptOut(serializers.ModelSerializer[Receipt]):
@@ -112,7 +112,8 @@ class ReceiptOut(serializers.ModelSerializer[Receipt]):
 
     class Meta:
         model = Receipt
-        fields = ["id", "order", "number", "corrects", "state", "delivery_note", "notes", "arrived_at", "lines"]
+        fields = ["id", "order", "number", "corrects", "state", "delivery_note", "notes", "arrived_at", "reserves_until",
+                  "carrier_told_at", "lines"]  # fmt: skip
 
 
 class CountIn(serializers.Serializer[Any]):
@@ -120,6 +121,7 @@ class CountIn(serializers.Serializer[Any]):
     counted = serializers.IntegerField(min_value=-1_000_000_000, max_value=1_000_000_000)
     refused = serializers.IntegerField(min_value=-1_000_000_000, max_value=1_000_000_000, default=0)
     reserves = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    substitute = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 
 class ReceiptIn(serializers.Serializer[Any]):
@@ -150,7 +152,10 @@ class Receipts(Orders):
         receipt = delivery.receive(
             actor=self.actor,
             order=order,
-            counts={c["line"]: delivery.Count(c["counted"], c["refused"], c["reserves"]) for c in data["lines"]},
+            counts={
+                c["line"]: delivery.Count(c["counted"], c["refused"], c["reserves"], c["substitute"])
+                for c in data["lines"]
+            },
             at=timezone.now(),
             number=data["number"],
             delivery_note=data["delivery_note"],

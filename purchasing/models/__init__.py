@@ -1,8 +1,9 @@
 """The rows of the buying centre, one module per concept."""
 
 from purchasing.models.article import Article, Category, Unit, VatRate
+from purchasing.models.claim import Claim, ClaimAnswer, ClaimCredit, ClaimEvidence, ClaimLine
 from purchasing.models.commitment import Commitment, CommitmentProof, CommitmentVersion
-from purchasing.models.delivery import Allocation, HandOver, Receipt, ReceiptLine
+from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Receipt, ReceiptLine, ReceiptPhoto
 from purchasing.models.order import Acknowledgement, AcknowledgementLine, Consent, PurchaseOrder, PurchaseOrderLine
 from purchasing.models.pool import Pool, PooledNeed, PoolLine
 from purchasing.models.request import PurchaseRequest, RequestDecision, RequestLine
@@ -18,12 +19,18 @@ __all__ = [
     "Award",
     "AwardLine",
     "Category",
+    "Claim",
+    "ClaimAnswer",
+    "ClaimCredit",
+    "ClaimEvidence",
+    "ClaimLine",
     "Commitment",
     "CommitmentProof",
     "CommitmentVersion",
     "Consent",
     "CostShare",
     "HandOver",
+    "HandOverLine",
     "Pool",
     "PoolLine",
     "PooledNeed",
@@ -35,6 +42,7 @@ __all__ = [
     "QuoteLine",
     "Receipt",
     "ReceiptLine",
+    "ReceiptPhoto",
     "RequestDecision",
     "RequestLine",
     "Supplier",

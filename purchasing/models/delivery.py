@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from companies.models import Company, User
+from companies.models import Company, Document, User
 from purchasing.models.commitment import Commitment
 from purchasing.models.order import PurchaseOrder, PurchaseOrderLine
 from purchasing.models.pool import Pool
@@ -56,6 +56,11 @@ class Receipt(models.Model):
     arrived_at = models.DateTimeField(null=True, blank=True)
     counted_at = models.DateTimeField(null=True, blank=True)
     counted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    # Reserves bind the carrier only when it is told in time (article L133-3 of the commercial code).
+    reserves_until = models.DateTimeField(null=True, blank=True)
+    carrier_told_at = models.DateTimeField(null=True, blank=True)
+    carrier_told_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    carrier_reference = models.CharField(_("number of the registered letter"), max_length=60, blank=True)
     created_at = models.DateTimeField()
 
     objects = ReceiptQuerySet.as_manager()
@@ -77,6 +82,8 @@ class ReceiptLine(models.Model):
     counted = models.IntegerField(_("counted"), default=0)
     refused = models.IntegerField(_("refused"), default=0)
     reserves = models.CharField(_("reserves"), max_length=200, blank=True)
+    # What came instead of what was ordered, accepted at the same price; the companies are told.
+    substitute = models.CharField(_("came instead"), max_length=200, blank=True)
     left_over = models.IntegerField(default=0)
     allocated_at = models.DateTimeField(null=True, blank=True)
 
@@ -102,6 +109,22 @@ class ReceiptLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.receipt_id}/{self.order_line_id}"
+
+
+class ReceiptPhoto(models.Model):
+    """A photo taken at the delivery, behind its reserves. Re-encoded: it carries no place and no camera."""
+
+    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="photos")
+    document = models.OneToOneField(Document, models.PROTECT, related_name="+")
+    caption = models.CharField(_("what one sees"), max_length=120, blank=True)
+    taken_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["receipt", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.receipt_id}: {self.caption}"
 
 
 class AllocationQuerySet(models.QuerySet["Allocation"]):
@@ -147,11 +170,19 @@ class HandOverQuerySet(models.QuerySet["HandOver"]):
 class HandOver(models.Model):
     """One company's part of one delivery: ready, collected, confirmed or contested."""
 
+    class Method(models.TextChoices):
+        BUTTON = "button", _("By hand")
+        SCAN = "scan", _("Label scanned")
+        SIGNATURE = "signature", _("Signed")
+
     receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="hand_overs")
     company = models.ForeignKey(Company, models.PROTECT, related_name="hand_overs")
     state = models.CharField(max_length=11, choices=HandOverState, default=HandOverState.READY)
     handed_at = models.DateTimeField(null=True, blank=True)
     handed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    method = models.CharField(max_length=9, choices=Method, blank=True)
+    signed_by = models.CharField(_("collected by"), max_length=120, blank=True)
+    signature = models.OneToOneField(Document, models.PROTECT, null=True, blank=True, related_name="+")
     answered_at = models.DateTimeField(null=True, blank=True)
     answered_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     note = models.TextField(_("remark"), blank=True)
@@ -163,8 +194,28 @@ class HandOver(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["receipt", "company"], name="hand_over_once"),
             models.CheckConstraint(condition=~Q(state="contested") | ~Q(note=""), name="hand_over_contest_has_reason"),
+            models.CheckConstraint(
+                condition=~Q(method="signature") | (Q(signature__isnull=False) & ~Q(signed_by="")),
+                name="hand_over_signature_is_kept",
+            ),
         ]
         triggers = [machine("hand_over_states", HAND_OVER)]
 
     def __str__(self) -> str:
         return f"{self.receipt_id} → {self.company_id}"
+
+
+class HandOverLine(models.Model):
+    """What left with a company's people, written at that moment: a later correction cannot touch it (I16)."""
+
+    hand_over = models.ForeignKey(HandOver, models.PROTECT, related_name="lines")
+    commitment = models.ForeignKey(Commitment, models.PROTECT, related_name="handed")
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["hand_over", "commitment"]
+        constraints = [models.UniqueConstraint(fields=["hand_over", "commitment"], name="hand_over_line_once")]
+        triggers = [pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.hand_over_id}: {self.quantity}"

@@ -54,6 +54,7 @@ class Pool(models.Model):
         QUANTITY = "quantity", _("By quantity")
         WEIGHT = "weight", _("By weight")
         EQUAL = "equal", _("Equally")
+        DROP_POINT = "drop_point", _("By delivery place")
 
     class Fairness(models.TextChoices):
         NONE = "none", _("Same price, nothing more")

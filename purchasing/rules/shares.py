@@ -9,18 +9,22 @@ from dataclasses import dataclass
 
 from purchasing.rules.landed import half_up
 
-VALUE, QUANTITY, WEIGHT, EQUAL = "value", "quantity", "weight", "equal"
+VALUE, QUANTITY, WEIGHT, EQUAL, DROP_POINT = "value", "quantity", "weight", "equal", "drop_point"
 RESALE, AGENT, LISTING = "resale", "agent", "listing"
 GOODS, FREIGHT, DISCOUNT, FAIRNESS = "goods", "freight", "discount", "fairness"
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A member of the pool. `stand_alone_cents` is the net cost of buying alone, None = no alternative."""
+    """A member of the pool. `stand_alone_cents` is the net cost of buying alone, None = no alternative.
+
+    `drops` counts the places its goods are delivered to.
+    """
 
     member: str
     weight: int | None = None
     stand_alone_cents: int | None = None
+    drops: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,10 @@ def _weights(
     units = [sum(line.units.get(p.member, 0) for line in goods if rate is None or line.vat_bp == rate) for p in parties]
     if policy == EQUAL:
         return [1 if u else 0 for u in units]
-    weighed = policy == WEIGHT and any(p.weight is not None for p in parties)
+    if policy == DROP_POINT:
+        return [max(1, p.drops) if u else 0 for p, u in zip(parties, units, strict=True)]
+    # One weight that nobody knows, and the others would carry its freight: then quantity decides.
+    weighed = policy == WEIGHT and all(p.weight is not None for p, u in zip(parties, units, strict=True) if u)
     if policy == QUANTITY or (policy == WEIGHT and not weighed):  # one article: weight goes with quantity
         return units
     if weighed:

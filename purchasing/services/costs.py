@@ -42,10 +42,11 @@ class _Basis:
     units: dict[int, dict[str, int]]
     commitments: dict[tuple[int, int], Commitment]
     grams: dict[int, int | None]
+    places: dict[int, set[int | None]]
 
 
 def _basis(order: PurchaseOrder) -> _Basis:
-    basis = _Basis([], {}, {}, {})
+    basis = _Basis([], {}, {}, {}, {})
     first: dict[int, tuple[datetime, int]] = {}
     for line in order.lines.select_related("pool_line"):
         held = claimants(line.pool_line_id)
@@ -55,6 +56,8 @@ def _basis(order: PurchaseOrder) -> _Basis:
             basis.commitments[line.pk, c.company_id] = c
             at = (c.committed_at or order.created_at, c.pk)
             first[c.company_id] = min(first.get(c.company_id, at), at)
+            if got.get(c.pk):
+                basis.places.setdefault(c.company_id, set()).add(c.site_id)
             weight = line.pool_line.unit_weight_grams
             known = basis.grams.get(c.company_id, 0)
             added = None if weight is None or known is None else known + weight * got.get(c.pk, 0)
@@ -87,7 +90,12 @@ def cost_shares(invoice: SupplierInvoice) -> list[CostShare]:
     first = not order.supplier_invoices.filter(pk__lt=invoice.pk).exists()
     capped = pool.fairness == Pool.Fairness.STAND_ALONE_CAP and first
     parties = [
-        shares.Party(str(pk), basis.grams.get(pk), _stand_alone(order, basis, pk) if capped else None)
+        shares.Party(
+            str(pk),
+            basis.grams.get(pk),
+            _stand_alone(order, basis, pk) if capped else None,
+            len(basis.places.get(pk, ())),
+        )
         for pk in basis.companies
     ]
     model = pool.legal_model

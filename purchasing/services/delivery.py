@@ -1,16 +1,19 @@
-"""Deliveries: counted, refused in part, shared out by rule, handed over; corrected by counter-receipts only."""
+"""Deliveries: counted, refused in part, shared out by rule; corrected by counter-receipts only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import F, Max, Sum
+from django.db.models import Max, Sum
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from companies.access import has_role, require
+from companies import audit
+from companies.access import require
 from companies.errors import DomainError, Invalid
-from companies.models import Role, User
+from companies.models import User
+from companies.pictures import reencoded
 from companies.states import move
 from purchasing import access, mails_back
 from purchasing.models import (
@@ -23,6 +26,7 @@ from purchasing.models import (
     ReceiptLine,
 )
 from purchasing.rules.shortage import allocate
+from purchasing.services import parcels, reserves
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.pool import locked
@@ -46,7 +50,7 @@ RECEIVABLE = (
     OrderState.PART_RECEIVED,
     OrderState.RECEIVED,
 )
-GIVEN = (HandOverState.HANDED_OVER, HandOverState.CONFIRMED, HandOverState.CONTESTED, HandOverState.RESOLVED)
+AWAITED = (OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.ACCEPTED, OrderState.PART_RECEIVED)
 
 
 class NotReceivable(DomainError):
@@ -58,6 +62,17 @@ class CountWrong(Invalid):
     code = "count_invalid"
     message = _("The refused quantity cannot be more than the counted one.")
     field = "lines"
+
+
+class DayWrong(Invalid):
+    code = "expected_day_invalid"
+    message = _("Enter the day on which the rest is expected, today or later.")
+    field = "expected_on"
+
+
+class NothingAwaited(DomainError):
+    code = "nothing_awaited"
+    message = _("Nothing more is expected of this order.")
 
 
 class NothingCounted(Invalid):
@@ -85,9 +100,12 @@ class ReasonMissing(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Count:
+    """What was counted of one order line; `substitute` names what came instead and was accepted."""
+
     counted: int
     refused: int = 0
     reserves: str = ""
+    substitute: str = ""
 
 
 @transaction.atomic(durable=True)
@@ -101,13 +119,15 @@ def receive(
     delivery_note: str = "",
     notes: str = "",
     corrects: Receipt | None = None,
+    photos: Sequence[bytes] = (),
 ) -> Receipt:
-    """Record one delivery (order line → count) and share it out by the pool's rule.
+    """Record one delivery (order line → count) and share it out by the pool's rule; `photos` are files as they came.
 
     `number` is the delivery the form was made for: entered twice, it counts once. With `corrects` the counts are negative
     and put a mistake right; what was handed over is never taken back (I16).
     """
     require(access.can_run_pool(actor, order.pool))
+    pictures = [reencoded(content) for content in photos]
     locked(order.pool)
     order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool").get(pk=order.pk)
     lines = {line.pk: line for line in order.lines.select_related("pool_line")}
@@ -133,10 +153,16 @@ def receive(
     )
     rows = [
         ReceiptLine.objects.create(
-            receipt=receipt, order_line=lines[pk], counted=c.counted, refused=c.refused, reserves=c.reserves
+            receipt=receipt,
+            order_line=lines[pk],
+            counted=c.counted,
+            refused=c.refused,
+            reserves=c.reserves,
+            substitute=c.substitute,
         )
         for pk, c in sorted(counts.items())
     ]
+    reserves.keep_photos(receipt, pictures, actor=actor, at=at)
     _judge(receipt, rows, actor=actor, at=at)
     _share_out(receipt, rows, actor=actor, at=at)
     _progress(order, actor=actor, at=at)
@@ -174,9 +200,10 @@ def _judge(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: dateti
     state = ReceiptState.ACCEPTED
     if all(row.counted == row.refused for row in rows):
         state = ReceiptState.REFUSED
-    elif receipt.notes or any(row.refused or row.reserves for row in rows):
+    elif receipt.notes or any(row.refused or row.reserves or row.substitute for row in rows):
         state = ReceiptState.ACCEPTED_WITH_RESERVES
-    move(receipt, state, table=RECEIPT, at=at, actor=actor, reason=receipt.notes[:200])
+    until = reserves.deadline(at) if state != ReceiptState.ACCEPTED and receipt.corrects_id is None else None
+    move(receipt, state, table=RECEIPT, at=at, actor=actor, reason=receipt.notes[:200], reserves_until=until)
 
 
 def _share_out(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: datetime) -> None:
@@ -187,11 +214,24 @@ def _share_out(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: da
     if receipt.state == ReceiptState.REFUSED:
         return
     move(receipt, ReceiptState.ALLOCATED, table=RECEIPT, at=at, actor=actor)
-    if receipt.corrects_id is None:
+    if receipt.corrects_id is not None:
+        _withdraw_empty(receipt.order, actor=actor, at=at)
+    else:
         hand_overs = HandOver.objects.bulk_create(
             HandOver(receipt=receipt, company_id=company) for company in sorted(touched)
         )
         mails_back.goods_ready(hand_overs, at=at)
+
+
+def _withdraw_empty(order: PurchaseOrder, *, actor: User, at: datetime) -> None:
+    """Parts of which a correction left nothing are no longer waiting to be collected."""
+    items = parcels.contents(order.pk)
+    ready = HandOver.objects.filter(receipt__order=order, state=HandOverState.READY).select_related(
+        "company", "receipt"
+    )
+    for part in ready.order_by("pk"):
+        if not items.get(part.pk):
+            move(part, HandOverState.TAKEN_BACK, table=HAND_OVER, at=at, actor=actor, company=part.company)
 
 
 def _allocate(row: ReceiptLine, *, at: datetime) -> set[int]:
@@ -204,7 +244,7 @@ def _allocate(row: ReceiptLine, *, at: datetime) -> set[int]:
         .annotate(total=Sum("quantity"))
         .order_by()
     )
-    floors = before if row.counted >= 0 and row.counted - row.refused >= 0 else _handed(held)
+    floors = before if row.counted >= 0 and row.counted - row.refused >= 0 else parcels.handed(held)
     granted = sum(c.granted or 0 for c in held)
     rounded_down = granted < sum(c.quantity for c in held)
     claims = [standings.as_claim(c, c.quantity if rounded_down else c.granted or 0) for c in held]
@@ -232,16 +272,6 @@ def claimants(pool_line_id: int) -> list[Commitment]:
         .prefetch_related("versions")
         .order_by("pk")
     )
-
-
-def _handed(held: list[Commitment]) -> dict[int, int]:
-    """Units of each commitment already in its company's hands: a correction cannot touch them."""
-    rows = Allocation.objects.filter(
-        commitment__in=held,
-        receipt_line__receipt__hand_overs__state__in=GIVEN,
-        receipt_line__receipt__hand_overs__company=F("commitment__company"),
-    )
-    return dict(rows.values_list("commitment").annotate(total=Sum("quantity")).order_by())
 
 
 def _progress(order: PurchaseOrder, *, actor: User, at: datetime) -> None:
@@ -286,6 +316,33 @@ def due_quantity(line: PurchaseOrderLine) -> int:
     return min(line.quantity, change.quantity, taken)
 
 
+def open_quantity(line: PurchaseOrderLine) -> int:
+    """The back-order of a line: what was confirmed and has not come."""
+    return max(0, due_quantity(line) - accepted_of(line.pk))
+
+
+@transaction.atomic(durable=True)
+def expect_rest(*, actor: User, order: PurchaseOrder, day: date | None, at: datetime) -> PurchaseOrder:
+    """Note the day on which the back-order is expected now."""
+    require(access.can_run_pool(actor, order.pool))
+    if day is None or day < timezone.localdate(at):
+        raise DayWrong
+    order = PurchaseOrder.objects.select_for_update(of=("self",)).get(pk=order.pk)
+    if order.state not in AWAITED:
+        raise NothingAwaited
+    if order.expected_on != day:
+        before, order.expected_on = order.expected_on, day
+        order.save(update_fields=["expected_on"])
+        audit.record(
+            "purchaseorder.rest_expected",
+            target=order,
+            at=at,
+            actor=actor,
+            data={"day": str(day), "before": str(before or "")},
+        )
+    return order
+
+
 @transaction.atomic(durable=True)
 def close_short(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> PurchaseOrder:
     """Give up waiting for what is missing: the order is settled on what arrived."""
@@ -308,69 +365,3 @@ def close_short(*, actor: User, order: PurchaseOrder, reason: str, at: datetime)
     if pool.state == PoolState.RECEIVING and not open_.exists():
         move(pool, PoolState.SETTLING, table=POOL, at=at, actor=actor)
     return order
-
-
-@transaction.atomic(durable=True)
-def hand_over(*, actor: User, row: HandOver, at: datetime) -> HandOver:
-    """The company's part leaves with its people. A second scan changes nothing."""
-    require(access.can_run_pool(actor, row.receipt.order.pool))
-    row = _hand_over(row)
-    if row.state != HandOverState.READY:
-        return row
-    move(
-        row,
-        HandOverState.HANDED_OVER,
-        table=HAND_OVER,
-        at=at,
-        actor=actor,
-        company=row.company,
-        handed_at=at,
-        handed_by=actor,
-    )
-    receipt = row.receipt
-    if receipt.state == ReceiptState.ALLOCATED and not receipt.hand_overs.filter(state=HandOverState.READY).exists():
-        move(receipt, ReceiptState.HANDED_OVER, table=RECEIPT, at=at, actor=actor)
-    return row
-
-
-@transaction.atomic(durable=True)
-def answer(*, actor: User, row: HandOver, confirmed: bool, note: str = "", at: datetime) -> HandOver:
-    """The company confirms what it collected, or says what is wrong."""
-    require(has_role(actor, row.company, Role.BUYER))
-    row = _hand_over(row)
-    if confirmed and row.state == HandOverState.CONFIRMED:
-        return row
-    if not confirmed and not note.strip():
-        raise ReasonMissing
-    move(
-        row,
-        HandOverState.CONFIRMED if confirmed else HandOverState.CONTESTED,
-        table=HAND_OVER,
-        at=at,
-        actor=actor,
-        company=row.company,
-        reason=note.strip(),
-        note=note.strip(),
-        answered_at=at,
-        answered_by=actor,
-    )
-    return row
-
-
-@transaction.atomic(durable=True)
-def resolve(*, actor: User, row: HandOver, note: str, at: datetime) -> HandOver:
-    """Whoever runs the pool says how a contested hand-over ended."""
-    require(access.can_run_pool(actor, row.receipt.order.pool))
-    if not note.strip():
-        raise ReasonMissing
-    row = _hand_over(row)
-    move(row, HandOverState.RESOLVED, table=HAND_OVER, at=at, actor=actor, company=row.company, reason=note.strip())
-    return row
-
-
-def _hand_over(row: HandOver) -> HandOver:
-    return (
-        HandOver.objects.select_for_update(of=("self",))
-        .select_related("company", "receipt__order__pool")
-        .get(pk=row.pk)
-    )

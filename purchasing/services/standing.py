@@ -193,7 +193,7 @@ def estimates(standing: Standing) -> dict[int, int]:
             continue
         freight = freight_due(standing.goods_of(quote), quote.freight_cents, quote.franco_cents)
         statement = shares.settle(
-            [shares.Party(str(pk), weight_of(lines, pk)) for pk in companies],
+            [shares.Party(str(pk), weight_of(lines, pk), drops=places_of(lines, pk)) for pk in companies],
             goods,
             [shares.Charge("freight", shares.FREIGHT, freight)],
             freight=standing.pool.freight,
@@ -201,6 +201,11 @@ def estimates(standing: Standing) -> dict[int, int]:
         for pk in companies:
             totals[pk] = totals.get(pk, 0) + sum(statement.net[str(pk)].values())
     return totals
+
+
+def places_of(lines: Sequence[LineStanding], company_id: int) -> int:
+    """How many places of a company its goods go to."""
+    return len({c.site_id for row in lines for c in row.commitments if c.company_id == company_id and row.granted(c)})
 
 
 def weight_of(lines: Sequence[LineStanding], company_id: int) -> int | None:

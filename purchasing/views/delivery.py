@@ -2,21 +2,25 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Case, Max, Sum, Value, When
+from django.db.models import Case, Max, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from companies import documents
 from companies.access import has_role, require
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Role
 from purchasing import access
-from purchasing.forms_back import ReceiptForm
-from purchasing.models import Allocation, HandOver, PurchaseOrder, Receipt
+from purchasing.forms.delivery import PhotoForm, ReceiptForm
+from purchasing.models import HandOver, PurchaseOrder, Receipt
 from purchasing.services import delivery as service
+from purchasing.services import hand_over as hand_overs
+from purchasing.services import parcels, reserves
 from purchasing.states import HandOverState
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.order import order_of
@@ -37,17 +41,9 @@ def delivery_list(request: HttpRequest, company: int) -> HttpResponse:
         .order_by("waits", "-receipt__arrived_at", "-pk")
     )
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
-    receipts = [hand_over.receipt_id for hand_over in page]
-    mine: dict[int, list[Allocation]] = {}
-    allocations = (
-        Allocation.objects.visible_to(user)
-        .filter(commitment__company=row, receipt_line__receipt__in=receipts, quantity__gt=0)
-        .select_related("receipt_line__order_line")
-    )
-    for allocation in allocations:
-        mine.setdefault(allocation.receipt_line.receipt_id, []).append(allocation)
-    for hand_over in page:
-        hand_over.mine = mine.get(hand_over.receipt_id, [])  # type: ignore[attr-defined]
+    mine = parcels.contents(*{part.receipt.order_id for part in page}, companies=[row.pk])
+    for part in page:
+        part.items = mine.get(part.pk, [])
     expected = (
         PurchaseOrder.objects.filter(
             lines__pool_line__commitments__company=row, lines__pool_line__commitments__state="locked"
@@ -71,7 +67,7 @@ def answer(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     note = request.POST.get("note", "")
     attempt(
         request,
-        lambda: service.answer(actor=user, row=hand_over, confirmed=confirmed, note=note, at=timezone.now()),
+        lambda: hand_overs.answer(actor=user, row=hand_over, confirmed=confirmed, note=note, at=timezone.now()),
         _("Thank you: the delivery is confirmed.") if confirmed else _("The lead buyer was told and will answer."),
     )
     return redirect("purchasing:delivery_list", row.pk)
@@ -100,7 +96,9 @@ def _receipt_form(request: HttpRequest, order: PurchaseOrder, corrects: Receipt 
     initial = {"number": following}
     if corrects is None:
         initial |= {f"counted{line.pk}": line.open for line in lines if line.open}  # type: ignore[attr-defined]
-    form = ReceiptForm(request.POST or None, lines=lines, correction=corrects is not None, initial=initial)
+    form = ReceiptForm(
+        request.POST or None, request.FILES or None, lines=lines, correction=corrects is not None, initial=initial
+    )
     if request.method == "POST" and form.is_valid():
         try:
             receipt = service.receive(
@@ -112,6 +110,7 @@ def _receipt_form(request: HttpRequest, order: PurchaseOrder, corrects: Receipt 
                 delivery_note=form.cleaned_data["delivery_note"],
                 notes=form.cleaned_data["notes"],
                 corrects=corrects,
+                photos=form.cleaned_data.get("photos") or (),
             )
         except DomainError as error:
             if error.status == 403:
@@ -136,38 +135,75 @@ def receipt(request: HttpRequest, pk: int) -> HttpResponse:
     """One delivery: counts, who gets how much, what is handed over. Only staff see the companies' quantities."""
     row, user = _receipt_of(request, pk), reader(request)
     lines = list(row.lines.select_related("order_line").order_by("order_line__position"))
-    shares: dict[int, list[Allocation]] = {}
-    rows = Allocation.objects.filter(receipt_line__receipt=row).select_related("commitment__company", "receipt_line")
-    for allocation in rows.order_by("commitment__company__name"):
-        shares.setdefault(allocation.commitment.company_id, []).append(allocation)
-    hand_overs = list(row.hand_overs.select_related("company", "handed_by").order_by("company__name"))
-    for hand_over in hand_overs:
-        hand_over.mine = shares.get(hand_over.company_id, [])  # type: ignore[attr-defined]
+    items = parcels.contents(row.order_id)
+    parts = list(row.hand_overs.select_related("company", "handed_by").order_by("company__name"))
+    for part in parts:
+        part.items = items.get(part.pk, [])  # type: ignore[attr-defined]
     context = {
         "receipt": row,
         "order": row.order,
         "lines": lines,
-        "hand_overs": hand_overs,
-        "handing": access.can_run_pool(user, row.order.pool),
-        "units": rows.aggregate(total=Sum("quantity"))["total"] or 0,
+        "hand_overs": parts,
+        "sees_members": access.sees_members(user),
+        "photos": row.photos.select_related("document"),
+        "photo_form": PhotoForm(),
+        "now": timezone.now(),
+        "claims": row.claims.select_related("company").order_by("pk"),
     }
     return render(request, "purchasing/receipt.html", context)
 
 
 @require_POST
-def hand_over(request: HttpRequest, pk: int, action: str) -> HttpResponse:
-    """Mark a company's part as handed over, or a contested one as resolved."""
-    user = reader(request)
-    rows = HandOver.objects.select_related("receipt__order__pool", "company")
-    row = get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(user))
-    require(access.can_run_pool(user, row.receipt.order.pool))
-    at = timezone.now()
-    if action == "resolve":
-        note = request.POST.get("note", "")
-        attempt(request, lambda: service.resolve(actor=user, row=row, note=note, at=at), _("The matter is resolved."))
-    else:
-        attempt(request, lambda: service.hand_over(actor=user, row=row, at=at), _("Handed over."))
-    return redirect("purchasing:receipt", row.receipt_id)
+def photo_add(request: HttpRequest, pk: int) -> HttpResponse:
+    """One more photo of a delivery."""
+    row, user = _receipt_of(request, pk), reader(request)
+    form = PhotoForm(request.POST, request.FILES)
+    if not form.is_valid():
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+        return redirect("purchasing:receipt", row.pk)
+    caption = form.cleaned_data["caption"]
+    for content in form.cleaned_data["photos"]:
+        if not attempt(
+            request,
+            lambda content=content: reserves.add_photo(
+                actor=user, receipt=row, content=content, caption=caption, at=timezone.now()
+            ),
+            _("The photo is kept with the delivery."),
+        ):
+            break
+    return redirect("purchasing:receipt", row.pk)
+
+
+@require_GET
+def photo(request: HttpRequest, pk: int, photo: int) -> HttpResponse:
+    row = _receipt_of(request, pk)
+    return documents.download(get_object_or_404(row.photos.select_related("document"), pk=photo).document)
+
+
+@require_POST
+def tell_carrier(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop the clock: the carrier was told."""
+    row, user = _receipt_of(request, pk), reader(request)
+    reference = request.POST.get("reference", "")
+    attempt(
+        request,
+        lambda: reserves.tell_carrier(actor=user, receipt=row, reference=reference, at=timezone.now()),
+        _("It is noted that the carrier was told."),
+    )
+    return redirect("purchasing:receipt", row.pk)
+
+
+@require_POST
+def expect_rest(request: HttpRequest, pk: int) -> HttpResponse:
+    """Note when the supplier delivers what is missing."""
+    order = order_of(request, pk)
+    day = parse_date(request.POST.get("expected_on", "")[:10])
+    attempt(
+        request,
+        lambda: service.expect_rest(actor=reader(request), order=order, day=day, at=timezone.now()),
+        _("The new date is noted. The companies see it with their deliveries."),
+    )
+    return redirect("purchasing:order", order.pk)
 
 
 @require_POST

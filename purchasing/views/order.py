@@ -54,6 +54,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
     lines = list(row.lines.select_related("pool_line").order_by("position"))
     for line in lines:
         line.received = delivery.accepted_of(line.pk)  # type: ignore[attr-defined]
+        line.open = delivery.open_quantity(line) if row.state in delivery.AWAITED else 0  # type: ignore[attr-defined]
     answer = row.acknowledgements.prefetch_related("lines__order_line").last()
     consents = list(answer.consents.select_related("commitment__company")) if answer else []
     context = {
@@ -148,7 +149,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("purchasing:order", row.pk)
 
 
-def _linked(token: str) -> PurchaseOrder | None:
+def linked(token: str) -> PurchaseOrder | None:
     return service.by_token(token, at=timezone.now())
 
 
@@ -161,7 +162,7 @@ def _dead_link(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
     """The supplier's page: the order, one button to acknowledge, and a form for what changes."""
-    row = _linked(token)
+    row = linked(token)
     if row is None:
         return _dead_link(request)
     with translation.override("en" if request.GET.get("lang") == "en" else translation.get_language()):
@@ -186,7 +187,7 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_GET
 def supplier_pdf(request: HttpRequest, token: str) -> HttpResponse:
-    row = _linked(token)
+    row = linked(token)
     if row is None or row.document is None:
         return _dead_link(request)
     return documents.download(row.document)

@@ -26,7 +26,7 @@ from purchasing.models import (
     Tender,
     TenderInvitation,
 )
-from purchasing.services import commitment, delivery, lock, order
+from purchasing.services import commitment, delivery, hand_over, lock, order
 from purchasing.services.delivery import Count
 from tests.factories.companies import CompanyFactory, member, staff
 
@@ -219,6 +219,10 @@ class Delivered:
         rows = Allocation.objects.values_list("commitment__company__name").annotate(n=Sum("quantity"))
         return dict(rows.order_by("commitment__company__name"))
 
-    def hand_over(self, receipt, letter):
+    def allocated_of(self, pool):
+        rows = Allocation.objects.filter(commitment__pool_line__pool=pool).values_list("commitment__company__name")
+        return dict(rows.annotate(n=Sum("quantity")).order_by())
+
+    def hand_over(self, receipt, letter, **rest):
         row = HandOver.objects.get(receipt=receipt, company=self.w.companies[letter])
-        return delivery.hand_over(actor=self.w.staff, row=row, at=hours(901))
+        return hand_over.hand_over(actor=self.w.staff, row=row, at=hours(901), **rest)

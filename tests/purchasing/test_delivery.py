@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from companies.errors import NotAllowed
 from companies.models import OutboxMail
 from purchasing.models import Allocation, Receipt, ReceiptLine, RequestLine
-from purchasing.services import delivery
+from purchasing.services import delivery, hand_over
 from purchasing.services.delivery import Count
 from tests.purchasing.back import AFTER, Delivered, hours, world
 
@@ -123,23 +123,23 @@ class TestAHandOver:
         receipt = d.receive(36)
         row = d.hand_over(receipt, "A")
         assert d.hand_over(receipt, "A").handed_at == row.handed_at
-        row = delivery.answer(actor=d.w.buyers["A"], row=row, confirmed=True, at=hours(902))
+        row = hand_over.answer(actor=d.w.buyers["A"], row=row, confirmed=True, at=hours(902))
         assert row.state == "confirmed"
 
     def test_contested_needs_words_and_is_resolved(self):
         d = Delivered()
         row = d.hand_over(d.receive(36), "B")
         with pytest.raises(delivery.ReasonMissing):
-            delivery.answer(actor=d.w.buyers["B"], row=row, confirmed=False, at=hours(902))
-        row = delivery.answer(actor=d.w.buyers["B"], row=row, confirmed=False, note="Carton ouvert", at=hours(902))
+            hand_over.answer(actor=d.w.buyers["B"], row=row, confirmed=False, at=hours(902))
+        row = hand_over.answer(actor=d.w.buyers["B"], row=row, confirmed=False, note="Carton ouvert", at=hours(902))
         assert row.state == "contested"
-        assert delivery.resolve(actor=d.w.staff, row=row, note="Remplacé", at=hours(903)).state == "resolved"
+        assert hand_over.resolve(actor=d.w.staff, row=row, note="Remplacé", at=hours(903)).state == "resolved"
 
     def test_is_answered_by_the_own_company_only(self):
         d = Delivered()
         row = d.hand_over(d.receive(36), "A")
         with pytest.raises(NotAllowed):
-            delivery.answer(actor=d.w.buyers["B"], row=row, confirmed=True, at=hours(902))
+            hand_over.answer(actor=d.w.buyers["B"], row=row, confirmed=True, at=hours(902))
 
 
 class TestTheDatabase:

@@ -1,0 +1,146 @@
+"""Hand-overs over REST: what is ready for a company, handed over with its proof, confirmed or contested."""
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from companies.access import has_role, require
+from companies.models import Role, User
+from companies.pictures import MOST_BYTES, PictureRefused
+from purchasing import access
+from purchasing.api.commitments import OfCompany
+from purchasing.api.orders import Orders
+from purchasing.models import HandOver, Receipt
+from purchasing.services import hand_over as service
+from purchasing.services import parcels, reserves
+
+
+class HandOverOut(serializers.ModelSerializer[HandOver]):
+    order = serializers.IntegerField(source="receipt.order_id", read_only=True)
+    lines = serializers.SerializerMethodField()
+
+    class Meta:
+        model = HandOver
+        fields = ["id", "order", "receipt", "company", "state", "method", "handed_at", "signed_by", "answered_at",
+                  "note", "lines"]  # fmt: skip
+
+    def get_lines(self, row: HandOver) -> list[dict[str, Any]]:
+        return [
+            {
+                "pool_line": item.commitment.pool_line_id,
+                "text": item.commitment.pool_line.text,
+                "quantity": item.quantity,
+                "substitute": item.substitute,
+            }
+            for item in parcels.items_of(row)
+        ]
+
+
+class CompanyHandOvers(OfCompany):
+    """The company's parts of deliveries, newest first; `?state=` narrows them."""
+
+    scope = "orders"
+    serializer_class: Any = HandOverOut
+
+    def get(self, request: Request, company: int) -> Response:
+        rows = HandOver.objects.filter(company=self.company()).select_related("receipt__order")
+        if state := request.query_params.get("state", ""):
+            rows = rows.filter(state=state)
+        return self.get_paginated_response(HandOverOut(self.paginate_queryset(rows), many=True).data)
+
+
+class VerdictIn(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=["confirm", "contest"])
+    note = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+
+
+class HandOverAnswer(CompanyHandOvers):
+    """The company confirms what it collected, or says what is wrong."""
+
+    serializer_class = VerdictIn
+
+    def get(self, request: Request, company: int, pk: int) -> Response:  # type: ignore[override]
+        return Response(HandOverOut(get_object_or_404(HandOver, pk=pk, company=self.company())).data)
+
+    def post(self, request: Request, company: int, pk: int) -> Response:
+        row = self.company()
+        user: User = request.user  # type: ignore[assignment]
+        require(has_role(user, row, Role.BUYER))
+        part = get_object_or_404(HandOver.objects.select_related("company"), pk=pk, company=row)
+        form = VerdictIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        part = service.answer(
+            actor=user, row=part, confirmed=data["verdict"] == "confirm", note=data["note"], at=timezone.now()
+        )
+        return Response(HandOverOut(part).data)
+
+
+class GiveIn(serializers.Serializer[Any]):
+    method = serializers.ChoiceField(choices=["button", "scan"], default="button")
+    signed_by = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+
+
+class Give(Orders):
+    """Hand a company's part over, once; a second call returns the first proof."""
+
+    serializer_class = GiveIn
+
+    def post(self, request: Request, pk: int) -> Response:
+        rows = HandOver.objects.select_related("receipt__order__pool", "company")
+        part = get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(self.actor))
+        require(access.can_run_pool(self.actor, part.receipt.order.pool))
+        form = GiveIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        part = service.hand_over(actor=self.actor, row=part, at=timezone.now(), **form.validated_data)
+        return Response(HandOverOut(part).data)
+
+
+class ReceiptHandOvers(Orders):
+    """The hand-overs of one delivery, for whoever runs the pool."""
+
+    serializer_class = HandOverOut
+
+    def get(self, request: Request, pk: int) -> Response:
+        receipt = _receipt(self.actor, pk)
+        rows = receipt.hand_overs.select_related("receipt__order")
+        return self.get_paginated_response(HandOverOut(self.paginate_queryset(rows), many=True).data)
+
+
+class PhotoIn(serializers.Serializer[Any]):
+    photo = serializers.FileField(max_length=200)
+    caption = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+
+
+class ReceiptPhotos(Orders):
+    """Add a photo to a delivery (multipart: `photo`, `caption`). It is written anew, without place and camera."""
+
+    serializer_class = PhotoIn
+    parser_classes = [MultiPartParser]
+
+    def post(self, request: Request, pk: int) -> Response:
+        receipt = _receipt(self.actor, pk)
+        form = PhotoIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        upload = form.validated_data["photo"]
+        if upload.size > MOST_BYTES:
+            raise PictureRefused
+        row = reserves.add_photo(
+            actor=self.actor,
+            receipt=receipt,
+            content=upload.read(),
+            caption=form.validated_data["caption"],
+            at=timezone.now(),
+        )
+        return Response({"id": row.pk, "caption": row.caption, "sha256": row.document.sha256}, status=201)
+
+
+def _receipt(user: User, pk: int) -> Receipt:
+    receipt = get_object_or_404(Receipt.objects.visible_to(user).select_related("order__pool"), pk=pk)
+    require(access.can_run_pool(user, receipt.order.pool))
+    return receipt

@@ -1,0 +1,143 @@
+"""The moment goods change hands: one company's part, found by the label's code, handed over with a proof."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from companies import documents
+from companies.access import has_role, require
+from companies.errors import DomainError
+from companies.forms import form_error
+from companies.models import Company
+from purchasing import access, labels
+from purchasing.forms.delivery import SignForm
+from purchasing.models import HandOver, Pool, PurchaseOrder, Receipt
+from purchasing.services import hand_over as service
+from purchasing.services import parcels
+from purchasing.states import HandOverState
+from purchasing.views.doors import attempt, reader
+from purchasing.views.order import linked, order_of
+
+
+def hand_over_of(request: HttpRequest, pk: int) -> HandOver:
+    """A part of a delivery of a pool the user runs; 404 for all others."""
+    user = reader(request)
+    rows = HandOver.objects.select_related(
+        "receipt__order__pool", "receipt__order__supplier", "company", "handed_by", "signature"
+    )
+    row = get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(user))
+    require(access.can_run_pool(user, row.receipt.order.pool))
+    return row
+
+
+@require_http_methods(["GET", "POST"])
+def hand_over_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """One company's part: what it is, who collects it, a box to sign in."""
+    row = hand_over_of(request, pk)
+    form = SignForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and _give(request, row, form):
+        return redirect("purchasing:hand_over_page", row.pk)
+    context = {
+        "row": row,
+        "order": row.receipt.order,
+        "mine": parcels.items_of(row),
+        "form": form,
+        "scanned": request.GET.get("by") == "scan",
+    }
+    return render(request, "purchasing/hand_over.html", context)
+
+
+def _give(request: HttpRequest, row: HandOver, form: SignForm) -> bool:
+    method = HandOver.Method.SCAN if request.POST.get("method") == "scan" else HandOver.Method.BUTTON
+    try:
+        service.hand_over(
+            actor=reader(request),
+            row=row,
+            at=timezone.now(),
+            method=method,
+            signed_by=form.cleaned_data["signed_by"],
+            strokes=service.strokes_of(form.cleaned_data["signature"]),
+        )
+    except DomainError as error:
+        if error.status == 403:
+            raise
+        form_error(form, error)
+        return False
+    return True
+
+
+@require_POST
+def hand_over(request: HttpRequest, pk: int, action: str) -> HttpResponse:
+    """Mark a company's part as handed over, or a contested one as resolved."""
+    row, user, at = hand_over_of(request, pk), reader(request), timezone.now()
+    if action == "resolve":
+        note = request.POST.get("note", "")
+        attempt(request, lambda: service.resolve(actor=user, row=row, note=note, at=at), _("The matter is resolved."))
+    else:
+        attempt(request, lambda: service.hand_over(actor=user, row=row, at=at), _("Handed over."))
+    return redirect("purchasing:receipt", row.receipt_id)
+
+
+@never_cache
+@require_GET
+def signature(request: HttpRequest, pk: int) -> HttpResponse:
+    """The drawing a company's person signed with: for the company, and for whoever runs the pool."""
+    user = reader(request)
+    row = get_object_or_404(HandOver.objects.select_related("receipt__order__pool", "company", "signature"), pk=pk)
+    if not (access.can_run_pool(user, row.receipt.order.pool) or has_role(user, row.company, *access.READERS)):
+        raise Http404
+    if row.signature is None:
+        raise Http404
+    return documents.download(row.signature)
+
+
+@never_cache
+@require_GET
+def scan(request: HttpRequest, code: str) -> HttpResponse:
+    """Where the QR of a label leads: the hand-over for who hands out, the own deliveries for who collects."""
+    pair, user = labels.read_code(code), reader(request)
+    if pair is None:
+        raise Http404
+    order = get_object_or_404(PurchaseOrder.objects.select_related("pool"), pk=pair[0])
+    rows = HandOver.objects.filter(receipt__order=order, company=pair[1]).order_by("receipt__number")
+    if Pool.objects.led_by(user).filter(pk=order.pool_id).exists() and access.can_run_pool(user, order.pool):
+        row = rows.filter(state=HandOverState.READY).first() or rows.last()
+        if row is None:
+            company = get_object_or_404(Company, pk=pair[1])
+            return render(request, "purchasing/hand_over_none.html", {"order": order, "company": company})
+        address = redirect("purchasing:hand_over_page", row.pk)
+        address.headers["Location"] += "?by=scan"
+        return address
+    mine = get_object_or_404(Company.objects.visible_to(user), pk=pair[1])
+    require(access.can_see_requests(user, mine))
+    return redirect("purchasing:delivery_list", mine.pk)
+
+
+@require_GET
+def order_labels(request: HttpRequest, pk: int) -> HttpResponse:
+    """The labels of an order, one per company and place."""
+    return _labels(order_of(request, pk))
+
+
+@login_not_required  # the signed link is the login
+@never_cache
+@require_GET
+def supplier_labels(request: HttpRequest, token: str) -> HttpResponse:
+    """The same for the supplier who packs, by the link of the order."""
+    row = linked(token)
+    if row is None:
+        return render(request, "purchasing/order_link_dead.html", status=404)
+    return _labels(row)
+
+
+def _labels(order: PurchaseOrder) -> HttpResponse:
+    if order.sent_at is None:
+        raise Http404
+    response = HttpResponse(labels.pdf(order), content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="etiquettes-{order.number}.pdf"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

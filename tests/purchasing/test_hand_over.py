@@ -1,0 +1,229 @@
+"""Hand-overs: labels with a code, the scan, the signature; what a company has is never taken back."""
+
+import json
+from io import BytesIO
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from pypdf import PdfReader
+
+from companies.models import Role, Site
+from purchasing import labels
+from purchasing.models import Commitment, HandOver, ReceiptLine
+from purchasing.services import hand_over
+from tests.factories.companies import member
+from tests.purchasing.back import Delivered, hours
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SIGNED = json.dumps([[[10, 10], [80, 40], [120, 20]], [[130, 30], [200, 90]]])
+
+
+@pytest.fixture
+def d():
+    made = Delivered()
+    made.receipt = made.receive(36)
+    made.part = HandOver.objects.get(receipt=made.receipt, company=made.w.companies["B"])
+    return made
+
+
+class TestALabel:
+    def test_is_made_for_each_company_and_place(self):
+        d = Delivered()
+        site = Site.objects.create(
+            company=d.w.companies["A"], name="Atelier nord", street="3 rue du Cuir", city="Romans"
+        )
+        Commitment.objects.filter(company=d.w.companies["A"]).update(site=site)
+        found = labels.labels_of(d.order)
+        assert [(label.company.name, [g[0] for g in label.goods]) for label in found] == [
+            ("A", [11]),
+            ("B", [7]),
+            ("C", [14]),
+            ("D", [4]),
+        ]
+        text = PdfReader(BytesIO(labels.pdf(d.order, found))).pages[0].extract_text()
+        for part in ("Atelier nord", "3 rue du Cuir", d.order.number, "14 pièces", "1/4"):
+            assert part in text
+
+    def test_is_printed_by_the_supplier_too(self, client, d):
+        from purchasing import links
+        from purchasing.models import PurchaseOrder
+        from purchasing.services import order
+
+        token = links.new_token(order.ORDER_SALT)
+        PurchaseOrder.objects.update(token_hash=links.digest(token), token_expires_at="2099-01-01T00:00Z")
+        page = client.get(f"/q/order/{token}/labels/")
+        assert page.content.startswith(b"%PDF")
+
+
+class TestAScan:
+    def test_leads_who_hands_out_to_the_parcel_and_proves_the_hand_over(self, client, d):
+        client.force_login(d.w.staff)
+        page = client.get(f"/h/{labels.code_for(d.order.pk, d.part.company_id)}/")
+        assert page.headers["Location"] == f"/hand-overs/{d.part.pk}/?by=scan"
+        assert "<strong>7</strong>" in client.get(page.headers["Location"]).content.decode()
+        client.post(page.headers["Location"], {"method": "scan"})
+        d.part.refresh_from_db()
+        assert (d.part.state, d.part.method, d.part.handed_by) == ("handed_over", "scan", d.w.staff)
+
+    def test_twice_is_one_hand_over(self, client, d):
+        client.force_login(d.w.staff)
+        for by in ("scan", "button"):
+            client.post(f"/hand-overs/{d.part.pk}/", {"method": by})
+        d.part.refresh_from_db()
+        assert d.part.method == "scan"
+
+    def test_leads_the_own_company_to_its_deliveries_and_nobody_else_anywhere(self, client, d):
+        url = f"/h/{labels.code_for(d.order.pk, d.part.company_id)}/"
+        client.force_login(d.w.buyers["B"])
+        assert client.get(url).headers["Location"] == f"/company/{d.part.company_id}/deliveries/"
+        client.force_login(d.w.buyers["A"])
+        assert client.get(url).status_code == 404
+
+    def test_before_the_delivery_says_that_nothing_is_counted(self, client):
+        d = Delivered()
+        client.force_login(d.w.staff)
+        page = client.get(f"/h/{labels.code_for(d.order.pk, d.w.companies['A'].pk)}/")
+        assert page.status_code == 200
+
+    def test_shows_a_lead_buyer_one_parcel_and_never_the_list(self, client):
+        d = Delivered()
+        receipt = d.receive(36)
+        lead = member(d.w.companies["A"], Role.BUYER)
+        d.w.pool.lead = lead
+        d.w.pool.save(update_fields=["lead"])
+        client.force_login(lead)
+        listed = client.get(f"/receipts/{receipt.pk}/").content.decode()
+        assert "Gants nitrile M" in listed and "14 ×" not in listed
+        part = HandOver.objects.get(receipt=receipt, company=d.w.companies["C"])
+        assert "<strong>14</strong>" in client.get(f"/hand-overs/{part.pk}/").content.decode()
+
+
+class TestASignature:
+    def test_is_kept_as_a_drawing_of_ours(self, client, d):
+        client.force_login(d.w.staff)
+        client.post(f"/hand-overs/{d.part.pk}/", {"signed_by": "Jeanne Roux", "signature": SIGNED})
+        d.part.refresh_from_db()
+        assert (d.part.method, d.part.signed_by) == ("signature", "Jeanne Roux")
+        client.force_login(d.w.buyers["B"])
+        page = client.get(f"/hand-overs/{d.part.pk}/signature/")
+        assert page.headers["Content-Type"] == "image/svg+xml"
+        assert b"M10 10L80 40L120 20M130 30L200 90" in page.content
+        client.force_login(d.w.buyers["A"])
+        assert client.get(f"/hand-overs/{d.part.pk}/signature/").status_code == 404
+
+    def test_that_is_none_changes_nothing(self, client, d):
+        client.force_login(d.w.staff)
+        for drawn in ("[", "[[[1,2]]]", "[" * 5_000, '{"a":1}'):
+            page = client.post(f"/hand-overs/{d.part.pk}/", {"signed_by": "Jeanne Roux", "signature": drawn})
+            assert page.status_code == 200
+        d.part.refresh_from_db()
+        assert d.part.state == "ready"
+
+    def test_needs_a_name(self, d):
+        with pytest.raises(hand_over.NameMissing):
+            d.hand_over(d.receipt, "B", strokes=hand_over.strokes_of(SIGNED))
+
+
+class TestARestClient:
+    def test_reads_hands_over_and_confirms(self, client, d):
+        client.force_login(d.w.buyers["B"])
+        base = f"/api/v1/companies/{d.part.company_id}/hand-overs/"
+        (row,) = client.get(base).json()["results"]
+        assert (row["state"], row["lines"][0]["quantity"]) == ("ready", 7)
+        assert client.post(f"/api/v1/hand-overs/{d.part.pk}/give/").status_code == 404
+        client.force_login(d.w.staff)
+        assert (
+            client.post(f"/api/v1/hand-overs/{d.part.pk}/give/", {"method": "scan"}, "application/json").json()[
+                "method"
+            ]
+            == "scan"
+        )
+        client.force_login(d.w.buyers["B"])
+        done = client.post(f"{base}{d.part.pk}/", {"verdict": "confirm"}, "application/json")
+        assert done.json()["state"] == "confirmed"
+
+
+class TestACorrection:
+    def test_that_leaves_nothing_of_a_part_takes_it_off_the_shelf(self, d):
+        d.receive(-36, corrects=d.receipt)
+        assert set(HandOver.objects.values_list("state", flat=True)) == {"taken_back"}
+        assert d.hand_over(d.receipt, "B").state == "taken_back"
+
+    def test_that_leaves_less_hands_over_less_and_the_rest_with_the_next_delivery(self, d):
+        d.receive(-6, corrects=d.receipt)
+        assert [line.quantity for line in d.hand_over(d.receipt, "B").lines.all()] == [6]
+        following = d.receive(6)
+        assert [line.quantity for line in d.hand_over(following, "B").lines.all()] == [1]
+
+
+class Goods(RuleBasedStateMachine):
+    """Random deliveries, refusals, counter-receipts and hand-overs of one order."""
+
+    @initialize(rule_=st.sampled_from(["proportional", "first_come"]))
+    def start(self, rule_):
+        self.d = Delivered(shortage=rule_)
+        self.receipts, self.before, self.hands = [], {}, {}
+        self.back = False
+
+    def given(self):
+        return self.d.allocated_of(self.d.w.pool)
+
+    @rule(counted=st.integers(1, 24), refused=st.integers(0, 24))
+    def deliver(self, counted, refused):
+        self.back = False
+        self.receipts.append(self.d.receive(counted, min(refused, counted)))
+
+    @precondition(lambda self: self.receipts)
+    @rule(data=st.data())
+    def correct(self, data):
+        there = sum(line.counted - line.refused for line in ReceiptLine.objects.filter(order_line=self.d.line))
+        if there > 0:
+            self.back = True
+            self.d.receive(-data.draw(st.integers(1, there)), corrects=self.receipts[-1])
+
+    @precondition(lambda self: self.receipts)
+    @rule(data=st.data())
+    def collect(self, data):
+        ready = list(HandOver.objects.filter(receipt__order=self.d.order, state="ready").select_related("company"))
+        if ready:
+            part = data.draw(st.sampled_from(ready))
+            hand_over.hand_over(actor=self.d.w.staff, row=part, at=hours(901))
+            got = sum(line.quantity for line in part.lines.all())
+            self.hands[part.company.name] = self.hands.get(part.company.name, 0) + got
+
+    @invariant()
+    def holds(self):
+        if not hasattr(self, "d"):
+            return
+        now = self.given()
+        lines = list(ReceiptLine.objects.filter(order_line=self.d.line))
+        accepted = sum(line.counted - line.refused for line in lines)
+        assert sum(now.values()) + sum(line.left_over for line in lines) == accepted  # I1
+        assert all(0 <= units <= {"A": 11, "B": 7, "C": 14, "D": 4}[name] for name, units in now.items())  # I2
+        assert all(now.get(name, 0) >= units for name, units in self.hands.items())  # I16
+        if not self.back:
+            assert all(now.get(name, 0) >= units for name, units in self.before.items())  # monotone
+        self.before = now
+
+
+class TestTheWayOfTheGoods:
+    def test_keeps_its_promises_over_any_deliveries_corrections_and_hand_overs(self):
+        run_state_machine_as_test(
+            Goods,
+            settings=settings(
+                max_examples=6,
+                stateful_step_count=8,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.explicit, Phase.generate],  # to shrink hundreds of deliveries takes minutes
+            ),
+        )
