@@ -1,7 +1,12 @@
 """Who may do what in the buying centre. Called as `access.require(...)` at the top of every service."""
 
+from datetime import datetime
+
+from django.utils import timezone
+
 from companies.access import has_role, is_staff
 from companies.models import Company, Role, User
+from purchasing.authority import DECIDING, Authority, fitting, need_of
 from purchasing.models import Pool, PurchaseRequest, Tender
 
 READERS = (Role.BUYER, Role.APPROVER, Role.ACCOUNTANT, Role.ADMIN)
@@ -18,9 +23,36 @@ def can_request(user: User, company: Company) -> bool:
 
 
 def can_approve(user: User, request: PurchaseRequest) -> bool:
-    """An approver of the company who is not the requester (I14)."""
-    return (
-        request.company.is_member and user.pk != request.requester_id and has_role(user, request.company, Role.APPROVER)
+    """Somebody with an approver's authority, own or of an absent colleague, that is not the requester's (I14)."""
+    return approving(user, request, at=timezone.now()) is not None
+
+
+def approving(user: User, request: PurchaseRequest, *, at: datetime) -> Authority | None:
+    """The authority with which the user may decide a request."""
+    need = need_of(request.company, request.amount_cents)
+    return fitting(user, request.company, need=need, buyers={request.requester_id}, at=at)
+
+
+def can_see_budgets(user: User, company: Company) -> bool:
+    """Whoever may look at the company's requests sees what is left to spend."""
+    return can_see_requests(user, company)
+
+
+def can_keep_budgets(user: User, company: Company) -> bool:
+    """The company's accountants and administrators set budgets."""
+    return has_role(user, company, Role.ACCOUNTANT, Role.ADMIN)
+
+
+def can_set_levels(user: User, company: Company) -> bool:
+    """Who must approve what is decided by the company's administrators."""
+    return has_role(user, company, Role.ADMIN)
+
+
+def can_delegate(user: User, company: Company, absent: User) -> bool:
+    """People name who stands in for themselves; an administrator may for anybody."""
+    return company.is_member and (
+        has_role(user, company, Role.ADMIN)
+        or (user.pk == absent.pk and has_role(user, company, *(Role(r) for r in DECIDING)))
     )
 
 

@@ -36,8 +36,17 @@ class CommitForm(forms.Form):
         help_text=_("If less is left for you in a shortage, you get nothing and pay nothing."),
     )
     site: Any = forms.ModelChoiceField(label=_("For the site"), queryset=None, required=False)
+    cost_centre: Any = forms.ChoiceField(label=_("Cost centre that pays"), required=False)
 
-    def __init__(self, *args: Any, line: PoolLine, company: Company, row: Commitment | None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        line: PoolLine,
+        company: Company,
+        row: Commitment | None,
+        centres: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         initial: dict[str, Any] = {}
         if row is not None and row.state not in ("withdrawn",):
             initial = {
@@ -47,6 +56,7 @@ class CommitForm(forms.Form):
                 "price_cap": row.price_cap_e4,
                 "min_useful": row.min_useful or None,
                 "site": row.site_id,
+                "cost_centre": row.cost_centre,
             }
         super().__init__(*args, **{"prefix": f"line{line.pk}", "initial": initial, **kwargs})
         self.line, self.row = line, row
@@ -54,6 +64,10 @@ class CommitForm(forms.Form):
         sites.queryset = company.sites.all()
         if not company.sites.exists():
             del self.fields["site"]
+        if not centres:
+            del self.fields["cost_centre"]
+        else:
+            self.fields["cost_centre"].choices = [("", _("the one of your request")), *((c, c) for c in centres)]  # type: ignore[attr-defined]
 
     def word(self) -> Word | None:
         """What was said, None when the line was left empty."""
@@ -67,6 +81,7 @@ class CommitForm(forms.Form):
             price_cap_e4=data.get("price_cap"),
             min_useful=data.get("min_useful") or 0,
             site=data.get("site"),
+            cost_centre=data.get("cost_centre") or "",
         )
 
 

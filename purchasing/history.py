@@ -16,6 +16,8 @@ WORDS: dict[str, Any] = {
     "purchaserequest.draft": _("Taken up again"),
     "purchaserequest.submitted": pgettext_lazy("feminine", "Submitted"),
     "purchaserequest.approved": pgettext_lazy("feminine", "Approved"),
+    "purchaserequest.agreed": _("Agreed to, another approver must too"),
+    "approvallink.used": _("Approved from the mail"),
     "purchaserequest.rejected": pgettext_lazy("feminine", "Rejected"),
     "purchaserequest.returned": _("Returned for correction"),
     "purchaserequest.cancelled": pgettext_lazy("feminine", "Cancelled"),

@@ -29,15 +29,6 @@ def _send(user: User, template: str, context: dict[str, object], key: str, at: d
     )
 
 
-def approval_asked(request: PurchaseRequest, *, at: datetime) -> None:
-    """Tell every approver of the company but the requester that a request waits."""
-    link = mail.absolute(reverse("purchasing:request", args=[request.company_id, request.pk]))
-    for user in _people(request.company, Role.APPROVER):
-        if user.pk != request.requester_id:
-            key = f"approval:{request.pk}:{at.isoformat()}"
-            _send(user, "approval_asked", {"request": request, "link": link}, key, at)
-
-
 def request_decided(request: PurchaseRequest, *, verdict: str, reason: str, at: datetime) -> None:
     """Tell the requester what was decided and why."""
     link = mail.absolute(reverse("purchasing:request", args=[request.company_id, request.pk]))

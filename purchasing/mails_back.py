@@ -35,6 +35,11 @@ def silence() -> Iterator[None]:
         _SILENT.reset(token)
 
 
+def is_silent() -> bool:
+    """Whether nobody is to be told."""
+    return _SILENT.get()
+
+
 def _buyers(company: Company, *roles: Role) -> list[User]:
     people = User.objects.filter(memberships__company=company, memberships__role__in=roles or (Role.BUYER,))
     return list(people.filter(is_active=True).distinct().order_by("pk"))
@@ -75,25 +80,6 @@ def companies_in(pool: Pool) -> list[Company]:
     )
     speaking = Company.objects.filter(commitments__pool_line__pool=pool).exclude(commitments__state="withdrawn")
     return list(Company.objects.filter(pk__in=needing.values("pk")).union(speaking).order_by("id"))
-
-
-def commitment_to_approve(
-    pool: Pool, company: Company, amount_cents: int, *, committed_by: User | None, at: datetime
-) -> None:
-    """Tell the approvers that a commitment above the limit waits for them, and until when."""
-    link = _commit_link(company, pool)
-    key = f"commitment-approval:{pool.pk}:{at.isoformat()}"
-    _tell(
-        company,
-        "commitment_to_approve",
-        key,
-        at,
-        Role.APPROVER,
-        pool=pool,
-        amount_cents=amount_cents,
-        committed_by=committed_by,
-        link=link,
-    )
 
 
 def commitment_proved(proof: CommitmentProof, document: Document, *, at: datetime) -> None:

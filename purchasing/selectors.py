@@ -15,6 +15,7 @@ from purchasing.models import (
     PoolLine,
     PurchaseRequest,
     Quote,
+    RequestDecision,
     RequestLine,
     Tender,
 )
@@ -108,11 +109,15 @@ def request_list(user: User, company: Company) -> QuerySet[PurchaseRequest]:
 
 
 def to_approve(user: User, company: Company) -> QuerySet[PurchaseRequest]:
-    """Requests this approver may decide: submitted, and not the approver's own."""
+    """Requests this approver may decide: submitted, not the approver's own, and not agreed to already."""
+    said = RequestDecision.objects.filter(
+        request=OuterRef("pk"), approver=user, verdict="approved", at__gte=OuterRef("submitted_at")
+    )
     return (
         PurchaseRequest.objects.visible_to(user)
         .filter(company=company, state=RequestState.SUBMITTED)
         .exclude(requester=user)
+        .exclude(Exists(said))
         .select_related("requester")
         .annotate(line_count=Count("lines"))
         .order_by("submitted_at", "pk")

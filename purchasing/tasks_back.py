@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from companies.errors import DomainError
 from purchasing.models import Pool, PurchaseOrder
-from purchasing.services import closing, commitment, lock, order, proof_of_commitment
+from purchasing.services import agreement, closing, lock, order, proof_of_commitment
 
 
 @shared_task(name="purchasing.sweep_deadlines")
@@ -33,7 +33,7 @@ def lock_pool(*, pool_id: int) -> None:
 def ask_approvals() -> None:
     """Ask approvers again where the amount has grown since the commitment."""
     for pool in Pool.objects.filter(state__in=["committing", "completing"]).order_by("pk"):
-        commitment.ask_approvals(pool=pool, at=timezone.now())
+        agreement.ask_approvals(pool=pool, at=timezone.now())
 
 
 @shared_task(name="purchasing.conclude_changes")

@@ -1,5 +1,6 @@
 """Pages of the room: needs, pools, tenders and the supplier's link; the way of the goods is in `urls_back`."""
 
+from importlib import import_module
 from importlib.util import find_spec
 
 from django.urls import path
@@ -50,8 +51,7 @@ urlpatterns = [
     path("q/<str:token>/decline/", quote.quote_decline, name="quote_decline"),
     path("q/<str:token>/withdraw/", quote.quote_withdraw, name="quote_withdraw"),
 ]
-if find_spec("purchasing.urls_back"):
+for more in ("purchasing.urls_needs", "purchasing.urls_back"):
     # An application namespace of its own would change the names: the patterns are appended instead.
-    from importlib import import_module
-
-    urlpatterns += import_module("purchasing.urls_back").urlpatterns
+    if find_spec(more):
+        urlpatterns += import_module(more).urlpatterns

@@ -9,17 +9,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from companies.access import has_role, require
+from companies.access import require
 from companies.api import ApiView
-from companies.models import ApiToken, Company, Role, Site, User
+from companies.models import ApiToken, Company, Site, User
 from companies.pagination import Pages
 from purchasing import access
 from purchasing.api.fields import Cents, UnitPrice
+from purchasing.authority import authorities
 from purchasing.models import Acknowledgement, Commitment, CommitmentProof, CostShare, Pool, PoolLine
+from purchasing.services import agreement, progress
 from purchasing.services import commitment as service
 from purchasing.services import lock as locking
 from purchasing.services import order as orders
-from purchasing.services import progress
 from purchasing.services import standing as standings
 
 
@@ -156,6 +157,7 @@ class PoolCommitments(_Company):
     def put(self, request: Request, company: int, pk: int) -> Response:
         row = self.company()
         require(access.can_request(self.actor, row))
+        require(bool(authorities(self.actor, row, at=timezone.now())))
         pool = get_object_or_404(Pool.objects.visible_to(self.actor), pk=pk)
         form = self.Input(data=request.data)
         form.is_valid(raise_exception=True)
@@ -225,16 +227,16 @@ class CommitmentDecide(_Company):
 
     def post(self, request: Request, company: int, pk: int) -> Response:
         row = self.company()
-        require(has_role(self.actor, row, Role.APPROVER))
+        require(bool(authorities(self.actor, row, at=timezone.now())))  # a level may ask for any of these roles
         pool = get_object_or_404(Pool.objects.visible_to(self.actor), pk=pk)
         form = self.Input(data=request.data)
         form.is_valid(raise_exception=True)
         at = timezone.now()
         if form.validated_data["verdict"] == "approve":
-            rows = service.approve(actor=self.actor, company=row, pool=pool, at=at)
+            rows = agreement.approve(actor=self.actor, company=row, pool=pool, at=at)
         else:
             reason = form.validated_data["reason"]
-            rows = service.refuse(actor=self.actor, company=row, pool=pool, reason=reason, at=at)
+            rows = agreement.refuse(actor=self.actor, company=row, pool=pool, reason=reason, at=at)
         return Response(CommitmentOut(rows, many=True).data)
 
 

@@ -1,6 +1,14 @@
 """The rows of the buying centre, one module per concept."""
 
 from purchasing.models.article import Article, Category, Unit, VatRate
+from purchasing.models.budget import (
+    ApprovalLevel,
+    ApprovalLink,
+    Budget,
+    BudgetCharge,
+    CommitmentApproval,
+    Delegation,
+)
 from purchasing.models.claim import Claim, ClaimAnswer, ClaimCredit, ClaimEvidence, ClaimLine
 from purchasing.models.commitment import Commitment, CommitmentProof, CommitmentVersion
 from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Receipt, ReceiptLine, ReceiptPhoto
@@ -15,9 +23,13 @@ __all__ = [
     "Acknowledgement",
     "AcknowledgementLine",
     "Allocation",
+    "ApprovalLevel",
+    "ApprovalLink",
     "Article",
     "Award",
     "AwardLine",
+    "Budget",
+    "BudgetCharge",
     "Category",
     "Claim",
     "ClaimAnswer",
@@ -25,10 +37,12 @@ __all__ = [
     "ClaimEvidence",
     "ClaimLine",
     "Commitment",
+    "CommitmentApproval",
     "CommitmentProof",
     "CommitmentVersion",
     "Consent",
     "CostShare",
+    "Delegation",
     "HandOver",
     "HandOverLine",
     "Pool",

@@ -31,6 +31,7 @@ class Commitment(models.Model):
         MINIMUM = "minimum", _("A minimum was missed")
         MIN_USEFUL = "min_useful", _("Less than your useful minimum")
         APPROVAL = "approval", _("Not approved in time")
+        BUDGET = "budget", _("The budget does not cover it")
         CONSENT = "consent", _("You refused the supplier's change")
         DRAFT = "draft", _("Still a draft at the deadline")
         SUSPENDED = "suspended", _("The company is suspended")
@@ -47,6 +48,8 @@ class Commitment(models.Model):
     tolerance_tier = models.BooleanField(_("also use the tolerance for a better tier"), default=False)
     price_cap_e4 = models.PositiveBigIntegerField(_("price cap"), null=True, blank=True)
     min_useful = models.PositiveIntegerField(_("useful minimum"), default=0)
+    # Whose budget pays: said by the buyer, else that of the request.
+    cost_centre = models.CharField(_("cost centre"), max_length=40, blank=True)
     # Age for ties and for first come, first served: when the quantity held now was first promised.
     committed_at = models.DateTimeField(null=True, blank=True)
     committed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")

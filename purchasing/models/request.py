@@ -114,6 +114,8 @@ class RequestDecision(models.Model):
     requester = models.ForeignKey(User, models.PROTECT, related_name="+")
     # Null when the amount is within the company's limit: nobody decided, the limit did.
     approver = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    # The absent approver for whom a stand-in decided.
+    on_behalf_of = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     verdict = models.CharField(max_length=12, choices=Verdict)
     reason = models.TextField(blank=True)
     amount_cents = models.PositiveBigIntegerField()
@@ -127,6 +129,10 @@ class RequestDecision(models.Model):
                 condition=Q(verdict="within_limit", approver__isnull=True)
                 | (~Q(verdict="within_limit") & Q(approver__isnull=False) & ~Q(approver=F("requester"))),
                 name="request_requester_is_not_approver",
+            ),
+            models.CheckConstraint(
+                condition=Q(on_behalf_of__isnull=True) | ~Q(on_behalf_of=F("requester")),
+                name="request_requester_has_no_stand_in",
             ),
             models.CheckConstraint(
                 condition=~Q(verdict__in=["rejected", "returned"]) | ~Q(reason=""), name="request_refusal_has_reason"

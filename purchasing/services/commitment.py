@@ -6,17 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.utils.translation import gettext_lazy as _
 
-from companies.access import has_role, require
+from companies.access import require
 from companies.errors import DomainError, Invalid
-from companies.models import Company, Role, Site, User
+from companies.models import Company, Site, User
 from companies.states import move
-from purchasing import access, mails_back
+from purchasing import access, mails_needs
 from purchasing.comparison import terms_of
-from purchasing.models import Commitment, CommitmentProof, CommitmentVersion, Pool, PoolLine, RequestDecision
+from purchasing.models import Commitment, CommitmentApproval, CommitmentProof, CommitmentVersion, Pool, PoolLine
+from purchasing.rules.budget import clean
 from purchasing.rules.tiers import Terms
+from purchasing.services import approval
+from purchasing.services import budget as budgets
 from purchasing.services import proof_of_commitment as proofs
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_many, move_needs, needs_of, note_many
@@ -69,18 +72,6 @@ class NothingHeld(DomainError):
     message = _("There is no commitment to take back.")
 
 
-class OwnCommitment(DomainError):
-    code = "own_commitment"
-    message = _("You made this commitment yourself: another approver must decide.")
-    status = 403
-
-
-class ReasonMissing(DomainError):
-    code = "reason_missing"
-    message = _("Say why in a few words.")
-    field = "reason"
-
-
 @dataclass(frozen=True, slots=True)
 class Word:
     """What a buyer says about one line."""
@@ -91,6 +82,7 @@ class Word:
     price_cap_e4: int | None = None
     min_useful: int = 0
     site: Site | None = None
+    cost_centre: str = ""
 
 
 class WordsRefused(DomainError):
@@ -162,6 +154,8 @@ def commit_all(
     if spoken and not draft:
         proof = proofs.begin(pool, company, spoken, terms, actor=actor, at=at)
         _keep_versions(pool, spoken, terms, proof, actor=actor, at=at)
+        own = CommitmentApproval.objects.filter(pool=pool, company=company, void_at__isnull=True)
+        own.filter(Q(approver=actor) | Q(on_behalf_of=actor)).update(void_at=at)
         _firm(spoken, pool, company, actor=actor, at=at)
     fresh = Commitment.objects.select_related("company", "request_line").in_bulk([row.pk for row in said])
     return [fresh[row.pk] for row in said]
@@ -187,51 +181,6 @@ def withdraw(*, actor: User, company: Company, line: PoolLine, at: datetime) -> 
     move_needs(needs_of(pool.pk, pool_line=line, company=company), LineState.POOLED, at=at, actor=actor)
     row.refresh_from_db()
     return row
-
-
-@transaction.atomic(durable=True)
-def approve(*, actor: User, company: Company, pool: Pool, at: datetime) -> list[Commitment]:
-    """An approver agrees to all the company's waiting commitments of a pool, up to the worst case shown."""
-    rows, pool = _waiting(actor, company, pool, at=at)
-    most = standings.worst_cents(standings.read(pool, waiting_of=company), company)
-    for row in rows:
-        row.approved_by, row.approved_at, row.approved_cents = actor, at, most
-    move_many(
-        rows,
-        CommitmentState.COMMITTED,
-        table=COMMITMENT,
-        at=at,
-        actor=actor,
-        fields=["approved_by", "approved_at", "approved_cents"],
-    )
-    lines = [row.pool_line_id for row in rows]
-    move_needs(needs_of(pool.pk, pool_line__in=lines, company=company), LineState.COMMITTED, at=at, actor=actor)
-    return rows
-
-
-@transaction.atomic(durable=True)
-def refuse(*, actor: User, company: Company, pool: Pool, reason: str, at: datetime) -> list[Commitment]:
-    """An approver says no: the commitments are drafts again and the buyer reads why."""
-    if not reason.strip():
-        raise ReasonMissing
-    rows, pool = _waiting(actor, company, pool, at=at)
-    move_many(rows, CommitmentState.DRAFT, table=COMMITMENT, at=at, actor=actor, reason=reason.strip())
-    mails_back.commitment_refused(pool, company, rows, reason=reason.strip(), at=at)
-    return rows
-
-
-def _waiting(actor: User, company: Company, pool: Pool, *, at: datetime) -> tuple[list[Commitment], Pool]:
-    require(company.is_member and has_role(actor, company, Role.APPROVER))
-    pool = open_pool(pool, at=at)
-    rows = list(
-        Commitment.objects.select_for_update(of=("self",))
-        .select_related("company", "committed_by", "pool_line")
-        .filter(pool_line__pool=pool, company=company, state=CommitmentState.TO_APPROVE)
-        .order_by("pk")
-    )
-    if any(row.committed_by_id == actor.pk for row in rows):
-        raise OwnCommitment
-    return rows, pool
 
 
 def open_pool(pool: Pool, *, at: datetime) -> Pool:
@@ -283,8 +232,10 @@ def _check(pool: Pool, row: Commitment | None, company: Company, word: Word, ter
 
 def _same(row: Commitment, word: Word) -> bool:
     names = ("quantity", "tolerance", "tolerance_tier", "price_cap_e4", "min_useful")
-    return row.site_id == (word.site.pk if word.site else None) and all(
-        getattr(row, name) == getattr(word, name) for name in names
+    return (
+        row.site_id == (word.site.pk if word.site else None)
+        and all(getattr(row, name) == getattr(word, name) for name in names)
+        and (not word.cost_centre or word.cost_centre == row.cost_centre)
     )
 
 
@@ -292,6 +243,7 @@ def _put(row: Commitment, word: Word, *, actor: User, at: datetime, draft: bool)
     """Set the word; its state comes after. What was approved holds only for what was approved."""
     for name in SAID:
         setattr(row, name, getattr(word, name))
+    row.cost_centre = clean(word.cost_centre) or row.cost_centre
     if not draft:
         if row.state not in HELD or row.committed_at is None:
             row.committed_at = at
@@ -315,9 +267,10 @@ def _save(pool: Pool, rows: list[Commitment]) -> None:
             row = orphans[need.pool_line_id]
             if row.request_line_id is None:
                 row.request_line = need.request_line
+                row.cost_centre = row.cost_centre or need.request_line.request.cost_centre
     Commitment.objects.bulk_create([row for row in rows if row.pk is None])
     known = [row for row in rows if row.pk is not None]
-    Commitment.objects.bulk_update(known, [*SAID, *STAMPED, "request_line"])
+    Commitment.objects.bulk_update(known, [*SAID, *STAMPED, "request_line", "cost_centre"])
 
 
 def _keep_versions(
@@ -365,44 +318,43 @@ def _firm(rows: list[Commitment], pool: Pool, company: Company, *, actor: User, 
         .filter(pool_line__pool=pool, company=company, state__in=HELD)
         .order_by("pk")
     )
-    amount = standings.estimates(standings.read(pool, waiting_of=company)).get(company.pk, 0)
-    if needs_approval(company, pool, held, amount):
+    standing = standings.read(pool, waiting_of=company)
+    checks = approval.recheck(pool, standing, only=company)
+    check = checks[company.pk]
+    for year, stop in check.stops:
+        raise budgets.refusal(stop, year)
+    approval.remember(checks, at=at)
+    if check.needs_approval:
         waiting = [c for c in held if c.state == CommitmentState.COMMITTED]
         move_many(waiting, CommitmentState.TO_APPROVE, table=COMMITMENT, at=at, actor=actor)
-        mails_back.commitment_to_approve(pool, company, amount, committed_by=actor, at=at)
+        tell_approvers(pool, check, standing, held, by=actor, at=at)
     else:
-        free = [c for c in held if c.state == CommitmentState.TO_APPROVE]
-        move_many(free, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor)
-        lines = [c.pool_line_id for c in held]
-        move_needs(needs_of(pool.pk, pool_line__in=lines, company=company), LineState.COMMITTED, at=at, actor=actor)
+        _free(held, pool, company, actor=actor, at=at)
 
 
-def needs_approval(company: Company, pool: Pool, rows: list[Commitment], amount_cents: int) -> bool:
-    """Whether `amount_cents` is above the company's limit and neither an approver nor an approved request covers it."""
-    if amount_cents <= company.approval_limit_cents and company.approval_limit_cents:
-        return False
-    if rows and all(row.approved_by_id and (row.approved_cents or 0) >= amount_cents for row in rows):
-        return False
-    covered = 0
-    for need in needs_of(pool.pk, company=company):
-        line = need.request_line
-        if line.request.decisions.filter(verdict=RequestDecision.Verdict.APPROVED).exists():
-            covered += (line.quantity + line.tolerance) * (line.ref_price_e4 or 0) // 100
-    return amount_cents > covered
+def _free(held: list[Commitment], pool: Pool, company: Company, *, actor: User, at: datetime) -> None:
+    """Nobody has to agree: the words that waited are firm, and so are their needs."""
+    free = [c for c in held if c.state == CommitmentState.TO_APPROVE]
+    move_many(free, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor)
+    lines = [c.pool_line_id for c in held]
+    move_needs(needs_of(pool.pk, pool_line__in=lines, company=company), LineState.COMMITTED, at=at, actor=actor)
 
 
-@transaction.atomic(durable=True)
-def ask_approvals(*, pool: Pool, at: datetime) -> int:
-    """Before the deadline: freight or tiers may have lifted a company above its limit since it committed. Safe to repeat."""
-    pool = locked(pool)
-    if pool.state not in (PoolState.COMMITTING, PoolState.COMPLETING):
-        return 0
-    standing = standings.read(pool)
-    asked = 0
-    for company_id, amount in sorted(standings.estimates(standing).items()):
-        rows = [c for row in standing.lines for c in row.commitments if c.company_id == company_id]
-        if needs_approval(rows[0].company, pool, rows, amount):
-            move_many(rows, CommitmentState.TO_APPROVE, table=COMMITMENT, at=at, actor=None)
-            mails_back.commitment_to_approve(pool, rows[0].company, amount, committed_by=rows[0].committed_by, at=at)
-            asked += 1
-    return asked
+def tell_approvers(
+    pool: Pool,
+    check: approval.Check,
+    standing: standings.Standing,
+    held: list[Commitment],
+    *,
+    by: User | None,
+    at: datetime,
+) -> None:
+    """Ask by mail whoever must agree to the company's part, up to the most it could cost."""
+    mails_needs.commitment_to_approve(
+        pool,
+        check,
+        most_cents=standings.worst_cents(standing, check.company),
+        buyers={c.committed_by_id for c in held if c.committed_by_id},
+        committed_by=by,
+        at=at,
+    )

@@ -17,10 +17,11 @@ from purchasing import access, mails_back
 from purchasing.models import Commitment, Pool, PoolLine
 from purchasing.rules.tiers import Outcome
 from purchasing.selectors import current_quotes, tender_of
+from purchasing.services import approval
 from purchasing.services import standing as standings
 from purchasing.services.alone import stand_alone
 from purchasing.services.bulk import CLOCK, move_many, needs_of, release
-from purchasing.services.commitment import HELD, needs_approval
+from purchasing.services.commitment import HELD
 from purchasing.services.pool import locked
 from purchasing.services.standing import LineStanding, Standing
 from purchasing.states import COMMITMENT, POOL, POOL_LINE, CommitmentState, PoolLineState, PoolState
@@ -67,7 +68,7 @@ def lock(*, pool: Pool, at: datetime, actor: User | None = None) -> Pool:
         move(pool, PoolState.COMPLETING, table=POOL, at=at, actor=actor, actor_label="" if actor else CLOCK)
         mails_back.pool_completing(pool, at=at)
         return pool
-    standing, unapproved = _decide(pool)
+    standing, unapproved = _decide(pool, at=at)
     if _missed(standing) and pool.minimum_missed == Pool.MinimumMissed.EXTEND and pool.extended_at is None:
         return _extend(pool, actor=actor, at=at)
     _leave_out(pool, unapproved, actor=actor, at=at)
@@ -81,7 +82,7 @@ def due_pools(at: datetime) -> list[int]:
     return list((open_ | completing).order_by("closes_at", "pk").values_list("pk", flat=True))
 
 
-def _decide(pool: Pool) -> tuple[Standing, dict[int, str]]:
+def _decide(pool: Pool, *, at: datetime) -> tuple[Standing, dict[int, str]]:
     """What is ordered, looked at again until nobody left has to leave; and who leaves without a firm word."""
     leaving: dict[int, str] = {
         c.pk: Reason.SUSPENDED for c in standings.commitments_of(pool) if not c.company.is_member
@@ -90,12 +91,14 @@ def _decide(pool: Pool) -> tuple[Standing, dict[int, str]]:
         standing = standings.read(pool, without=leaving)
         _apply_minimums(standing)
         over: dict[int, str] = {}
-        amounts = standings.estimates(standing)
-        for company_id, amount in amounts.items():
-            rows = [c for row in standing.lines for c in row.commitments if c.company_id == company_id]
-            if needs_approval(rows[0].company, pool, rows, amount):
-                over |= {c.pk: Reason.APPROVAL for c in rows}
+        checks = approval.recheck(pool, standing)
+        for check in checks.values():
+            if check.needs_approval:
+                over |= dict.fromkeys(check.cents, Reason.APPROVAL)
+            else:
+                over |= dict.fromkeys(check.over_budget, Reason.BUDGET)
         if not over:
+            approval.remember(checks, at=at)
             return standing, leaving
         leaving |= over
 

@@ -12,9 +12,13 @@ from companies.access import require
 from companies.errors import DomainError
 from companies.models import Company, Site, User
 from companies.money import line_total
-from companies.states import move
-from purchasing import access, mails
+from companies.states import StateRefused, move
+from purchasing import access, mails, mails_needs
+from purchasing.authority import Authority, need_of
 from purchasing.models import Article, PooledNeed, PurchaseRequest, RequestDecision, RequestLine
+from purchasing.rules.budget import clean
+from purchasing.services import approval as approvals
+from purchasing.services import budget as budgets
 from purchasing.states import REQUEST, REQUEST_LINE, LineState, RequestState
 from purchasing.wording import normalise
 
@@ -44,6 +48,16 @@ class ReasonMissing(DomainError):
 class RequestInPool(DomainError):
     code = "request_in_pool"
     message = _("A line of this request is committed or ordered. It can no longer be cancelled here.")
+
+
+class AgreedAlready(DomainError):
+    code = "agreed_already"
+    message = _("You agreed to this request already. Another approver must agree too.")
+
+
+class AmountGrew(DomainError):
+    code = "amount_grew"
+    message = _("The amount is higher than when you were asked. Sign in, look at it again and decide there.")
 
 
 class SiteElsewhere(DomainError):
@@ -92,7 +106,7 @@ def save(
         if request.state != RequestState.DRAFT:
             raise RequestNotEditable
         action = "purchaserequest.changed"
-    request.title, request.site, request.cost_centre = draft.title, draft.site, draft.cost_centre
+    request.title, request.site, request.cost_centre = draft.title, draft.site, clean(draft.cost_centre)
     request.needed_by, request.notes = draft.needed_by, draft.notes
     request.amount_cents = amount_of(draft.lines)
     request.save()
@@ -145,35 +159,98 @@ def submit(*, actor: User, request: PurchaseRequest, at: datetime) -> PurchaseRe
         raise RequestEmpty
     if request.needed_by is not None and request.needed_by < at.date():
         raise NeededByPast(field="needed_by")
+    budgets.check_request(request, at=at)
     move(request, RequestState.SUBMITTED, table=REQUEST, at=at, actor=actor, company=request.company, submitted_at=at)
-    limit = request.company.approval_limit_cents
-    priced = all(line.ref_price_e4 is not None for line in lines)
-    if limit and priced and request.amount_cents <= limit:
+    certain = all(line.ref_price_e4 is not None for line in lines)
+    need = need_of(request.company, request.amount_cents, certain=certain)
+    if not need.approvers:
         _decide(request, Verdict.WITHIN_LIMIT, approver=None, reason="", at=at)
         _approve_lines(request, actor=actor, at=at)
     else:
-        mails.approval_asked(request, at=at)
+        mails_needs.approval_asked(request, need, at=at)
     return request
 
 
 @transaction.atomic(durable=True)
-def decide(*, actor: User, request: PurchaseRequest, verdict: str, reason: str = "", at: datetime) -> PurchaseRequest:
-    """Approve, reject or return a submitted request. The requester never decides (I14); a refusal says why."""
-    require(access.can_approve(actor, request))
+def decide(
+    *,
+    actor: User,
+    request: PurchaseRequest,
+    verdict: str,
+    reason: str = "",
+    at: datetime,
+    up_to_cents: int | None = None,
+) -> PurchaseRequest:
+    """Approve, reject or return a submitted request. The requester never decides (I14); a refusal says why.
+
+    Approved it is when as many people agreed as the amount asks for; until then each yes is kept. `up_to_cents` is what
+    the person was shown, when that was earlier.
+    """
+    authority = access.approving(actor, request, at=at)
+    require(authority is not None)
+    assert authority is not None
     request = _locked(request)
     if verdict in (Verdict.REJECTED, Verdict.RETURNED) and not reason.strip():
         raise ReasonMissing(field="reason")
-    _decide(request, verdict, approver=actor, reason=reason.strip(), at=at)
     if verdict == Verdict.APPROVED:
-        _approve_lines(request, actor=actor, at=at)
-    elif verdict == Verdict.REJECTED:
+        if up_to_cents is not None and request.amount_cents > up_to_cents:
+            raise AmountGrew
+        _agree(request, authority, reason=reason.strip(), at=at)
+        return request
+    _decide(request, verdict, approver=actor, reason=reason.strip(), at=at, absent=authority.absent)
+    if verdict == Verdict.REJECTED:
         _move_lines(request, LineState.CANCELLED, actor=actor, at=at)
     mails.request_decided(request, verdict=verdict, reason=reason, at=at)
     return request
 
 
-def _decide(request: PurchaseRequest, verdict: str, *, approver: User | None, reason: str, at: datetime) -> None:
+def _agree(request: PurchaseRequest, authority: Authority, *, reason: str, at: datetime) -> None:
+    """One more yes; the last one needed approves. A second yes of the same person is none."""
+    if request.state != RequestState.SUBMITTED:
+        raise StateRefused(state=request.get_state_display())
+    holder = authority.holder.pk
+    given = approvals.request_approvals(request)
+    if any(authority.person.pk == yes.person or holder == yes.authority for yes in given):
+        raise AgreedAlready
+    budgets.check_request(request, at=at)
+    _note(request, Verdict.APPROVED, approver=authority.person, reason=reason, at=at, absent=authority.absent)
+    if not approvals.request_satisfied(request):
+        audit.record(
+            "purchaserequest.agreed",
+            target=request,
+            at=at,
+            actor=authority.person,
+            company=request.company,
+            reason=reason,
+            data=_for_whom(authority.absent),
+        )
+        return
+    _settle(request, RequestState.APPROVED, approver=authority.person, reason=reason, at=at, absent=authority.absent)
+    _approve_lines(request, actor=authority.person, at=at)
+    mails.request_decided(request, verdict=Verdict.APPROVED, reason=reason, at=at)
+
+
+def _for_whom(absent: User | None) -> dict[str, object]:
+    return {"on_behalf_of": absent.pk, "name": absent.full_name} if absent else {}
+
+
+def _decide(
+    request: PurchaseRequest,
+    verdict: str,
+    *,
+    approver: User | None,
+    reason: str,
+    at: datetime,
+    absent: User | None = None,
+) -> None:
     state = RequestState.APPROVED if verdict == Verdict.WITHIN_LIMIT else RequestState(verdict)
+    _settle(request, state, approver=approver, reason=reason, at=at, absent=absent)
+    _note(request, verdict, approver=approver, reason=reason, at=at, absent=absent)
+
+
+def _settle(
+    request: PurchaseRequest, state: str, *, approver: User | None, reason: str, at: datetime, absent: User | None
+) -> None:
     move(
         request,
         state,
@@ -183,11 +260,18 @@ def _decide(request: PurchaseRequest, verdict: str, *, approver: User | None, re
         actor_label="" if approver else "limit",
         reason=reason,
         company=request.company,
+        data=_for_whom(absent),
         decided_at=at,
     )
+
+
+def _note(
+    request: PurchaseRequest, verdict: str, *, approver: User | None, reason: str, at: datetime, absent: User | None
+) -> None:
     request.decisions.create(
         requester=request.requester,
         approver=approver,
+        on_behalf_of=absent,
         verdict=verdict,
         reason=reason,
         at=at,

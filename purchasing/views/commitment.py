@@ -11,20 +11,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companies.access import has_role, require
+from companies.access import require
 from companies.documents import download
 from companies.errors import DomainError
 from companies.forms import form_error
-from companies.models import Company, Role
+from companies.models import Company
 from companies.money import line_total
 from purchasing import access
+from purchasing.authority import may_approve_in
 from purchasing.forms_back import CommitForm
 from purchasing.models import Acknowledgement, Commitment, CommitmentProof, Consent, Pool
 from purchasing.rules import hints
 from purchasing.rules.landed import freight_due
+from purchasing.services import agreement, progress
+from purchasing.services import budget as budgets
 from purchasing.services import commitment as service
 from purchasing.services import order as orders
-from purchasing.services import progress
 from purchasing.services import standing as standings
 from purchasing.services.standing import LineStanding, Standing
 from purchasing.states import CommitmentState, PoolState
@@ -84,7 +86,10 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     standing = standings.read(pool, waiting_of=row)
     mine = {c.pool_line_id: c for c in Commitment.objects.visible_to(user).filter(pool_line__pool=pool, company=row)}
     data = request.POST if request.method == "POST" else None
-    forms = [CommitForm(data, line=r.line, company=row, row=mine.get(r.line.pk)) for r in standing.lines]
+    centres = budgets.centres(row, (standings.deadline_of(pool) or timezone.now()).date())
+    forms = [
+        CommitForm(data, line=r.line, company=row, row=mine.get(r.line.pk), centres=centres) for r in standing.lines
+    ]
     valid = [form.is_valid() for form in forms]  # all of them, so that every mistake is shown at once
     if request.method == "POST" and all(valid) and _save(request, row, pool, forms):
         return redirect("purchasing:commit", row.pk, pool.pk)
@@ -99,7 +104,7 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "estimate": standings.estimates(standing).get(row.pk),
         "franco": _franco(standing),
         "waiting": [c for c in mine.values() if c.state == CommitmentState.TO_APPROVE],
-        "approves": has_role(user, row, Role.APPROVER),
+        "approves": may_approve_in(user, row, at=timezone.now()),
         "question": _question(pool, row),
         "any_firm": any(c.state in service.HELD for c in mine.values()),
     }
@@ -259,20 +264,19 @@ def withdraw(request: HttpRequest, company: int, pk: int, line: int) -> HttpResp
 def decide(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """An approver agrees to the company's waiting commitments, or says why not."""
     row, user = company_of(request, company), reader(request)
-    require(has_role(user, row, Role.APPROVER))
     pool = get_object_or_404(Pool.objects.visible_to(user), pk=pk)
     at = timezone.now()
     if request.POST.get("verdict") == "approve":
         attempt(
             request,
-            lambda: service.approve(actor=user, company=row, pool=pool, at=at),
+            lambda: agreement.approve(actor=user, company=row, pool=pool, at=at),
             _("The commitment is approved and firm."),
         )
     else:
         reason = request.POST.get("reason", "")
         attempt(
             request,
-            lambda: service.refuse(actor=user, company=row, pool=pool, reason=reason, at=at),
+            lambda: agreement.refuse(actor=user, company=row, pool=pool, reason=reason, at=at),
             _("The commitment is a draft again; the buyer was told why."),
         )
     return redirect("purchasing:commit", row.pk, pool.pk)

@@ -9,11 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companies.access import has_role, require
+from companies.access import require
 from companies.errors import DomainError
 from companies.forms import form_error
-from companies.models import Company, Role
+from companies.models import Company
 from purchasing import access, history, selectors
+from purchasing.authority import may_approve_in
 from purchasing.forms import request as forms
 from purchasing.models import PurchaseRequest
 from purchasing.services import request as service
@@ -32,7 +33,7 @@ def request_list(request: HttpRequest, company: int) -> HttpResponse:
     row, user = company_of(request, company), reader(request)
     tab = request.GET.get("tab", "open")
     rows = selectors.request_list(user, row).filter(state__in=TABS.get(tab, TABS["open"]))
-    can_approve = has_role(user, row, Role.APPROVER)
+    can_approve = may_approve_in(user, row, at=timezone.now())
     context = {
         "company": row,
         "tab": tab if tab in TABS else "open",

@@ -108,7 +108,7 @@ VISITS = [
     Visit(A + "commitment", READERS, own_line),
     Visit(A + "commitment", {"buyer"}, own_line, "put"),
     Visit(A + "commitment", {"buyer"}, own_line, "delete"),
-    Visit(A + "commitment_decide", {"approver"}, mine, "post"),
+    Visit(A + "commitment_decide", {"approver", "accountant", "admin"}, mine, "post"),
     Visit(A + "pool_commitments", {"buyer"}, mine, "put"),
     Visit(A + "commitment_proofs", READERS, company),
     Visit(A + "commitment_change", {"buyer"}, lambda w: {"company": w.company.pk, "answer": w.answer.pk}, "post"),

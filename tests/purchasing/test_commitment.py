@@ -8,7 +8,7 @@ from companies.errors import NotAllowed
 from companies.models import AuditEntry, OutboxMail, Role
 from purchasing.models import Commitment, CommitmentVersion, RequestDecision
 from purchasing.rules.shortage import Layer
-from purchasing.services import commitment, progress, standing
+from purchasing.services import agreement, commitment, progress, standing
 from purchasing.services.commitment import Word
 from tests.factories.companies import CompanyFactory, member
 from tests.purchasing.back import CLOSES, hours, world
@@ -133,7 +133,7 @@ class TestTheLimit:
         assert w.commit("A", 24).state == "to_approve"
         assert OutboxMail.objects.filter(to=approver.email).count() == 1
         assert standing.read(w.pool).lines[0].commitments == []
-        rows = commitment.approve(actor=approver, company=w.companies["A"], pool=w.pool, at=hours(3))
+        rows = agreement.approve(actor=approver, company=w.companies["A"], pool=w.pool, at=hours(3))
         assert [(r.state, r.approved_by) for r in rows] == [("committed", approver)]
         assert rows[0].approved_cents == 8_380 + 1_990
 
@@ -163,14 +163,14 @@ class TestTheLimit:
         both = member(w.companies["A"], Role.BUYER, Role.APPROVER)
         w.buyers["A"] = both
         w.commit("A", 24)
-        with pytest.raises(commitment.OwnCommitment):
-            commitment.approve(actor=both, company=w.companies["A"], pool=w.pool, at=hours(3))
+        with pytest.raises(agreement.OwnCommitment):
+            agreement.approve(actor=both, company=w.companies["A"], pool=w.pool, at=hours(3))
 
     def test_refused_makes_a_draft_again_with_the_reason(self):
         w = self.small()
         w.commit("A", 24)
         approver = member(w.companies["A"], Role.APPROVER)
-        commitment.refuse(actor=approver, company=w.companies["A"], pool=w.pool, reason="Trop cher", at=hours(3))
+        agreement.refuse(actor=approver, company=w.companies["A"], pool=w.pool, reason="Trop cher", at=hours(3))
         assert Commitment.objects.get().state == "draft"
         assert "Trop cher" in OutboxMail.objects.get(to=w.buyers["A"].email).body
 
@@ -181,9 +181,9 @@ class TestTheLimit:
         w.commit("B", 24, at=hours(1))
         assert w.commit("A", 12, at=hours(2)).state == "committed"
         commitment.withdraw(actor=w.buyers["B"], company=w.companies["B"], line=w.line, at=hours(3))
-        assert commitment.ask_approvals(pool=w.pool, at=hours(4)) == 1
+        assert agreement.ask_approvals(pool=w.pool, at=hours(4)) == 1
         assert w.states()["A"] == "to_approve"
-        assert commitment.ask_approvals(pool=w.pool, at=hours(5)) == 0
+        assert agreement.ask_approvals(pool=w.pool, at=hours(5)) == 0
 
 
 class TestProgress:
