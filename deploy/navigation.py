@@ -39,6 +39,7 @@ def _staff_places() -> Names:
         ("companies:company_list", _("Companies"), "factory", staff),
         ("merchants:staff_list", _("Merchants"), "store", staff),
         ("billing:staff_invoices", _("Invoices"), "receipt-text", staff),
+        ("billing:bank", _("Bank"), "landmark", staff),
         ("billing:books", _("Books"), "book-open", staff),
     ]
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from companies.billing.models import BooksCheck, Invoice, InvoiceState
+from companies.billing.models import BankLine, BooksCheck, Invoice, InvoiceState, LineState
 from companies.billing.models.invoice import GROUPS
 from companies.models import Company, User
 from companies.shell import Todo
@@ -59,8 +59,14 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
 
 
 def _of_the_books() -> list[Todo]:
-    """What the nightly check found."""
+    """What the nightly check found, and money on the account that no invoice explains."""
+    todos = []
     check = BooksCheck.objects.first()
-    if check is None or not check.difference:
-        return []
-    return [Todo(_("The books do not agree"), check.difference, reverse("billing:books"), tone="danger")]
+    if check is not None and check.difference:
+        todos.append(Todo(_("The books do not agree"), check.difference, reverse("billing:books"), tone="danger"))
+    waiting = BankLine.objects.filter(state=LineState.OPEN).aggregate(count=Count("pk"), sum=Sum("cents"))
+    if waiting["count"]:
+        title = ngettext("%(n)s bank line to match", "%(n)s bank lines to match", waiting["count"])
+        detail = _("%(sum)s in all") % {"sum": euros(waiting["sum"])}
+        todos.append(Todo(title % {"n": waiting["count"]}, detail, reverse("billing:bank"), tone="warning"))
+    return todos

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing.views import books
+from companies.billing.views import bank, books
 
 urlpatterns = [
     path("erb/books/", books.books_home, name="books"),
@@ -14,4 +14,10 @@ urlpatterns = [
     path("erb/books/entries/", books.entries, name="entries"),
     path("erb/books/entries/new/", books.new_entry, name="entry_new"),
     path("erb/books/entries/<int:pk>/", books.entry, name="entry"),
+    path("erb/bank/", bank.bank, name="bank"),
+    path("erb/bank/statements/<int:pk>/", bank.statement_file, name="statement_file"),
+    path("erb/bank/<int:pk>/", bank.bank_line, name="bank_line"),
+    path("erb/bank/<int:pk>/book/", bank.book_line, name="book_line"),
+    path("erb/bank/<int:pk>/undo/", bank.undo_line, name="undo_line"),
+    path("erb/bank/<int:pk>/aside/", bank.aside_line, name="aside_line"),
 ]

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from companies.billing.models import ClosedMonth, LedgerTransaction
+from companies.billing.models import BankStatement, ClosedMonth, LedgerTransaction
 from companies.documents import store
 from tests.access import Visit
 from tests.factories.billing import AT
@@ -21,10 +21,18 @@ def prepare(w):
         debit_cents=0,
         document=document,
     )
+    file = store(kind="bank_statement", name="x.xml", content=b"x", media_type="application/xml", at=AT)
+    w.statement = BankStatement.objects.create(document=file, sha256="x", format="csv", imported_at=AT)
+    day = date(2026, 3, 3)
+    w.bank_line = w.statement.lines.create(position=1, key="x", booked_on=day, value_on=day, cents=100)
 
 
 def _month(w):
     return {"year": 2026, "month": 3}
+
+
+def _line(w):
+    return {"pk": w.bank_line.pk}
 
 
 VISITS = [
@@ -36,5 +44,11 @@ VISITS = [
     Visit("billing:balance_file", STAFF),
     Visit("billing:entries", STAFF),
     Visit("billing:entry_new", STAFF),
+    Visit("billing:bank", STAFF),
+    Visit("billing:statement_file", STAFF, lambda w: {"pk": w.statement.pk}),
+    Visit("billing:bank_line", STAFF, _line),
+    Visit("billing:book_line", STAFF, _line, method="post"),
+    Visit("billing:undo_line", STAFF, _line, method="post"),
+    Visit("billing:aside_line", STAFF, _line, method="post"),
     Visit("billing:entry", STAFF, lambda w: {"pk": LedgerTransaction.objects.first().pk}),
 ]

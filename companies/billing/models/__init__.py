@@ -1,5 +1,6 @@
 """Tables of the room, one module per concept."""
 
+from companies.billing.models.bank import BankLine, BankMatch, BankStatement, LineState
 from companies.billing.models.books import BooksCheck, ClosedMonth
 from companies.billing.models.collection import (
     CollectionPolicy,
@@ -33,6 +34,9 @@ from companies.billing.models.personal import PersonalPayment, PersonalRefund, P
 __all__ = [
     "Account",
     "AccountKind",
+    "BankLine",
+    "BankMatch",
+    "BankStatement",
     "BooksCheck",
     "ClosedMonth",
     "CollectionPolicy",
@@ -54,6 +58,7 @@ __all__ = [
     "LedgerTransaction",
     "LegalModel",
     "LineKind",
+    "LineState",
     "Mandate",
     "MandateState",
     "NumberCounter",

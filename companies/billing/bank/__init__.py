@@ -1,0 +1,1 @@
+"""What the bank says: statements read, lines matched with invoices, undone by reversal."""

@@ -1,0 +1,253 @@
+"""Matching bank lines with invoices, and undoing it. Every match is one posting; undoing is its reversal."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from companies.access import is_staff, require
+from companies.billing import books, fec, ledger, settlement
+from companies.billing.bank.rules import Debt, Proposal, match, spread
+from companies.billing.models import AccountKind, BankLine, BankMatch, Invoice, InvoiceState, LineState
+from companies.billing.models.bank import LINE_TRANSITIONS
+from companies.billing.models.invoice import PAYABLE
+from companies.billing.references import numbers_in
+from companies.errors import DomainError, Invalid
+from companies.models import Company, User
+from companies.states import move
+
+# What a line that is no invoice's money may be booked on.
+ACCOUNTS = (
+    AccountKind.STRIPE,
+    AccountKind.BANK_CHARGES,
+    AccountKind.PURCHASES,
+    AccountKind.REBILLED,
+    AccountKind.ROUNDING,
+)
+LABEL = "Banque"
+
+
+class LineTaken(DomainError):
+    code = "bank_line_taken"
+    message = _("This line is matched already. Undo its match first.")
+
+
+class PartsRefused(Invalid):
+    code = "bank_parts_refused"
+    message = _("The parts must be above zero, at most what each invoice owes, and together at most the line.")
+
+
+class CompanyAsked(Invalid):
+    code = "bank_company_asked"
+    message = _("Choose invoices of one company, so that what is left can be kept for it.")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    proposal: Proposal
+    invoices: list[tuple[Invoice, int]]
+    company: Company
+
+
+def known_payer(iban: str) -> int | None:
+    """The company an IBAN belongs to: the one its transfers were matched with, when it was always the same."""
+    if not iban:
+        return None
+    found = BankMatch.objects.filter(line__iban=iban, undone_at=None, company__isnull=False)
+    companies = set(found.values_list("company_id", flat=True).distinct()[:2])
+    return companies.pop() if len(companies) == 1 else None
+
+
+def debts_of(rows: "QuerySet[Invoice]") -> list[Debt]:
+    return [
+        Debt(row.pk, row.company_id, row.number, row.balance_cents, row.due_on)
+        for row in rows.filter(state__in=PAYABLE, balance_cents__gt=0).order_by("pk")
+    ]
+
+
+def propose(line: BankLine) -> Proposal | None:
+    """What the rules say about a line."""
+    numbers = numbers_in(f"{line.reference} {line.text}")
+    payer = known_payer(line.iban)
+    wanted = Invoice.objects.filter(number__in=numbers) if numbers else Invoice.objects.none()
+    named = list(wanted.values_list("number", flat=True))
+    companies = set(wanted.values_list("company_id", flat=True)) | ({payer} if payer else set())
+    if not companies:
+        return None
+    debts = debts_of(Invoice.objects.filter(company_id__in=companies))
+    return match(cents=line.cents, numbers=numbers, debts=debts, payer=payer, named=named)
+
+
+def suggestion(line: BankLine) -> Suggestion | None:
+    """The proposal for a line with its invoices, for the person who decides."""
+    found = propose(line)
+    if found is None or not found.parts:
+        return None
+    rows = Invoice.objects.select_related("company").in_bulk([pk for pk, _cents in found.parts])
+    parts = [(rows[pk], cents) for pk, cents in found.parts]
+    return Suggestion(found, parts, Company.objects.get(pk=found.company))
+
+
+def match_all(lines: Iterable[BankLine], *, at: datetime) -> int:
+    """Match by itself what is certain; the rest waits for a person. Returns how many lines were matched."""
+    count = 0
+    for line in lines:
+        found = propose(line) if line.cents > 0 and line.state == LineState.OPEN else None
+        if found is not None and found.certain and found.parts:
+            _book(line, dict(found.parts), company_id=found.company, rule=found.rule, actor=None, at=at)
+            count += 1
+    return count
+
+
+@transaction.atomic(durable=True)
+def match_invoices(*, line: BankLine, parts: dict[int, int], actor: User, at: datetime) -> BankMatch:
+    """Use a line for invoices (id → cents); what is left is kept for the company. Raises LineTaken, PartsRefused."""
+    require(is_staff(actor))
+    return _book(line, parts, company_id=None, rule="manual", actor=actor, at=at)
+
+
+def _moment(line: BankLine, at: datetime) -> datetime:
+    """When the posting counts: the day the bank booked it, unless its month is closed."""
+    booked = fec.start_of(line.booked_on) + timedelta(hours=12)
+    last = ledger.closed_until()
+    return at if booked > at or (last is not None and line.booked_on.replace(day=1) <= last) else booked
+
+
+def _locked(line: BankLine) -> BankLine:
+    locked = BankLine.objects.select_for_update(of=("self",)).get(pk=line.pk)
+    if locked.state != LineState.OPEN:
+        raise LineTaken
+    return locked
+
+
+def _book(
+    line: BankLine, parts: dict[int, int], *, company_id: int | None, rule: str, actor: User | None, at: datetime
+) -> BankMatch:
+    line = _locked(line)
+    invoices = list(
+        Invoice.objects.select_for_update(of=("self",)).filter(pk__in=parts).select_related("company").order_by("pk")
+    )
+    owed = ledger.owed(invoices)
+    if len(invoices) != len(parts) or line.cents <= 0 or any(not 0 < parts[row.pk] <= owed[row.pk] for row in invoices):
+        raise PartsRefused
+    left = line.cents - sum(parts.values())
+    companies = {row.company_id: row.company for row in invoices}
+    if left < 0:
+        raise PartsRefused
+    if company_id is None and len(companies) == 1:
+        company_id = next(iter(companies))
+    if left and company_id is None:
+        raise CompanyAsked
+    company = Company.objects.get(pk=company_id) if company_id else None
+    sides = [ledger.Side(AccountKind.BANK, line.cents), ledger.Side(AccountKind.DEPOSITS, -left, company=company)]
+    sides += [ledger.Side(AccountKind.RECEIVABLE, -parts[i.pk], company=i.company, invoice=i) for i in invoices]
+    made = _posted(line, sides, rule=rule, company=company if len(companies) < 2 else None, actor=actor, at=at)
+    for row in invoices:
+        to = settlement.by_balance(row, when_open=InvoiceState(row.state))
+        settlement.set_invoice(row, to, at=at, actor=actor, label=LABEL, reason=str(line.name or line.text)[:120])
+    return made
+
+
+@transaction.atomic(durable=True)
+def match_account(
+    *, line: BankLine, kind: AccountKind, actor: User, at: datetime, company: Company | None = None
+) -> BankMatch:
+    """Book a line that is no invoice's money on an account, or on a company's deposits."""
+    require(is_staff(actor))
+    if (kind == AccountKind.DEPOSITS) != (company is not None) or (company is None and kind not in ACCOUNTS):
+        raise CompanyAsked
+    line = _locked(line)
+    sides = [ledger.Side(AccountKind.BANK, line.cents), ledger.Side(kind, -line.cents, company=company)]
+    return _posted(line, sides, rule="manual", company=company, actor=actor, at=at)
+
+
+def _posted(
+    line: BankLine,
+    sides: Sequence[ledger.Side],
+    *,
+    rule: str,
+    company: Company | None,
+    actor: User | None,
+    at: datetime,
+) -> BankMatch:
+    turn = line.matches.count() + 1
+    to_invoices = any(side.invoice for side in sides)
+    posted = ledger.post(
+        key=f"bank-{line.pk}-{turn}",
+        kind="transfer" if to_invoices else "bank",
+        at=_moment(line, at),
+        sides=sides,
+        reason=" ".join(filter(None, [line.name, line.reference or line.text]))[:200],
+    )
+    if posted is None:
+        raise LineTaken
+    try:
+        with transaction.atomic():
+            made = BankMatch.objects.create(
+                line=line, rule=rule, company=company, transaction=posted, matched_by=actor, matched_at=at
+            )
+    except IntegrityError:
+        raise LineTaken from None
+    label = "" if actor else LABEL
+    move(
+        line,
+        LineState.MATCHED,
+        table=LINE_TRANSITIONS,
+        at=at,
+        actor=actor,
+        actor_label=label,
+        company=company,
+        reason=rule,
+    )
+    return made
+
+
+@transaction.atomic(durable=True)
+def undo(*, line: BankLine, actor: User, at: datetime, reason: str) -> None:
+    """Take a match back: its posting is reversed, its invoices are owed again, the line waits again. Raises LineTaken."""
+    require(is_staff(actor))
+    if not reason.strip():
+        raise books.ReasonAsked
+    line = BankLine.objects.select_for_update(of=("self",)).get(pk=line.pk)
+    made = line.matches.select_related("transaction").filter(undone_at=None).first()
+    if made is None:
+        raise LineTaken(_("This line has no match to undo."))
+    books.put_back(made.transaction, actor=actor, at=at, reason=reason.strip())
+    BankMatch.objects.filter(pk=made.pk, undone_at=None).update(
+        undone_by=actor, undone_at=at, undone_reason=reason.strip()[:200]
+    )
+    move(line, LineState.OPEN, table=LINE_TRANSITIONS, at=at, actor=actor, company=made.company, reason=reason.strip())
+
+
+@transaction.atomic(durable=True)
+def set_aside(*, line: BankLine, actor: User, at: datetime, reason: str) -> None:
+    """Say that a line needs no posting (a duplicate of the bank, another account's), with the reason."""
+    require(is_staff(actor))
+    if not reason.strip():
+        raise books.ReasonAsked
+    move(_locked(line), LineState.ASIDE, table=LINE_TRANSITIONS, at=at, actor=actor, reason=reason.strip())
+
+
+@transaction.atomic(durable=True)
+def take_up(*, line: BankLine, actor: User, at: datetime) -> None:
+    """A line set aside waits again."""
+    require(is_staff(actor))
+    move(line, LineState.OPEN, table=LINE_TRANSITIONS, at=at, actor=actor)
+
+
+def oldest_first(line: BankLine, company: Company) -> list[tuple[Invoice, int]]:
+    """How a line would fill a company's invoices, the oldest first."""
+    rows = Invoice.objects.filter(company=company)
+    parts, _left = spread(line.cents, debts_of(rows))
+    found = rows.select_related("company").in_bulk([pk for pk, _cents in parts])
+    return [(found[pk], cents) for pk, cents in parts]
+
+
+def last_import_day() -> date | None:
+    """The day of the newest booked movement."""
+    newest = BankLine.objects.order_by("-booked_on").values_list("booked_on", flat=True).first()
+    return newest if newest is None else timezone.localdate() if newest > timezone.localdate() else newest
