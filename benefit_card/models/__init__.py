@@ -3,21 +3,35 @@
 from benefit_card.models.card import ActivationCode, BatchPurpose, Card, CardBatch
 from benefit_card.models.key import KeyUse, PublishedList, SigningKey
 from benefit_card.models.offline import EntryVerdict, OfflineEntry
+from benefit_card.models.privacy import ErasedHolder, MonthlyUse, RetentionReport, UseScope
 from benefit_card.models.redemption import Quota, Redemption, RedemptionRequest, Shown, Standing
+from benefit_card.models.signal import SIGNAL_MOVES, Signal, SignalKind, SignalState
+from benefit_card.models.statement import LineKind, Statement, StatementLine
 
 __all__ = [
+    "SIGNAL_MOVES",
     "ActivationCode",
     "BatchPurpose",
     "Card",
     "CardBatch",
     "EntryVerdict",
+    "ErasedHolder",
     "KeyUse",
+    "LineKind",
+    "MonthlyUse",
     "OfflineEntry",
     "PublishedList",
     "Quota",
     "Redemption",
     "RedemptionRequest",
+    "RetentionReport",
     "Shown",
+    "Signal",
+    "SignalKind",
+    "SignalState",
     "SigningKey",
     "Standing",
+    "Statement",
+    "StatementLine",
+    "UseScope",
 ]

@@ -1,0 +1,60 @@
+"""Counts a closed month once: how many people used the card, how often, by company, size and category."""
+
+from datetime import date, datetime
+
+from django.db import connection, transaction
+
+from benefit_card import months
+from benefit_card.models import MonthlyUse, UseScope
+
+_COUNT = """
+WITH used AS MATERIALIZED (
+  SELECT r.person_id, r.discount_cents, k.slug AS category
+  FROM benefit_card_redemption r
+  JOIN merchants_merchant m ON m.id = r.merchant_id JOIN merchants_category k ON k.id = m.category_id
+  WHERE r.at >= %(start)s AND r.at < %(end)s AND r.voids_id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id)
+), held AS MATERIALIZED (
+  SELECT DISTINCT e.person_id, e.company_id, CASE WHEN c.headcount < 10 THEN '1-9' WHEN c.headcount < 50 THEN '10-49'
+         WHEN c.headcount < 250 THEN '50-249' ELSE '250+' END AS size
+  FROM companies_employment e JOIN companies_company c ON c.id = e.company_id
+  WHERE e.starts_on < %(after)s AND (e.ends_on IS NULL OR e.ends_on >= %(month)s)
+), sized AS (SELECT DISTINCT person_id, min(size) AS size FROM held GROUP BY person_id)
+INSERT INTO benefit_card_monthlyuse (month, scope, key, people, uses, discount_cents)
+SELECT %(month)s, scope, key, people, uses, off FROM (
+  SELECT 'all' AS scope, '' AS key, count(DISTINCT person_id) AS people, count(*) AS uses,
+         COALESCE(sum(discount_cents), 0) AS off FROM used
+  UNION ALL
+  SELECT 'category', category, count(DISTINCT person_id), count(*), sum(discount_cents) FROM used GROUP BY category
+  UNION ALL
+  SELECT 'size', s.size, count(DISTINCT u.person_id), count(*), sum(u.discount_cents)
+  FROM used u JOIN sized s USING (person_id) GROUP BY s.size
+  UNION ALL
+  SELECT 'company', h.company_id::text, count(DISTINCT u.person_id), count(*), sum(u.discount_cents)
+  FROM used u JOIN held h USING (person_id) GROUP BY h.company_id
+  UNION ALL
+  SELECT 'comp_cat', h.company_id || ':' || u.category, count(DISTINCT u.person_id), count(*), sum(u.discount_cents)
+  FROM used u JOIN held h USING (person_id) GROUP BY h.company_id, u.category
+) AS counted ON CONFLICT (scope, key, month) DO NOTHING
+"""
+
+
+@transaction.atomic(durable=True)
+def count_month(month: date) -> bool:
+    """Count one month unless it was counted before; return whether it was. Nothing is ever counted again."""
+    if MonthlyUse.objects.filter(month=month, scope=UseScope.ALL).exists():
+        return False
+    start, end = months.bounds(month)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"month": month, "after": months.after(month), "start": start, "end": end})
+    return True
+
+
+def count_missing(*, at: datetime, back: int = 13) -> list[date]:
+    """Count every closed month of the last `back` that is missing; return those that were."""
+    month, counted = months.last_closed(at), []
+    for _step in range(back):
+        if count_month(month):
+            counted.append(month)
+        month = months.before(month)
+    return counted
