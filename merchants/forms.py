@@ -109,8 +109,8 @@ class OfferForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         initial=list(range(7)),
     )
-    from_time = forms.TimeField(label=_("From"), required=False, widget=ClockInput)
-    until_time = forms.TimeField(label=_("Until"), required=False, widget=ClockInput)
+    from_time = forms.TimeField(label=pgettext_lazy("time", "From"), required=False, widget=ClockInput)
+    until_time = forms.TimeField(label=pgettext_lazy("time", "Until"), required=False, widget=ClockInput)
     starts_on = forms.DateField(label=pgettext_lazy("offer", "First day"), widget=DayInput)
     ends_on = forms.DateField(
         label=pgettext_lazy("offer", "Last day"),

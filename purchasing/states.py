@@ -56,7 +56,7 @@ class LineState(TextChoices):
     INVOICED = "invoiced", _("Invoiced")
     CLOSED = "closed", _("Closed")
     CANCELLED = "cancelled", _("Cancelled")
-    EXPIRED = "expired", _("Expired")
+    EXPIRED = "expired", pgettext_lazy("need", "Expired")
 
 
 # pooled → approved, committed → pooled | approved and ordered → approved: a pool that fails, or an
@@ -157,7 +157,7 @@ class QuoteState(TextChoices):
     LATE = "late", _("Received late")
     DECLINED = "declined", _("Declined")
     WITHDRAWN = "withdrawn", _("Withdrawn")
-    EXPIRED = "expired", _("Expired")
+    EXPIRED = "expired", pgettext_lazy("need", "Expired")
 
 
 _OUTCOMES = frozenset({"awarded", "part_awarded", "lost"})
@@ -244,7 +244,7 @@ ORDER: Table = {
 
 
 class ReceiptState(TextChoices):
-    ANNOUNCED = "announced", _("Announced")
+    ANNOUNCED = "announced", pgettext_lazy("delivery", "Announced")
     ARRIVED = "arrived", _("Arrived")
     COUNTED = "counted", pgettext_lazy("feminine", "Counted")
     ACCEPTED = "accepted", pgettext_lazy("feminine", "Accepted")

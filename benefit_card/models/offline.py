@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from merchants.models import Till
 
@@ -10,7 +11,7 @@ from merchants.models import Till
 class EntryVerdict(models.TextChoices):
     """What became of an entry when it first arrived."""
 
-    ACCEPTED = "accepted", _("Counted")
+    ACCEPTED = "accepted", pgettext_lazy("redemption", "Counted")
     REPLAYED = "replayed", _("Known already")
     CONFLICT = "conflict", _("Honoured beyond what was left")
     LATE = "late", _("Too late: a person decides")

@@ -7,6 +7,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from benefit_card.models.card import Card
 from companies.models import Person, User
@@ -65,7 +66,7 @@ class Shown(models.TextChoices):
 class Standing(models.TextChoices):
     """Whether a redemption moved its quota. A conflict did not, and the merchant who gave it in good faith is paid."""
 
-    OK = "ok", _("Counted")
+    OK = "ok", pgettext_lazy("redemption", "Counted")
     CONFLICT = "conflict", _("Given without network, beyond what was left")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import get_language, override
+from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
 
 from companies.billing import mentions
@@ -37,7 +37,7 @@ def _rate(bp: int) -> str:
 def _words() -> dict[str, str]:
     return {
         "seller": _("Seller"),
-        "buyer": _("Buyer"),
+        "buyer": pgettext("invoice", "Buyer"),
         "delivery": _("Delivered to"),
         "vat_no": _("VAT no."),
         "description": _("Description"),
@@ -78,7 +78,7 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
             [_("Issued on"), day(invoice.issued_on)],
             [_("Delivered or supplied on"), day(invoice.supply_on)],
             [_("Payment due on"), day(invoice.due_on)],
-            [_("Purchase order"), invoice.order_reference],
+            [pgettext("invoice", "Purchase order"), invoice.order_reference],
             [_("Nature of the operation"), mentions.nature(invoice)],
         ],
         "seller": invoice.seller | {"legal": mentions.legal_information(invoice.seller)},

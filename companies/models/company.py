@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.models.user import User
 
@@ -28,7 +29,7 @@ class CompanyStatus(models.TextChoices):
     APPLIED = "applied", _("Applied")
     ADMITTED = "admitted", _("Member")
     SUSPENDED = "suspended", _("Suspended")
-    LEFT = "left", _("Left")
+    LEFT = "left", pgettext_lazy("company", "Left")
 
 
 class CompanyQuerySet(models.QuerySet["Company"]):

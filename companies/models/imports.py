@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.models.company import Company, Membership, Role, StaffRole
 from companies.models.job import Job
@@ -23,7 +24,7 @@ class ImportState(models.TextChoices):
     APPLIED = "applied", _("Carried out")
     UNDOING = "undoing", _("Being undone")
     UNDONE = "undone", _("Undone")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", pgettext_lazy("job", "Cancelled")
 
 
 IMPORT_MOVES: dict[str, frozenset[str]] = {

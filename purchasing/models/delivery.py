@@ -6,6 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.models import Company, Document, User
 from purchasing.models.commitment import Commitment
@@ -173,7 +174,7 @@ class HandOver(models.Model):
     class Method(models.TextChoices):
         BUTTON = "button", _("By hand")
         SCAN = "scan", _("Label scanned")
-        SIGNATURE = "signature", _("Signed")
+        SIGNATURE = "signature", pgettext_lazy("proof", "Signed")
 
     receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="hand_overs")
     company = models.ForeignKey(Company, models.PROTECT, related_name="hand_overs")

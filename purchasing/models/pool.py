@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.models import Company, Role, User
 from purchasing.models.article import Article, Category, Unit, VatRate
@@ -43,7 +44,7 @@ class Pool(models.Model):
     class MinimumMissed(models.TextChoices):
         ROUND_DOWN = "round_down", _("Order less")
         EXTEND = "extend", _("Extend once")
-        FAIL = "fail", _("Give up")
+        FAIL = "fail", pgettext_lazy("minimum missed", "Give up")
 
     class Shortage(models.TextChoices):
         PROPORTIONAL = "proportional", _("In proportion")

@@ -32,6 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         missing = 0
+        known: dict[tuple[Any, str | None], tuple[str, Any]] = {}
         for room in ROOMS:
             path = Path(settings.BASE_DIR) / room / "locale/fr/LC_MESSAGES/django.po"
             catalogue = self._read(path)
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             missing += len(blank)
             for message in blank if not options["compile"] else []:
                 self.stdout.write(f"{room}: no French for {message.id!r}")
+            if not options["compile"]:
+                missing += self._tell_apart(room, catalogue, known)
             if options["check"]:
                 continue
             if not options["compile"] and len(catalogue):
@@ -53,6 +56,19 @@ class Command(BaseCommand):
                 translation_file_changed(None, path.with_suffix(".mo"))  # this process forgets what it read before
         if options["check"] and missing:
             raise SystemExit(1)
+
+    def _tell_apart(self, room: str, catalogue: Catalog, known: dict[tuple[Any, str | None], tuple[str, Any]]) -> int:
+        """Django looks a sentence up in one book made of all rooms: two meanings of it need two contexts."""
+        clashes = 0
+        for message in catalogue:
+            key = (str(message.id), message.context)
+            where, french = known.setdefault(key, (room, message.string))
+            if message.id and _filled(message.string) and _filled(french) and str(french) != str(message.string):
+                clashes += 1
+                self.stdout.write(
+                    f"{room}: {message.id!r} is {message.string!r} here and {french!r} in {where}: agree, or give one a context"
+                )
+        return clashes
 
     @staticmethod
     def _read(path: Path) -> Catalog:
