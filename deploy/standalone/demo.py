@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
@@ -93,6 +94,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404 from None
     request.session.flush()
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    UserSession.objects.create_from_request(request)  # as allauth does, so that the list of devices is true
     request.session["account_authentication_methods"] = [
         {"method": "mfa", "type": "totp", "at": 0, "reauthenticated": False}
     ]

@@ -1,12 +1,12 @@
 // Small behaviours of the shell. Every page works without them.
 document.addEventListener("click", (event) => {
-  for (const open of document.querySelectorAll(".topbar details[open]")) {
+  for (const open of document.querySelectorAll(".topbar details[open], .places details[open]")) {
     if (!open.contains(event.target)) open.removeAttribute("open");
   }
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const open of document.querySelectorAll(".topbar details[open], details.confirm[open]")) {
+  for (const open of document.querySelectorAll(".topbar details[open], .places details[open], details.confirm[open]")) {
     open.removeAttribute("open");
     open.querySelector("summary").focus();
   }
