@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from purchasing.api import commitments, hand_overs, orders, settlement
+from purchasing.api import claims, commitments, hand_overs, orders, settlement
 
 MINE = "companies/<int:company>/"
 
@@ -19,6 +19,10 @@ urlpatterns = [
     path("hand-overs/<int:pk>/give/", hand_overs.Give.as_view(), name="hand_over_give"),
     path("receipts/<int:pk>/hand-overs/", hand_overs.ReceiptHandOvers.as_view(), name="receipt_hand_overs"),
     path("receipts/<int:pk>/photos/", hand_overs.ReceiptPhotos.as_view(), name="receipt_photos"),
+    path(f"{MINE}claims/", claims.CompanyClaims.as_view(), name="company_claims"),
+    path(f"{MINE}claims/<int:pk>/", claims.CompanyClaim.as_view(), name="company_claim"),
+    path("claims/", claims.Claims.as_view(), name="claims"),
+    path("claims/<int:pk>/decide/", claims.ClaimDecide.as_view(), name="claim_decide"),
     path("pools/<int:pk>/lock/", commitments.PoolLock.as_view(), name="pool_lock"),
     path("pools/<int:pk>/orders/", orders.PoolOrders.as_view(), name="pool_orders"),
     path("orders/", orders.OrderList.as_view(), name="orders"),

@@ -64,6 +64,14 @@ WORDS: dict[str, Any] = {
     "purchaseorder.billed": pgettext_lazy("feminine", "Billed"),
     "purchaseorder.closed": pgettext_lazy("feminine", "Closed"),
     "purchaseorder.closed_short": _("Closed short"),
+    "purchaseorder.rest_expected": _("New date for the rest"),
+    "claim.open": pgettext_lazy("feminine", "Opened"),
+    "claim.answered": _("Answered by the supplier"),
+    "claim.answered_again": _("Answered again by the supplier"),
+    "claim.evidence_added": _("Photos added"),
+    "claim.reminded": _("Supplier asked again"),
+    "claim.resolved": pgettext_lazy("feminine", "Settled"),
+    "claim.rejected": pgettext_lazy("feminine", "Rejected"),
     "purchaseorder.cancelled": pgettext_lazy("feminine", "Cancelled"),
 }
 

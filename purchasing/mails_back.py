@@ -68,6 +68,9 @@ def _tell(
         )
 
 
+tell = _tell  # the letters of claims go the same way
+
+
 def _commit_link(company: Company, pool: Pool) -> str:
     return mail.absolute(reverse("purchasing:commit", args=[company.pk, pool.pk]))
 

@@ -8,8 +8,18 @@ from django.utils.translation import ngettext
 
 from companies.models import Company, User
 from companies.shell import Todo
-from purchasing.models import Commitment, Consent, HandOver, Pool, PooledNeed, PurchaseOrder, Receipt, SupplierInvoice
-from purchasing.states import CommitmentState, HandOverState, OrderState, PoolState, SupplierInvoiceState
+from purchasing.models import (
+    Claim,
+    Commitment,
+    Consent,
+    HandOver,
+    Pool,
+    PooledNeed,
+    PurchaseOrder,
+    Receipt,
+    SupplierInvoice,
+)
+from purchasing.states import ClaimState, CommitmentState, HandOverState, OrderState, PoolState, SupplierInvoiceState
 
 SPEAKING = (PoolState.COMMITTING, PoolState.COMPLETING)
 
@@ -90,7 +100,7 @@ def _to_collect(company: Company) -> list[Todo]:
     ready = rows.filter(state=HandOverState.READY).count()
     given = rows.filter(state=HandOverState.HANDED_OVER).count()
     url = reverse("purchasing:delivery_list", args=[company.pk])
-    found = []
+    found = _claims(company)
     if ready:
         text = ngettext("%(n)d delivery to collect", "%(n)d deliveries to collect", ready) % {"n": ready}
         found.append(Todo(text, _("Your part is counted and ready."), url))
@@ -98,6 +108,19 @@ def _to_collect(company: Company) -> list[Todo]:
         text = ngettext("%(n)d delivery to confirm", "%(n)d deliveries to confirm", given) % {"n": given}
         found.append(Todo(text, _("Say whether it is complete and sound."), url))
     return found
+
+
+def _claims(company: Company) -> list[Todo]:
+    """Claims the supplier answered, so that the company adds what is wrong with the answer before it is decided."""
+    rows = Claim.objects.filter(company=company, state=ClaimState.ANSWERED).select_related("order__supplier")
+    return [
+        Todo(
+            _("The supplier answered your claim"),
+            f"{c.number} · {c.order.supplier}",
+            reverse("purchasing:company_claim", args=[company.pk, c.pk]),
+        )
+        for c in rows.order_by("pk")
+    ]
 
 
 def for_staff(user: User, at: datetime) -> list[Todo]:
@@ -130,6 +153,26 @@ def _of_runner(pools: "object", at: datetime, *, staff: bool = False) -> list[To
     found += [
         Todo(_("Delivery late"), f"{o.number} · {o.supplier}", reverse("purchasing:order", args=[o.pk]), tone="danger")
         for o in orders.filter(state__in=coming, expected_on__lt=at.date())
+    ]
+    claims = Claim.objects.filter(order__pool__in=rows).select_related("order__supplier").order_by("due_at")
+    found += [
+        Todo(
+            _("Decide a claim"),
+            f"{c.number} · {c.order.supplier}",
+            reverse("purchasing:claim", args=[c.pk]),
+            tone="warning",
+        )
+        for c in claims.filter(state=ClaimState.ANSWERED)
+    ]
+    found += [
+        Todo(
+            _("No answer to a claim"),
+            f"{c.number} · {c.order.supplier}",
+            reverse("purchasing:claim", args=[c.pk]),
+            due=c.due_at,
+            tone="danger",
+        )
+        for c in claims.filter(state=ClaimState.OPEN, due_at__lt=at)
     ]
     clocks = Receipt.objects.filter(
         order__pool__in=rows, reserves_until__isnull=False, carrier_told_at__isnull=True

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from purchasing.views import commitment, delivery, hand_over, lock, order, settlement
+from purchasing.views import claim, commitment, delivery, hand_over, lock, order, settlement
 
 POOL = "pools/<int:pk>/"
 MINE = "company/<int:company>/pools/<int:pk>/"
@@ -39,6 +39,16 @@ urlpatterns = [
     path("hand-overs/<int:pk>/", hand_over.hand_over_page, name="hand_over_page"),
     path("hand-overs/<int:pk>/signature/", hand_over.signature, name="hand_over_signature"),
     path("hand-overs/<int:pk>/<slug:action>/", hand_over.hand_over, name="hand_over"),
+    path("company/<int:company>/claims/", claim.company_claims, name="company_claims"),
+    path("company/<int:company>/claims/new/<int:order>/", claim.company_claim_new, name="company_claim_new"),
+    path("company/<int:company>/claims/<int:pk>/", claim.company_claim, name="company_claim"),
+    path("orders/<int:pk>/claims/new/", claim.claim_new, name="claim_new"),
+    path("claims/", claim.claim_list, name="claim_list"),
+    path("claims/<int:pk>/", claim.claim, name="claim"),
+    path("claims/<int:pk>/photos/<int:photo>/", claim.evidence, name="claim_evidence"),
+    path("claims/<int:pk>/<slug:action>/", claim.claim_act, name="claim_act"),
+    path("q/claim/<str:token>/", claim.supplier_claim, name="supplier_claim"),
+    path("q/claim/<str:token>/photos/<int:photo>/", claim.supplier_evidence, name="supplier_claim_evidence"),
     path("orders/<int:pk>/invoice/", settlement.record, name="supplier_invoice_new"),
     path("supplier-invoices/<int:pk>/", settlement.supplier_invoice, name="supplier_invoice"),
     path("supplier-invoices/<int:pk>/<slug:action>/", settlement.act, name="supplier_invoice_act"),

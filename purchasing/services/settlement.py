@@ -27,6 +27,7 @@ from purchasing.models import (
     SupplierInvoiceLine,
 )
 from purchasing.rules.landed import freight_due
+from purchasing.services import claims
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.costs import cost_shares, spread
 from purchasing.services.delivery import accepted_of
@@ -275,6 +276,7 @@ def refuse_difference(*, actor: User, invoice: SupplierInvoice, reason: str, at:
         accepted_by=actor,
         accepted_at=at,
     )
+    claims.open_difference(invoice, excess, reason=reason.strip(), actor=actor, at=at)
     return invoice
 
 
@@ -311,14 +313,9 @@ def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime, quiet
         return list(member_invoices(invoice))
     order, pool = invoice.order, invoice.order.pool
     move(invoice, SupplierInvoiceState.INVOICED, table=SUPPLIER_INVOICE, at=at, actor=actor)
-    by_company: dict[int, list[CostShare]] = {}
-    shared = invoice.shares.select_related("company", "line__order_line").order_by("company_id", "pk")
-    for row in shared:
-        if pool.legal_model != Pool.LegalModel.LISTING or row.kind == CostShare.Kind.FEE:
-            by_company.setdefault(row.company_id, []).append(row)
     wanted = [
         _arguments(rows[0].company, rows, invoice, at=at)
-        for rows in by_company.values()
+        for rows in billed_rows(invoice).values()
         if sum(row.net_cents + row.vat_cents for row in rows) > 0
     ]
     if quietly:
@@ -327,6 +324,17 @@ def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime, quiet
         issued = [invoices.issue(**arguments, actor=actor) for arguments in wanted]
     _close(order, pool, actor=actor, at=at)
     return issued
+
+
+def billed_rows(invoice: SupplierInvoice) -> dict[int, list[CostShare]]:
+    """The shares the association bills, by company: one line of its invoice each, in this order."""
+    listing = invoice.order.pool.legal_model == Pool.LegalModel.LISTING
+    by_company: dict[int, list[CostShare]] = {}
+    shared = invoice.shares.select_related("company", "line__order_line").order_by("company_id", "pk")
+    for row in shared:
+        if not listing or row.kind == CostShare.Kind.FEE:
+            by_company.setdefault(row.company_id, []).append(row)
+    return by_company
 
 
 def key_of(invoice: SupplierInvoice, company_id: int) -> str:

@@ -18,7 +18,7 @@ from companies.forms import form_error
 from purchasing import access, history
 from purchasing.forms_back import AnswerForm
 from purchasing.models import PurchaseOrder
-from purchasing.services import delivery
+from purchasing.services import claims, delivery
 from purchasing.services import order as service
 from purchasing.states import ORDER, OrderState
 from purchasing.views.doors import attempt, led_pool, reader
@@ -69,6 +69,8 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "can_receive": row.state in delivery.RECEIVABLE,
         "can_bill": row.state in ("part_received", "received", "closed_short", "billed"),
         "answerable": row.state in ANSWERABLE,
+        "claims": row.claims.order_by("pk"),
+        "can_claim": row.state in claims.CLAIMABLE,
         "can_cancel": "cancelled" in ORDER[row.state],
         "staff": is_staff(reader(request)),
         "history": history.of(row),

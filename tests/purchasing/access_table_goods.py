@@ -1,8 +1,13 @@
 """Who may open which address of deliveries, hand-overs, claims and savings. Rows come from `access_table_back` too."""
 
+from datetime import timedelta
+
+from django.utils import timezone
+
 from companies import documents
-from purchasing import labels
-from purchasing.models import HandOver, ReceiptPhoto
+from purchasing import labels, links
+from purchasing.models import Claim, ClaimEvidence, Commitment, HandOver, ReceiptPhoto
+from purchasing.services import claims
 from tests.access import EVERYBODY, Visit
 from tests.purchasing.access_table_back import READERS, A, P, company, of, token
 from tests.purchasing.back import hours
@@ -19,12 +24,62 @@ def prepare(w):
         at=hours(900),
     )
 
+    at = hours(940)
+    orders = {"order": w.goods_order, "opened_by": w.users["staff"], "opened_at": at, "due_at": at}
+    w.claim = Claim.objects.create(number="RC-1", kind="other", text="x", **orders)
+    w.claim_token = links.new_token(claims.SALT)
+    w.own_claim = Claim.objects.create(
+        number="RC-2",
+        kind="other",
+        text="x",
+        company=w.company,
+        token_hash=links.digest(w.claim_token),
+        token_expires_at=timezone.now() + timedelta(days=9),
+        **orders,
+    )
+    evidence = documents.store(kind="x", name="x.jpg", content=b"x", media_type="image/jpeg", at=hours(900))
+    w.evidence = ClaimEvidence.objects.create(claim=w.own_claim, document=evidence, at=at)
+    # The own company takes part in the order, so that it may claim.
+    Commitment.objects.create(
+        pool_line=w.goods_order.lines.get().pool_line,
+        company=w.company,
+        state="locked",
+        quantity=1,
+        granted=0,
+        committed_at=at,
+    )
+
 
 def own_part(w):
     return {"company": w.company.pk, "pk": w.own_hand_over.pk}
 
 
+def own_claim(w):
+    return {"company": w.company.pk, "pk": w.own_claim.pk}
+
+
+def claim_new(w):
+    return {"company": w.company.pk, "order": w.goods_order.pk}
+
+
 VISITS = [
+    Visit(P + "company_claims", READERS, company),
+    Visit(P + "company_claim_new", {"buyer"}, claim_new),
+    Visit(P + "company_claim", READERS, own_claim),
+    Visit(P + "company_claim", {"buyer"}, own_claim, "post"),
+    Visit(P + "claim_new", {"staff"}, of("goods_order")),
+    Visit(P + "claim_list", {"buyer", "staff", "foreign"}),
+    Visit(P + "claim", {"staff"}, of("claim")),
+    Visit(P + "claim_act", {"staff"}, lambda w: {"pk": w.claim.pk, "action": "remind"}, "post"),
+    Visit(P + "claim_evidence", READERS, lambda w: {"pk": w.own_claim.pk, "photo": w.evidence.pk}),
+    Visit(P + "supplier_claim", EVERYBODY, lambda w: {"token": w.claim_token}),
+    Visit(P + "supplier_claim_evidence", EVERYBODY, lambda w: {"token": w.claim_token, "photo": w.evidence.pk}),
+    Visit(A + "company_claims", READERS, company),
+    Visit(A + "company_claims", {"buyer"}, company, "post"),
+    Visit(A + "company_claim", READERS, own_claim),
+    Visit(A + "claims", {"buyer", "staff", "foreign"}),
+    Visit(A + "claims", {"buyer", "staff", "foreign"}, method="post"),
+    Visit(A + "claim_decide", {"staff"}, of("claim"), "post"),
     Visit(P + "receipt_photo_add", {"staff"}, of("receipt"), "post"),
     Visit(P + "receipt_photo", {"staff"}, lambda w: {"pk": w.receipt.pk, "photo": w.photo.pk}),
     Visit(P + "tell_carrier", {"staff"}, of("receipt"), "post"),

@@ -7,53 +7,15 @@ import pytest
 from companies.billing.models import Invoice
 from companies.errors import NotAllowed
 from companies.models import Role
-from purchasing.models import Commitment, CostShare, RequestLine, SupplierInvoice
+from purchasing.models import Claim, Commitment, RequestLine, SupplierInvoice
 from purchasing.services import delivery, settlement
 from purchasing.services.delivery import Count
 from purchasing.services.settlement import InvoiceIn, LineIn
 from tests.factories.companies import member, staff
-from tests.purchasing.back import hours, world
+from tests.purchasing.back import world
+from tests.purchasing.billed import AT, Billed
 
 pytestmark = pytest.mark.django_db(transaction=True)
-AT = hours(1_000)
-
-
-class Billed:
-    """36 gloves, received in full, billed by the supplier."""
-
-    def __init__(self, goods=12_570, freight=1_990, received=36, price_e4=34_917, quantity=None, **pool):
-        self.w = world(**pool)
-        self.order = self.w.order()
-        line = self.order.lines.get()
-        delivery.receive(actor=self.w.staff, order=self.order, counts={line.pk: Count(received)}, at=hours(900))
-        if received < 36:
-            self.order.refresh_from_db()
-            delivery.close_short(actor=self.w.staff, order=self.order, reason="Rupture", at=hours(910))
-        lines = [LineIn("goods", goods, 2000, line.pk, quantity or received, price_e4)]
-        if freight:
-            lines.append(LineIn("freight", freight, 2000))
-        self.draft = InvoiceIn("F-2026-1", date(2026, 4, 10), lines)
-        self.invoice = self.record()
-
-    def record(self):
-        return settlement.record(actor=self.w.staff, order=self.order, draft=self.draft, at=AT)
-
-    def share(self, reason=""):
-        settlement.accept(actor=self.w.staff, invoice=self.invoice, reason=reason, at=AT)
-        self.invoice = settlement.share_out(actor=self.w.staff, invoice=self.invoice, at=AT)
-
-    def issue(self):
-        return settlement.issue_invoices(actor=self.w.staff, invoice=self.invoice, at=AT)
-
-    def cents(self, kind, field="net_cents"):
-        rows = CostShare.objects.filter(kind=kind).values_list("company__name", field)
-        return [value for _name, value in sorted(rows)]
-
-    def total(self, field="net_cents"):
-        totals: dict[str, int] = {}
-        for name, value in CostShare.objects.values_list("company__name", field):
-            totals[name] = totals.get(name, 0) + value
-        return [totals[name] for name in sorted(totals)]
 
 
 class TestASupplierInvoice:
@@ -75,11 +37,14 @@ class TestASupplierInvoice:
         assert b.cents("goods") == [3_842, 2_445, 4_889, 1_397]
 
     def test_three_cents_higher_and_refused_leaves_the_companies_at_what_was_expected(self):
+        """case: supplier bills 125.73 instead of 125.70; refused: claim open and members keep 125.70."""
         b = Billed(goods=12_573, freight=0, freight_cents=0)
         settlement.refuse_difference(actor=b.w.staff, invoice=b.invoice, reason="Prix convenu 3,4917", at=AT)
         b.invoice.refresh_from_db()
         b.invoice = settlement.share_out(actor=b.w.staff, invoice=b.invoice, at=AT)
         assert b.total() == [3_841, 2_444, 4_888, 1_397]
+        claim = Claim.objects.get()
+        assert (claim.state, claim.kind, claim.asked_cents, claim.supplier_invoice) == ("open", "price", 3, b.invoice)
 
     @pytest.mark.parametrize(
         ("change", "kind"),

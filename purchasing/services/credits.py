@@ -1,0 +1,131 @@
+"""A credit follows the shares: over the companies by what they were charged, then over the lines of their invoices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Sum
+from django.utils.translation import gettext_lazy as _
+
+from companies.billing import credit_notes
+from companies.billing.models import CreditNoteLine, Invoice, InvoiceLine
+from companies.errors import DomainError
+from companies.models import User
+from companies.money import euros, share
+from purchasing.models import Claim, ClaimCredit, Commitment, CostShare, Pool, SupplierInvoice
+from purchasing.rules.shares import ranked
+from purchasing.services.settlement import billed_rows, key_of
+from purchasing.states import SupplierInvoiceState
+
+
+class NothingCharged(DomainError):
+    code = "nothing_charged"
+    message = _("The companies were not invoiced for these goods yet. Settle the supplier's invoice first.")
+
+
+class CreditTooLarge(DomainError):
+    code = "credit_too_large"
+    message = _("At most %(left)s € can still be credited for these goods.")
+    field = "credit"
+
+
+@dataclass(slots=True)
+class Charged:
+    """What one company was charged for the goods of a claim, and what of it can still be credited, by invoice line."""
+
+    net_cents: int
+    left: dict[int, int]  # invoice line → cents; empty where the supplier bills the companies itself
+
+
+def split(claim: Claim, cents: int) -> list[ClaimCredit]:
+    """The unsaved parts of a credit, in the order of the commitments. Raises NothingCharged, CreditTooLarge (I15)."""
+    charged = charged_for(claim)
+    if not charged:
+        raise NothingCharged
+    order = list(charged)
+    parts = ranked(cents, [charged[pk].net_cents for pk in order])
+    rows = [
+        ClaimCredit(claim=claim, company_id=pk, weight=charged[pk].net_cents, rank=rank, net_cents=got)
+        for pk, (got, rank) in zip(order, parts, strict=True)
+    ]
+    listing = claim.order.pool.legal_model == Pool.LegalModel.LISTING
+    for row in rows:
+        held = charged[row.company_id]
+        room = held.net_cents if listing else sum(held.left.values())
+        if row.net_cents > room:
+            most = sum(held.net_cents if listing else sum(held.left.values()) for held in charged.values())
+            raise CreditTooLarge(left=euros(most).replace(".", ","))
+    return [row for row in rows if row.net_cents]
+
+
+def issue(rows: list[ClaimCredit], *, reason: str, actor: User, at: datetime) -> None:
+    """Credit notes for saved parts, one per invoice concerned, inside the caller's transaction; once per claim and invoice."""
+    for row in rows:
+        held = charged_for(row.claim)[row.company_id]
+        lines = [pk for pk, left in held.left.items() if left]
+        if not lines:
+            continue
+        parts = dict(zip(lines, share(row.net_cents, [held.left[pk] for pk in lines]), strict=True))
+        by_invoice: dict[int, dict[int, int]] = {}
+        for line in InvoiceLine.objects.filter(pk__in=lines).order_by("pk"):
+            if parts[line.pk]:
+                by_invoice.setdefault(line.invoice_id, {})[line.pk] = parts[line.pk]
+        for invoice in Invoice.objects.filter(pk__in=by_invoice).order_by("pk"):
+            note = credit_notes.issue(
+                invoice=invoice,
+                nets=by_invoice[invoice.pk],
+                reason=reason,
+                key=f"claim-{row.claim_id}-{invoice.pk}",
+                actor=actor,
+                at=at,
+            )
+            row.notes.add(note)
+
+
+def charged_for(claim: Claim) -> dict[int, Charged]:
+    """Per company, earliest commitment first, the goods of the claim's lines (of all lines when it names none)."""
+    wanted = set(claim.lines.values_list("order_line", flat=True))
+    invoices = list(claim.order.supplier_invoices.filter(state=SupplierInvoiceState.INVOICED).order_by("pk"))
+    rows: list[tuple[CostShare, InvoiceLine | None]] = []
+    for invoice in invoices:
+        for row, line in _billed(invoice):
+            goods = row.kind == CostShare.Kind.GOODS and row.line is not None
+            mine = claim.company_id in (None, row.company_id)
+            if goods and mine and row.net_cents > 0 and (not wanted or row.line.order_line_id in wanted):  # type: ignore[union-attr]
+                rows.append((row, line))
+    taken = dict(
+        CreditNoteLine.objects.filter(line__in=[line.pk for _row, line in rows if line is not None])
+        .values_list("line")
+        .annotate(total=Sum("net_cents"))
+        .order_by()
+    )
+    found: dict[int, Charged] = {}
+    for row, line in sorted(rows, key=lambda pair: _age(pair[0])):
+        held = found.setdefault(row.company_id, Charged(0, {}))
+        held.net_cents += row.net_cents
+        if line is not None:
+            held.left[line.pk] = line.net_cents - taken.get(line.pk, 0)
+    return found
+
+
+def _age(row: CostShare) -> tuple[str, int]:
+    commitment: Commitment | None = row.commitment
+    moment = commitment.committed_at if commitment is not None else None
+    return (moment.isoformat() if moment else "", row.company_id)
+
+
+def _billed(invoice: SupplierInvoice) -> list[tuple[CostShare, InvoiceLine | None]]:
+    """Each share with the line of the company's invoice that was made of it; without one in the listing model."""
+    by_company = billed_rows(invoice)
+    keys = {key_of(invoice, pk): pk for pk in by_company}
+    lines: Mapping[tuple[int, int], InvoiceLine] = {
+        (keys[line.invoice.key], line.position): line
+        for line in InvoiceLine.objects.filter(invoice__key__in=keys).select_related("invoice")
+    }
+    made = {
+        row.pk: lines.get((company, position))
+        for company, rows in by_company.items()
+        for position, row in enumerate(rows, start=1)
+    }
+    shares = invoice.shares.select_related("company", "line__order_line", "commitment").order_by("company_id", "pk")
+    return [(row, made.get(row.pk)) for row in shares]
