@@ -166,7 +166,7 @@ def dry_run(*, job: Job, at: datetime) -> None:
         for position, row in chunk:
             row.position = position
         ImportRow.objects.bulk_create([row for _position, row in chunk], batch_size=CHUNK)
-        jobs.advance(job.pk, done=chunk[-1][0] + 1)
+        jobs.advance(job.pk, done=chunk[-1][0] + 1, total=len(plan.steps))  # leavers are on no line of the list
     with transaction.atomic():
         move(
             found, ImportState.READY, table=IMPORT_MOVES, at=at, actor=None, company=found.company, trouble={},

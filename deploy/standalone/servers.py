@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+OWNER = "belongs-to.txt"
 SOCKET_PATH_LIMIT = 90  # bytes; Linux allows 107, and PostgreSQL appends "/.s.PGSQL.5432"
 
 
@@ -41,6 +43,8 @@ def hold(state_dir: Path) -> Servers:
     state_dir = state_dir.expanduser().resolve()
     state_dir.mkdir(parents=True, exist_ok=True)
     short = _short_directory(state_dir)
+    if short != state_dir:
+        _forget_orphans(short)
     with _locked(state_dir):
         holders = _living(state_dir)
         database_url = _start_postgres(short / "postgres")
@@ -82,7 +86,26 @@ def _short_directory(state_dir: Path) -> Path:
     directory = Path(tempfile.gettempdir() if os.geteuid() else "/var/tmp") / f"erb-{os.geteuid()}-{digest}"  # noqa: S108 - outlives a reboot
     directory.mkdir(mode=0o711, exist_ok=True)
     (state_dir / "data-is-in.txt").write_text(f"{directory}\n")
+    (directory / OWNER).write_text(f"{state_dir}\n")
     return directory
+
+
+def _forget_orphans(directory: Path) -> None:
+    """Remove data beside ours whose state directory was deleted: nobody else would."""
+    for other in directory.parent.glob(f"erb-{os.geteuid()}-*"):
+        owner = other / OWNER
+        with contextlib.suppress(OSError):
+            if owner.exists() and not Path(owner.read_text().strip()).exists() and not _running(other):
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _running(directory: Path) -> bool:
+    """True while the database of a directory runs."""
+    try:
+        pid = int((directory / "postgres" / "postmaster.pid").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return False
+    return Path(f"/proc/{pid}").exists() or _answers(pid)
 
 
 @contextlib.contextmanager
