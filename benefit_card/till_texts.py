@@ -78,6 +78,12 @@ def till_texts() -> dict[str, Any]:
             "void_too_late": _("Too late"),
             "already_voided": _("Already undone"),
             "pairing_refused": _("Code refused"),
+            "ask": _("Network needed"),
+            "typed": _("Network needed"),
+            "unready": _("No network"),
+            "clock": pgettext("till", "Clock"),
+            "full": _("Connect the till"),
+            "stale_list": _("Old list"),
         },
         "camera": {
             "starting": _("The camera is starting…"),
@@ -87,9 +93,76 @@ def till_texts() -> dict[str, Any]:
             "insecure": _("The camera needs a secure address (https). Type the short code or use a USB scanner."),
             "lost": _("The camera has stopped. Start it again, or type the short code."),
         },
+        "demo_word": pgettext("till", "DEMO"),
+        "demo": _("This was an exercise: nothing was counted."),
+        "offline": _offline_texts(),
         "banner": {
-            "offline": _("No network: this till cannot check cards. It goes on by itself when the network is back."),
+            "offline_none": _(
+                "No network: this till cannot check cards. It goes on by itself when the network is back."
+            ),
+            "offline_green": _("No network: the till goes on alone and sends its sales later."),
+            "offline_amber": _("No network, and yesterday’s list of cards: offers with limited uses have to wait."),
+            "offline_red": _(
+                "No network, and a list of cards older than three days: only cards on a phone are accepted."
+            ),
+            "waiting": _("{count} sales wait to be sent for more than an hour. Please connect the till."),
+            "full": _("Too many sales wait, or for too long: connect the till, or save them as a file for ERB."),
+            "broken": _("The new list of cards could not be checked. The till keeps the one before."),
             "clock": _("The clock of this device is wrong by more than five minutes. Please set it."),
+        },
+    }
+
+
+def _offline_texts() -> dict[str, Any]:
+    """What the till says when it works alone; the first part are reasons, by code."""
+    return {
+        "unready": _("No network, and this till has never been ready without. Connect it once."),
+        "clock": _("The clock of this till is wrong. Without network it can accept nothing: set it to automatic."),
+        "full": _("Too many sales wait on this till. Connect it before the next one."),
+        "typed": _("A typed code needs the network. Scan the square instead."),
+        "ask": _("This card cannot be used without network. Try again when the network is back."),
+        "stale_list": _("The list of cards on this till is older than three days: only cards on a phone are accepted."),
+        "expired": _("This card has expired. Please ask the holder for the new one."),
+        "wrong_slot": _("This code is too old or too early. Please open the card on the phone again, then scan."),
+        "unknown_key": _("This code is signed with a key that is not known here. Connect the till, then scan again."),
+        "forged": _("This code was not made by ERB. Do not accept it."),
+        "malformed": _("This is not a card code. Scan it again."),
+        "offer_online": _("needs the network"),
+        "offer_phone": _("without network only for cards on a phone"),
+        "offer_old_list": _("waits for today’s list of cards"),
+        "offer_closed": _("not at this moment"),
+        "holder": _("Valid card"),
+        "recorded": _("No network: recorded on this till, sent later."),
+        "revoked": _(
+            "This till is not linked any more. {count} sales still wait on it: save them as a file for ERB, or link it again."
+        ),
+        "chip_none": _("Needs network"),
+        "chip_green": _("Ready without network"),
+        "chip_amber": _("Yesterday’s list"),
+        "chip_red": _("Old list"),
+        "chip_waiting": _("{count} to send"),
+        "state_none": _("This till cannot work without network yet. Leave it open with network for a moment."),
+        "state_green": _("This till can go on without network: cards on paper and on phones, as each offer allows."),
+        "state_amber": _("The list of cards is of yesterday: without network, offers with limited uses have to wait."),
+        "state_red": _(
+            "The list of cards is older than three days: without network only cards on a phone are accepted."
+        ),
+        "list": _("List of cards of {time} ({age})."),
+        "minutes": _("less than an hour old"),
+        "hours": _("{count} h old"),
+        "waiting": _("{count} sales wait, the oldest since {since}."),
+        "none_waiting": _("Everything is sent."),
+        "sent": _("Everything was sent."),
+        "not_sent": _("Still no network. The till tries again by itself."),
+        "stuck": _("The server did not take them. Save them as a file and send it to ERB."),
+        "exported": _("The file is in your downloads. The sales stay here until they are sent."),
+        "verdicts": {
+            "waiting": _("waits"),
+            "accepted": _("counted"),
+            "conflict": _("Honoured: the card had been used elsewhere or blocked meanwhile. You lose nothing."),
+            "late": _("more than seven days late: ERB looks at it."),
+            "refused": _("Not honoured."),
+            "undone": _("undone"),
         },
     }
 

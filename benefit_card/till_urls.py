@@ -6,6 +6,7 @@ from benefit_card import merchant_views, till_views
 
 urlpatterns = [
     path("till/", till_views.till, name="till"),
+    path("till/sw.js", till_views.till_worker, name="till_worker"),
     path("till/manifest.webmanifest", till_views.till_manifest, name="till_manifest"),
     path("card/manifest.webmanifest", till_views.card_manifest, name="card_manifest"),
     path("sw.js", till_views.service_worker, name="service_worker"),

@@ -1,5 +1,6 @@
 """The till's page, and the files that make the till and the card installable."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -10,6 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from benefit_card import keyring
+from benefit_card.revocation import b64
 from benefit_card.till_texts import till_texts
 
 API = "/api/v1"
@@ -28,6 +31,15 @@ def till(request: HttpRequest) -> HttpResponse:
         "void": f"{API}/redemptions/{NO_ID}/void/",
         "detector": static("npm/barcode-detector/dist/es/ponyfill.js"),
         "wasm": static("npm/zxing-wasm/dist/reader/zxing_reader.wasm"),
+        "noble": static("npm/@noble/ed25519/index.js"),
+        "sync": f"{API}/redemptions/sync/",
+        "pack": f"{API}/tills/pack/",
+        "device": f"{API}/tills/device-key/",
+        "keys": f"{API}/card-keys/",
+        "list": f"{API}/revocations/",
+        "worker": reverse("benefit_card:till_worker"),
+        "root": b64(keyring.root_public()),  # the page brings the root key; what it vouches for may come from anywhere
+        "host": settings.CARD_HOST,
     }
     response = render(request, "benefit_card/till.html", {"texts": till_texts(), "urls": urls})
     response["Permissions-Policy"] = "camera=(self)"
@@ -39,8 +51,19 @@ def till(request: HttpRequest) -> HttpResponse:
 @cache_control(max_age=0, no_cache=True)
 def service_worker(request: HttpRequest) -> HttpResponse:
     """The card's service worker; it must be served from the root to cover /card/."""
-    path = finders.find("benefit_card/sw.js") or ""
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - the finder gives a plain path
+    return _script("benefit_card/sw.js")
+
+
+@login_not_required
+@require_safe
+@cache_control(max_age=0, no_cache=True)
+def till_worker(request: HttpRequest) -> HttpResponse:
+    """The till's service worker; served beside the till to cover it and nothing else."""
+    return _script("benefit_card/till-sw.js")
+
+
+def _script(name: str) -> HttpResponse:
+    with open(finders.find(name) or "", encoding="utf-8") as file:  # noqa: PTH123 - the finder gives a plain path
         return HttpResponse(file.read(), content_type="text/javascript")
 
 

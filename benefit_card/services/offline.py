@@ -62,23 +62,33 @@ def take(*, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime) 
     client_id = entry.client_id if entry else nameless_id(raw)
     digest = offline_rules.digest(entry) if entry else ""
     with transaction.atomic(durable=True):
-        if not _claim(till, client_id, entry, digest=digest, at=at):
-            return _again(till, client_id, digest=digest)
-        outcome = _outcome(till, raw, entry, digest=digest, at=at)
-        answer = outcome.answer(client_id)
-        OfflineEntry.objects.filter(pk=client_id).update(
-            verdict=outcome.verdict, code=outcome.code, response=answer
-        )  # fmt: skip
-        if outcome.verdict == EntryVerdict.CONFLICT:
-            _limit_to_online(client_id, at=at)
-    if outcome.code == UNDONE:
+        if _claim(till, client_id, entry, digest=digest, at=at):
+            answer = _settle_new(till, raw, entry, client_id, digest=digest, at=at)
+        else:
+            answer = _again(till, client_id, digest=digest)
+    if entry and entry.undone and till.device_key and signed_by(raw, bytes(till.device_key)):
         _undo(till, client_id)
     return answer
 
 
+def _settle_new(
+    till: Till, raw: dict[str, Any], entry: Entry | None, client_id: uuid.UUID, *, digest: str, at: datetime
+) -> dict[str, Any]:
+    outcome = _outcome(till, raw, entry, digest=digest, at=at)
+    answer = outcome.answer(client_id)
+    OfflineEntry.objects.filter(pk=client_id).update(verdict=outcome.verdict, code=outcome.code, response=answer)
+    if outcome.verdict == EntryVerdict.CONFLICT:
+        _limit_to_online(client_id, at=at)
+    return answer
+
+
 def _undo(till: Till, client_id: uuid.UUID) -> None:
-    """A sale taken back at the till before it was sent, which had reached us all the same at the counter."""
-    sold = Redemption.objects.filter(client_id=client_id).values_list("at", flat=True).first()
+    """A sale taken back at the till, which had reached us all the same: at the counter, or sent a moment before."""
+    sold = (
+        Redemption.objects.filter(client_id=client_id, merchant=till.shop.merchant_id)
+        .values_list("at", flat=True)
+        .first()
+    )
     if sold is not None:
         with suppress(refusals.TillRefusal):
             voids.void(till=till, client_id=client_id, at=sold)

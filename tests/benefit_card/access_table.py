@@ -74,6 +74,7 @@ VISITS = [
     Visit("benefit_card:activate_confirm", EVERYBODY, lambda w: {"token": "x"}),
     Visit("benefit_card:landing", EVERYBODY),
     Visit("benefit_card:till", EVERYBODY),
+    Visit("benefit_card:till_worker", EVERYBODY),
     Visit("benefit_card:till_manifest", EVERYBODY),
     Visit("benefit_card:card_manifest", EVERYBODY),
     Visit("benefit_card:service_worker", EVERYBODY),

@@ -244,6 +244,13 @@ class TestSync:
         assert shop.verdicts(entry) == [("accepted", "undone")]
         assert not Redemption.objects.counted().exists() and Quota.objects.get().used == 0
 
+    def test_undoes_a_sale_that_was_taken_back_while_it_was_on_its_way(self, shop):
+        made, row = card(), offer(shop.till.merchant, per_person_limit=1)
+        entry = shop.device.entry(made, row, at=NOON)
+        undone = shop.device.sign({**{k: v for k, v in entry.items() if k != "signature"}, "undone": True})
+        assert shop.verdicts(entry, undone, undone) == [("accepted", ""), ("replayed", ""), ("replayed", "")]
+        assert not Redemption.objects.counted().exists() and Quota.objects.get().used == 0
+
     def test_of_a_revoked_till_is_refused_whole_so_that_its_queue_stays(self, shop):
         """Threat: stolen till phone: revoked device upload → 401, queue kept."""
         made, row = card(), offer(shop.till.merchant)

@@ -1,13 +1,21 @@
 """The product is killed in the middle of its work, without mercy; nothing is lost and nothing is done twice."""
 
+import contextlib
 import http.client
 import json
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 import requests
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from benefit_card.offline_entry import CONTEXT
+from benefit_card.revocation import b64, canonical
 from tests.journeys.killing import PATIENCE, ask, held, kill_worker, manage, one, stands_still, until
 from tests.journeys.stack import Stack, free_port
 
@@ -169,6 +177,59 @@ class TestAKilledWebServer:
             "WHERE e.action = 'redemption.accepted' AND r.client_id = ANY(%s::uuid[])"
         )
         assert one(survivor, logged, ids) == SALES
+
+
+class TestAServerKilledMidSync:
+    def test_takes_every_entry_of_a_queue_once_when_the_till_sends_again(self, survivor, tmp_path):
+        """A till sends 50 sales made without network; the server dies in the middle, twice."""
+        file = tmp_path / "sales.json"
+        assert manage(survivor, "bench_redeem", "--count", 50, "--out", file).returncode == 0
+        sales = json.loads(file.read_text())
+        key = ec.generate_private_key(ec.SECP256R1())
+        point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        headers = {**sales["headers"]}
+        asked = requests.post(
+            f"{survivor.base}/api/v1/tills/device-key/", json={"public_key": b64(point)}, headers=headers, timeout=30
+        )
+        assert asked.status_code == 200, asked.text
+        entries = [signed(key, number, body) for number, body in enumerate(sales["bodies"])]
+        address = f"{survivor.base}/api/v1/redemptions/sync/"
+        ids = [entry["client_id"] for entry in entries]
+        kept = "SELECT count(*) FROM benefit_card_offlineentry WHERE client_id = ANY(%s::uuid[])"
+        for _kill in range(2):
+            sending = threading.Thread(target=_send, args=(address, entries, headers))
+            with held(survivor, "benefit_card_redemption"):
+                sending.start()
+                until(lambda: stands_still(survivor), every=0.01)
+                assert survivor.kill("granian") > 0
+            sending.join(PATIENCE)
+            survivor.wait_healthy()
+        answer = requests.post(address, json={"entries": entries}, headers=headers, timeout=60)
+        assert answer.status_code == 200, answer.text
+        results = answer.json()["results"]
+        assert [row["client_id"] for row in results] == ids and {row["first"] for row in results} == {"accepted"}
+        assert one(survivor, kept, ids) == 50
+        sold = (
+            "SELECT count(*), count(DISTINCT client_id) FROM benefit_card_redemption WHERE client_id = ANY(%s::uuid[])"
+        )
+        assert ask(survivor, sold, ids) == [(50, 50)]
+
+
+def _send(address, entries, headers):
+    with contextlib.suppress(requests.RequestException):
+        requests.post(address, json={"entries": entries}, headers=headers, timeout=30)
+
+
+def signed(key, number, body):
+    """An entry of a till's queue as the device writes it."""
+    now = datetime.now(UTC).isoformat()
+    entry = {
+        **{name: body[name] for name in ("client_id", "code", "offer", "amount")},
+        "seq": number + 1, "offer_version": body.get("offer_version") or 1, "scanned_at": now, "list_number": 1,
+        "list_issued_at": now,
+    }  # fmt: skip
+    r, s = decode_dss_signature(key.sign(CONTEXT + canonical(entry), ec.ECDSA(hashes.SHA256())))
+    return {**entry, "signature": b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))}
 
 
 class TestAfterAllOfThat:

@@ -27,6 +27,7 @@ from merchants.models import (
     Offer,
     OfferState,
     OfferVersion,
+    OfflinePolicy,
     Period,
     Shop,
     Till,
@@ -80,6 +81,7 @@ class Command(BaseCommand):
             percent=10,
             per_person_limit=32_767,
             period=Period.EVER,
+            offline=OfflinePolicy.ALLOW,
             starts_on=now.astimezone(PARIS).date() - timedelta(days=1),
         )
         offer.state = OfferState.PUBLISHED

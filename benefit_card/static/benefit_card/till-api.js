@@ -9,7 +9,8 @@ const TOKEN = "erb.till.token";
 const PLACE = "erb.till.place";
 const PENDING = "erb.till.pending";
 const TIMEOUT_MS = 10_000;
-const CLOCK_LIMIT_MS = 5 * 60_000;
+const LOOK_MS = 4_000; // a customer waits; without network the till decides alone
+const DOWN_MS = 20_000; // after a silence, so long without asking again
 
 export const store = {
   get: (key) => { try { return JSON.parse(localStorage.getItem(key)); } catch { return null; } },
@@ -18,9 +19,9 @@ export const store = {
 };
 
 export class TillApi {
-  constructor(urls, { onClock = () => {} } = {}) {
-    this.urls = urls;
-    this.onClock = onClock;
+  /** `onAnswer(milliseconds)` hears the server's time, `onSilence()` that it did not answer. */
+  constructor(urls, { onAnswer = () => {}, onSilence = () => {} } = {}) {
+    Object.assign(this, { urls, onAnswer, onSilence, silentAt: -Infinity });
     this.token = store.get(TOKEN) ?? "";
     this.place = store.get(PLACE) ?? null;
   }
@@ -28,7 +29,7 @@ export class TillApi {
   get paired() { return Boolean(this.token); }
 
   async pair(code) {
-    const answer = await this.#send("POST", this.urls.pair, { code }, false);
+    const answer = await this.#send("POST", this.urls.pair, { code }, { signed: false });
     if (!answer.ok) return answer;
     this.token = answer.data.token;
     this.place = { shop: answer.data.shop, merchant: answer.data.merchant, till: answer.data.till };
@@ -44,26 +45,39 @@ export class TillApi {
     for (const key of [TOKEN, PLACE, PENDING]) store.drop(key);
   }
 
-  look(code) { return this.#send("POST", this.urls.scans, { code }); }
+  /** No network as far as anybody knows: asking again now would only keep the customer waiting. */
+  get down() { return navigator.onLine === false || performance.now() - this.silentAt < DOWN_MS; }
+
+  get(url) { return this.#send("GET", url); }
+
+  sync(entries) { return this.#send("POST", this.urls.sync, { entries }, { timeout: 30_000 }); }
+
+  registerKey(publicKey) { return this.#send("POST", this.urls.device, { public_key: publicKey }); }
+
+  look(code) { return this.#send("POST", this.urls.scans, { code }, { timeout: LOOK_MS }); }
 
   today() { return this.#send("GET", this.urls.today); }
 
   undo(id) { return this.#send("POST", this.urls.void.replace("00000000-0000-0000-0000-000000000000", id), {}); }
 
   /** The body of an attempt, with the id that makes a retry recognisable. Kept until an answer came, even over a reload. */
-  attempt({ code, offer, version, amount }) {
+  attempt({ code, offer, version, amount }, at) {
     const body = { client_id: crypto.randomUUID?.() ?? uuid(), code, offer, offer_version: version, amount };
-    store.set(PENDING, body);
-    return body;
+    store.set(PENDING, { body, at });
+    return { body, at };
   }
 
-  get pending() { return this.paired ? store.get(PENDING) : null; }
+  get pending() {
+    const kept = this.paired ? store.get(PENDING) : null;
+    return kept && !kept.body ? { body: kept, at: Date.now() } : kept; // as it was kept before version 2
+  }
 
   abandon() { store.drop(PENDING); }
 
   /** Send an attempt, three times at most while the network is silent; always the same body. */
   async redeem(body, wait = [800, 2500]) {
-    let answer = await this.#send("POST", this.urls.redemptions, body);
+    let answer = this.down ? { ok: false, kind: "network" } : await this.#send("POST", this.urls.redemptions, body);
+    if (this.down) wait = wait.slice(0, navigator.onLine ? 1 : 0);
     for (const pause of wait) {
       if (answer.kind !== "network") break;
       await new Promise((done) => setTimeout(done, pause));
@@ -73,7 +87,7 @@ export class TillApi {
     return answer;
   }
 
-  async #send(method, url, body, signed = true) {
+  async #send(method, url, body, { signed = true, timeout = TIMEOUT_MS } = {}) {
     const headers = { Accept: "application/json", "Accept-Language": document.documentElement.lang };
     if (signed) headers.Authorization = `Till ${this.token}`;
     if (body) headers["Content-Type"] = "application/json";
@@ -82,22 +96,25 @@ export class TillApi {
     try {
       response = await fetch(url, {
         method, headers, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store", redirect: "error",
-        signal: AbortSignal.timeout?.(TIMEOUT_MS),
+        signal: AbortSignal.timeout?.(timeout),
       });
       data = response.status === 204 ? {} : await response.json();
     } catch {
-      return { ok: false, kind: "network" };
+      return this.#silent();
     }
-    this.#compareClocks(response.headers.get("Date"));
+    const server = Date.parse(response.headers.get("Date") ?? "");
+    if (server) this.onAnswer(server);
+    if (response.status < 500) this.silentAt = -Infinity;
     if (response.ok) return { ok: true, data };
     if (signed && response.status === 401) return { ok: false, kind: "revoked" };
-    if (response.status >= 500) return { ok: false, kind: "network" };
+    if (response.status >= 500) return this.#silent();
     return { ok: false, kind: "refused", code: data.code ?? "refused", sentence: data.detail ?? data.title ?? "", data };
   }
 
-  #compareClocks(date) {
-    const server = Date.parse(date ?? "");
-    if (server) this.onClock(Math.abs(server - Date.now()) > CLOCK_LIMIT_MS);
+  #silent() {
+    this.silentAt = performance.now();
+    this.onSilence();
+    return { ok: false, kind: "network" };
   }
 }
 

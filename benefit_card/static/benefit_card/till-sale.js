@@ -28,11 +28,13 @@ export class Sale {
 
   get gift() { return this.lastGift ?? ""; }
 
-  open(code, data) {
+  /** `at` is the moment of the scan; `data.offline` tells that the till judged alone and knows no name. */
+  open(code, data, at) {
     this.clear();
-    this.code = code;
-    this.offers = data.offers;
-    $("holder").textContent = [data.holder?.first_name, data.holder?.initial && `${data.holder.initial}.`].filter(Boolean).join(" ");
+    Object.assign(this, { code, at, offline: Boolean(data.offline), offers: data.offers });
+    const name = [data.holder?.first_name, data.holder?.initial && `${data.holder.initial}.`].filter(Boolean).join(" ");
+    $("holder").textContent = name || this.texts.offline.holder;
+    $("holder-of").hidden = !name;
     $("offers").replaceChildren($("offers-legend"), ...data.offers.map((offer) => this.#row(offer)));
     const usable = data.offers.filter((offer) => offer.usable);
     // One offer fits: nothing to choose. Several: the cashier decides, not the order of a list.
@@ -42,8 +44,7 @@ export class Sale {
   }
 
   clear() {
-    this.code = "";
-    this.offers = [];
+    Object.assign(this, { code: "", at: 0, offline: false, offers: [] });
     this.field.value = "";
     $("holder").textContent = "";
     $("offers").replaceChildren($("offers-legend"));

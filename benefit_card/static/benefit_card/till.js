@@ -1,8 +1,11 @@
 /** The till: pair, scan, look, take the amount, confirm, show the result. One page, no navigation. */
 import { choose, kind, tidy } from "./codes.js";
+import { Clock } from "./till-clock.js";
+import { OfflinePanel, keepFiles } from "./till-offline.js";
+import { OfflineTill } from "./offline-till.js";
 import { Sale } from "./till-sale.js";
-import { Scanner } from "./scanner.js";
-import { TillApi } from "./till-api.js";
+import { Scanner, loadDetector } from "./scanner.js";
+import { TillApi, store } from "./till-api.js";
 import { Today } from "./till-today.js";
 import { accepted, refused, wake } from "./sound.js";
 import { listen } from "./wedge.js";
@@ -15,11 +18,18 @@ const moment = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeSty
 /** say("Pay {amount}", {amount}) fills the blanks of a translated sentence. */
 const say = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
-const api = new TillApi(document.body.dataset, { onClock: (wrong) => banner("clock", wrong) });
+const { dataset } = document.body;
+const clock = new Clock(store);
+const api = new TillApi(dataset, {
+  onAnswer: (server) => { clock.contact(server); banner(); },
+  onSilence: () => banner(),
+});
+const offline = new OfflineTill({ api, clock, texts, urls: dataset, onChange: () => { panel.draw(); banner(); }, onRevoked: revoked });
+const panel = new OfflinePanel({ offline, api, texts, say, euro, onRevoked: revoked });
 const sale = new Sale({ texts, say, euro, onConfirm: confirm, onCancel: scanScreen });
 const today = new Today({ api, texts, say, euro, onRevoked: revoked });
 const scanner = new Scanner({
-  video: $("camera"), detectorUrl: document.body.dataset.detector, wasmUrl: document.body.dataset.wasm, onCode: read, onState: camera,
+  video: $("camera"), detectorUrl: dataset.detector, wasmUrl: dataset.wasm, onCode: read, onState: camera,
 });
 
 let screen = "";
@@ -87,13 +97,25 @@ async function pair(code) {
   const answer = await working(() => api.pair(code));
   if (!answer.ok) return fail(answer);
   scanScreen();
+  offline.refresh();
   return announce(say(texts.paired, { shop: api.place.shop }));
+}
+
+/** Ask the server; when it is silent the till judges alone, if it may. A typed code always needs the server. */
+async function ask(code, at) {
+  const typed = !code.includes(":");
+  if (!api.down || (typed && navigator.onLine)) {
+    const answer = await api.look(code);
+    if (answer.kind !== "network") return answer;
+  }
+  return offline.closed === "unready" ? { ok: false, kind: "network" } : offline.look(code, at);
 }
 
 async function look(code) {
   const turn = ++answerFrom;
   hideResult();
-  const answer = await working(() => api.look(code));
+  const at = clock.now();
+  const answer = await working(() => ask(code, at));
   if (turn !== answerFrom) return undefined;
   if (!answer.ok) return fail(answer);
   if (answer.data.verdict && answer.data.verdict !== "valid") {
@@ -104,28 +126,42 @@ async function look(code) {
     return result("no", texts.no_offer_word, reason ?? texts.no_offer);
   }
   show("sale");
-  return sale.open(code, answer.data);
+  return sale.open(code, answer.data, at);
 }
 
 async function confirm(choice) {
   if (busy) return;
-  await redeem(api.attempt(choice));
+  await redeem(api.attempt(choice, sale.at));
+}
+
+/** Sell: with the server's word, or without network on this till's own. Either way on record before anybody is told. */
+async function sell({ body, at }) {
+  if (!sale.offline) {
+    const answer = await api.redeem(body);
+    if (answer.kind !== "network") return answer;
+  }
+  const kept = await offline.sell(body, at).catch(() => null);
+  if (!kept) return { ok: false, kind: "network" };
+  api.abandon();
+  if (!api.down) offline.queue.flush();
+  return { ok: true, data: kept };
 }
 
 async function redeem(attempt) {
-  const answer = await working(() => api.redeem(attempt));
+  const answer = await working(() => sell(attempt));
   if (!answer.ok) {
     if (answer.kind === "network") return unanswered(attempt);
     return fail(answer);
   }
-  const { to_pay: toPay, discount, remaining_uses: remaining } = answer.data;
+  const { to_pay: toPay, discount, remaining_uses: remaining, demo, offline: alone } = answer.data;
   const free = Number(discount) === 0;
   const sentence = [
     free ? say(texts.accepted_gift, { gift: sale.gift }) : say(texts.accepted, { pay: euro.format(toPay), off: euro.format(discount) }),
     remaining === null || remaining === undefined ? "" : say(remaining === 0 ? texts.last_use : texts.remaining, { count: remaining }),
+    demo ? texts.demo : alone ? texts.offline.recorded : "",
   ];
-  return result("ok", texts.accepted_word, sentence.filter(Boolean).join(" "), {
-    big: free ? sale.gift : euro.format(toPay), undo: attempt.client_id, next: texts.next,
+  return result(demo ? "demo" : "ok", demo ? texts.demo_word : texts.accepted_word, sentence.filter(Boolean).join(" "), {
+    big: free ? sale.gift : euro.format(toPay), undo: demo ? "" : attempt.body.client_id, next: texts.next,
   });
 }
 
@@ -146,9 +182,11 @@ function revoked() {
   api.forget();
   sale.clear();
   today.close();
+  panel.close();
   $("place").textContent = "";
   pairScreen();
-  result("warn", texts.revoked_word, texts.revoked);
+  const waiting = offline.queue.length;
+  result("warn", texts.revoked_word, waiting ? say(texts.offline.revoked, { count: waiting }) : texts.revoked);
 }
 
 /** Cover the screen: colour, icon, one word, one sentence, sound, vibration, one announcement. */
@@ -169,10 +207,10 @@ function result(tone, word, sentence, { big = "", undo = "", retry = null, next 
   box.hidden = false;
   document.body.classList.add("has-result");
   announce(`${word}. ${sentence}`);
-  if (tone === "ok") accepted(); else refused();
+  if (tone === "ok" || tone === "demo") accepted(); else refused();
   (retry ? $("result-retry") : $("result-next")).focus();
   // After a refusal the next card may simply be shown; after a success a touch tells that the money was taken.
-  if (tone === "ok" || retry) scanner.pause();
+  if (tone === "ok" || tone === "demo" || retry) scanner.pause();
   else { if (screen === "sale") show("scan"); scanner.resume(); }
 }
 
@@ -182,6 +220,10 @@ function hideResult() {
 }
 
 async function undoNow(id) {
+  if (await offline.queue.undo(id).catch(() => false)) {
+    offline.queue.flush();
+    return result("warn", texts.undone_word, texts.undone);
+  }
   const answer = await working(() => api.undo(id));
   if (!answer.ok) return fail(answer);
   return result("warn", texts.undone_word, texts.undone);
@@ -201,10 +243,16 @@ function camera(state) {
   if (state === "scanning") scanner.lenses().then((lenses) => { $("lens").hidden = lenses.length < 2; });
 }
 
-function banner(name, shown) {
+/** What the person at the till has to know now, in plain words; nothing when all is well. */
+function banner() {
+  const { queue, state } = offline;
+  const lines = [
+    api.down && api.paired && texts.banner[`offline_${state}`],
+    clock.wrong && texts.banner.clock,
+    queue.full ? texts.banner.full : queue.waitsLong && say(texts.banner.waiting, { count: queue.length }),
+    offline.broken && texts.banner.broken,
+  ].filter(Boolean);
   const note = $("banner");
-  note.dataset[name] = shown ? "1" : "";
-  const lines = ["offline", "clock"].filter((key) => note.dataset[key]).map((key) => texts.banner[key]);
   if (note.textContent !== lines.join(" ")) note.textContent = lines.join(" ");
   note.hidden = !lines.length;
 }
@@ -226,8 +274,10 @@ $("lens").addEventListener("click", () => scanner.nextLens());
 $("camera-again").addEventListener("click", () => scanner.start());
 $("today-open").addEventListener("click", () => today.open());
 for (const event of ["pointerdown", "keydown"]) addEventListener(event, wake, { once: true, capture: true });
-addEventListener("offline", () => banner("offline", true));
-addEventListener("online", () => banner("offline", false));
+addEventListener("offline", () => banner());
+addEventListener("online", () => { api.silentAt = -Infinity; banner(); offline.refresh(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) offline.refresh(); });
+setInterval(() => { banner(); if (api.down && navigator.onLine) offline.refresh(); }, 15_000);
 // A success stays until somebody answers it; a USB scan counts as the answer "next customer".
 listen(choose, (text) => {
   if (screen === "sale" && $("result").hidden) return;
@@ -235,6 +285,11 @@ listen(choose, (text) => {
   read(text);
 });
 
-banner("offline", navigator.onLine === false);
+banner();
 scanScreen();
 if (api.pending) unanswered(api.pending);
+offline.start().then(() => {
+  // A sale that reached the queue before the page died needs no second answer.
+  if (offline.queue.rows.some((row) => row.client_id === api.pending?.body?.client_id)) { api.abandon(); scanScreen(); }
+});
+Promise.allSettled([loadDetector(dataset.detector, dataset.wasm), document.fonts?.ready]).then(() => keepFiles(dataset));
