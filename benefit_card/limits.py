@@ -14,6 +14,8 @@ TYPED_PER_TILL = ("typed", 10, timedelta(minutes=1))
 WRONG_CODES_PER_TILL = ("wrong", 30, timedelta(hours=1))
 SYNCS_PER_TILL = ("sync", 60, timedelta(minutes=1))
 ACTIVATIONS_PER_ADDRESS = ("activate", 10, timedelta(hours=1))
+EXPORTS_PER_ACCOUNT = ("export", 10, timedelta(hours=1))
+PEOPLE_OPENED_PER_ACCOUNT = ("opened", 10, timedelta(hours=1))
 Limit = tuple[str, int, timedelta]
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from benefit_card import typesetting
 from benefit_card.models import CardBatch
-from benefit_card.services import cards, lists, printing, signals
+from benefit_card.services import cards, lists, monthly_use, printing, retention, signals
 from companies import jobs
 from companies.errors import DomainError
 
@@ -90,3 +90,15 @@ def render_sheet(*, job_id: str) -> None:
 def render_letters(*, job_id: str) -> None:
     """Make the activation letters of a batch."""
     _render(job_id, "letters")
+
+
+@shared_task(name="benefit_card.forget")
+def forget() -> None:
+    """Retention: forget what may no longer be known, and keep a report."""
+    retention.run(at=timezone.now())
+
+
+@shared_task(name="benefit_card.count_months")
+def count_months() -> None:
+    """Count the closed months that are not counted yet, for the dashboards."""
+    monthly_use.count_missing(at=timezone.now())

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from benefit_card import till_urls
-from benefit_card.views import company, holder
+from benefit_card.views import company, holder, privacy
 
 app_name = "benefit_card"
 urlpatterns = [
@@ -22,6 +22,11 @@ urlpatterns = [
     path("me/card/open/", holder.my_card_open, name="my_card_open"),
     path("me/card/lost/", holder.my_card_lost, name="my_card_lost"),
     path("me/redemptions/", holder.my_redemptions, name="my_redemptions"),
+    path("me/data/", privacy.my_data, name="my_data"),
+    path("me/data/export/", privacy.my_data_export, name="my_data_export"),
+    path("me/data/erase/", privacy.my_data_erase, name="my_data_erase"),
+    path("erb/people/", privacy.staff_person, name="staff_person"),
+    path("erb/retention/", privacy.staff_retention, name="staff_retention"),
     path("activate/", holder.activate, name="activate"),
     path("activate/<str:token>/", holder.activate_confirm, name="activate_confirm"),
     path("C", holder.landing, name="landing"),

@@ -41,6 +41,7 @@ def _staff_places() -> Names:
         ("billing:staff_invoices", _("Invoices"), "receipt-text", staff),
         ("billing:bank", _("Bank"), "landmark", staff),
         ("billing:books", _("Books"), "book-open", staff),
+        ("benefit_card:staff_retention", _("Privacy"), "shield-check", staff),
     ]
 
 
@@ -60,6 +61,7 @@ def _person_places() -> Names:
         ("benefit_card:card", _("My card"), "id-card", holder),
         ("merchants:offers", _("Offers"), "tag", holder),
         ("benefit_card:my_redemptions", _("History"), "history", holder),
+        ("benefit_card:my_data", _("My data"), "shield-check", holder),
     ]
 
 

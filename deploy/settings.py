@@ -198,6 +198,8 @@ CELERY_BEAT_SCHEDULE = {
     "ask approvers again": {"task": "purchasing.ask_approvals", "schedule": 1_800.0},
     "conclude suppliers' changes": {"task": "purchasing.conclude_changes", "schedule": 60.0},
     "refresh card keys and revoked cards": {"task": "benefit_card.refresh_lists", "schedule": 300.0},
+    "forget what may no longer be known": {"task": "benefit_card.forget", "schedule": crontab(hour="3", minute="40")},
+    "count closed months": {"task": "benefit_card.count_months", "schedule": crontab(hour="4", minute="50")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 

@@ -9,10 +9,11 @@ from datetime import date, datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from benefit_card import credential, keyring, quota, short_code
+from benefit_card import credential, keyring, short_code
 from benefit_card.access import can_block, can_issue
 from benefit_card.models import BatchPurpose, Card, CardBatch
 from benefit_card.revocation import padded_bits
+from benefit_card.services import holders
 from benefit_card.services.keys import last_day, reserve_print_key
 from benefit_card.services.specimens import PLACES
 from companies import audit, jobs
@@ -137,6 +138,7 @@ def draft_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime)
     generations = _next_generations(people)
     until = _last_days(people, at=at)
     indexes = _draw_indexes(len(people))
+    holder_keys = holders.keys_of(people)
     return [
         Card(
             person_id=person,
@@ -144,7 +146,7 @@ def draft_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime)
             status_index=index,
             generation=generations.get(person, 0),
             short_hash=hash_code(typed_code(index)),
-            holder_key=quota.holder_key(person),
+            holder_key=holder_keys[person],
             print_kid=key.kid,
             valid_until=until[person],
             created_at=at,

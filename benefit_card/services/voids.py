@@ -31,14 +31,19 @@ def _locked(*, client_id: uuid.UUID, merchant_id: int) -> Iterator[Redemption]:
         yield row
 
 
-def void(*, till: Till, client_id: uuid.UUID, at: datetime, actor: User | None = None) -> Redemption:
-    """Undo a sale of this merchant within 15 minutes: a second row, and the uses given back. Of two at once, one wins."""
+def void(
+    *, till: Till, client_id: uuid.UUID, at: datetime, actor: User | None = None, correction: bool = False
+) -> Redemption:
+    """Undo a sale of this merchant within 15 minutes: a second row, and the uses given back. Of two at once, one wins.
+
+    A `correction`, decided by the association's staff, may come later; it stands on the next statement.
+    """
     with _locked(client_id=client_id, merchant_id=till.shop.merchant_id) as row:
         if row.voids_id is not None:
             raise refusals.VoidOfVoid
         if Redemption.objects.filter(voids=row).exists():
             raise refusals.AlreadyVoided
-        if at - row.at > VOID_WITHIN:
+        if not correction and at - row.at > VOID_WITHIN:
             raise refusals.TooLateToVoid
         undone = Redemption.objects.create(
             client_id=uuid.uuid5(client_id, "void"), card_id=row.card_id, person_id=row.person_id,

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from benefit_card.models import Redemption, Shown
-from tests.access import Visit
+from tests.access import SIGNED_IN, Visit
 
 OWNER = {"merchant"}
 
@@ -27,4 +27,9 @@ VISITS = [
     Visit("benefit_card:merchant_figures", OWNER, merchant),
     Visit("benefit_card:merchant_today", OWNER, merchant),
     Visit("benefit_card:merchant_void", OWNER, lambda w: {**merchant(w), "client_id": w.sale.client_id}, method="post"),
+    Visit("benefit_card:my_data", SIGNED_IN),
+    Visit("benefit_card:my_data_export", SIGNED_IN, method="post"),
+    Visit("benefit_card:my_data_erase", SIGNED_IN, method="post"),
+    Visit("benefit_card:staff_person", {"staff"}),
+    Visit("benefit_card:staff_retention", {"staff"}),
 ]
