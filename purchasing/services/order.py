@@ -8,15 +8,14 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import override
 
 from companies import audit, documents
 from companies.access import has_role, require
 from companies.errors import DomainError, Invalid
 from companies.models import Company, Role, User
-from companies.money import euros, line_total, percent_of, unit_price
+from companies.money import line_total, percent_of
 from companies.states import move
-from purchasing import access, links, mails_back
+from purchasing import access, links, mails_back, order_document
 from purchasing.models import (
     Acknowledgement,
     AcknowledgementLine,
@@ -44,7 +43,6 @@ from purchasing.states import (
     PoolLineState,
     PoolState,
 )
-from purchasing.unit_words import units
 
 ORDER_SALT = "purchasing.order"
 LINK_DAYS = 90
@@ -169,7 +167,11 @@ def sign_and_send(*, actor: User, order: PurchaseOrder, at: datetime) -> Purchas
         raise AddressMissing
     token = links.new_token(ORDER_SALT)
     document = documents.store(
-        kind="purchase_order", name=f"{order.number}.pdf", content=_pdf(order, actor, at), company=None, at=at
+        kind="purchase_order",
+        name=f"{order.number}.pdf",
+        content=order_document.pdf(order, actor, at),
+        company=None,
+        at=at,
     )
     move(
         order,
@@ -190,42 +192,6 @@ def sign_and_send(*, actor: User, order: PurchaseOrder, at: datetime) -> Purchas
     if pool.state == PoolState.LOCKED and not waiting.exists():
         move(pool, PoolState.ORDERED, table=POOL, at=at, actor=actor)
     return order
-
-
-def _pdf(order: PurchaseOrder, signer: User, at: datetime) -> bytes:
-    """The order as a document; amounts are formatted here so that the template only places them."""
-    supplier = order.supplier
-    rates = {line.vat_bp for line in order.lines.all()}
-    with override("fr"):
-        counted = {line.pk: f"{line.quantity} {units(line.quantity, line.unit)}" for line in order.lines.all()}
-    data = {
-        "number": order.number,
-        "date": f"{timezone.localdate(at):%d/%m/%Y}",
-        "pool": order.pool.title,
-        "supplier": [supplier.name, supplier.street, f"{supplier.postcode} {supplier.city}".strip()],
-        "deliver_to": order.deliver_to,
-        "expected_on": f"{order.expected_on:%d/%m/%Y}" if order.expected_on else "",
-        "signed_by": signer.full_name or signer.email,
-        "lines": [
-            {
-                "position": str(line.position),
-                "text": line.text,
-                "reference": line.reference,
-                "quantity": counted[line.pk],
-                "pack": str(line.pack),
-                "price": unit_price(line.unit_price_e4).replace(".", ","),
-                "vat": f"{line.vat_bp / 100:g} %".replace(".", ","),
-                "net": euros(line.net_cents).replace(".", ","),
-            }
-            for line in order.lines.all()
-        ],
-        "goods": euros(order.goods_cents).replace(".", ","),
-        "freight": euros(order.freight_cents).replace(".", ","),
-        "vat": euros(order.vat_cents).replace(".", ","),
-        "total": euros(order.goods_cents + order.freight_cents + order.vat_cents).replace(".", ","),
-        "several_rates": len(rates) > 1,
-    }
-    return documents.render_pdf("purchasing/documents/order.typ", data)
 
 
 def _locked(order: PurchaseOrder) -> PurchaseOrder:

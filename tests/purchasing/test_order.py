@@ -48,6 +48,27 @@ class TestAnOrder:
         mail = OutboxMail.objects.get(to="fournisseur@example.org")
         assert list(mail.attachments.all()) == [row.document]
 
+    def test_carries_itself_as_order_x_for_machines(self):
+        from facturx import get_xml_from_pdf, xml_check_xsd
+
+        w = world()
+        content = bytes(w.order().document.content)
+        name, xml = get_xml_from_pdf(content, check_xsd=True)
+        assert name == "order-x.xml" and xml_check_xsd(xml, flavor="order-x", level="comfort")
+        text = xml.decode()
+        for part in (
+            "<ram:ID>BC-",
+            ">3.4917<",
+            'unitCode="C62">36<',
+            ">125.70<",
+            ">19.90<",
+            ">174.72<",
+            "GN-M",
+            "Pôle Sud",
+        ):
+            assert part in text
+        assert b"pdfaid" in content and b"urn:factur-x:pdfa:CrossIndustryDocument" in content
+
     def test_of_an_unlocked_pool_is_refused(self):
         w = world()
         with pytest.raises(order.NotLocked):

