@@ -69,3 +69,10 @@ def fail(job_id: Any, sentence: str) -> None:
     Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
         state=JobState.FAILED, error=sentence, finished_at=now, beat_at=now
     )
+
+
+def cancel(job_id: Any) -> bool:
+    """End a job that nobody wants any more; a task that runs already must look for itself. False when it was over."""
+    now = timezone.now()
+    waiting = Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING])
+    return waiting.update(state=JobState.CANCELLED, finished_at=now, beat_at=now) == 1

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from django.urls import path
 
-from purchasing.api import pools, requests, tenders
+from purchasing.api import award_studies, pools, requests, tenders
 
 app_name = "purchasing_api"
 REQUESTS = "companies/<int:company>/requests/"
@@ -31,6 +31,9 @@ urlpatterns = [
     path(f"{POOL}comparison/", tenders.ComparisonDetail.as_view(), name="comparison"),
     path(f"{POOL}award/", tenders.AwardList.as_view(), name="award"),
     path(f"{POOL}award/<int:award>/<slug:answer>/", tenders.AwardAnswer.as_view(), name="award_answer"),
+    path(f"{POOL}award-studies/", award_studies.StudyList.as_view(), name="award_studies"),
+    path(f"{POOL}award-studies/<int:study>/", award_studies.StudyDetail.as_view(), name="award_study"),
+    path(f"{POOL}award-studies/<int:study>/cancel/", award_studies.StudyCancel.as_view(), name="award_study_cancel"),
     path("quotes/<str:token>/", tenders.QuoteByLink.as_view(), name="quote"),
 ]
 if find_spec("purchasing.api_back_urls"):

@@ -53,6 +53,8 @@ WORDS: dict[str, Any] = {
     "award.proposed": _("Award decided"),
     "award.confirmed": _("Award confirmed"),
     "award.refused": _("Award refused"),
+    "awardstudy.started": _("Cheapest combination computed"),
+    "awardstudy.stop_asked": _("Computation stopped"),
     "purchaseorder.to_sign": _("Prepared, to be signed"),
     "purchaseorder.sent": pgettext_lazy("feminine", "Sent"),
     "purchaseorder.acknowledged": _("Acknowledged by the supplier"),

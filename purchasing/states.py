@@ -191,6 +191,31 @@ AWARD: Table = {
 }
 
 
+class StudyState(TextChoices):
+    """How far a search for the cheapest award is, and how sure its answer."""
+
+    WAITING = "waiting", _("Waiting to start")
+    RUNNING = "running", _("Computing")
+    PROVEN = "proven", pgettext_lazy("feminine", "Proven cheapest")
+    WITHIN = "within", pgettext_lazy("feminine", "Close to the cheapest")
+    BEST_FOUND = "best_found", pgettext_lazy("feminine", "Best found")
+    IMPOSSIBLE = "impossible", pgettext_lazy("feminine", "Not possible")
+    CANCELLED = "cancelled", pgettext_lazy("feminine", "Stopped without an answer")
+    FAILED = "failed", pgettext_lazy("masculine", "Failed")
+
+
+STUDY: Table = {
+    "waiting": frozenset({"running", "cancelled", "failed"}),
+    "running": frozenset({"proven", "within", "best_found", "impossible", "cancelled", "failed"}),
+    "proven": frozenset(),
+    "within": frozenset(),
+    "best_found": frozenset(),
+    "impossible": frozenset(),
+    "cancelled": frozenset(),
+    "failed": frozenset(),
+}
+
+
 class CommitmentState(TextChoices):
     DRAFT = "draft", _("Draft")
     TO_APPROVE = "to_approve", _("Waiting for approval")

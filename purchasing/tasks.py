@@ -1,16 +1,22 @@
 """What the clock does: reminders to suppliers, quotes that expire, needs nobody pooled in time."""
 
+import logging
 from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 
 from celery import shared_task
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from companies import jobs
 from purchasing.models import PurchaseRequest, TenderInvitation
+from purchasing.services import award_study as studies
 from purchasing.services import request as requests
 from purchasing.services import tender as tenders
 from purchasing.states import LineState, RequestState, TenderState
+
+logger = logging.getLogger(__name__)
 
 REMIND_BEFORE = timedelta(days=2)
 
@@ -44,6 +50,22 @@ def expire_needs(**_later: object) -> int:
     for request in found:
         requests.expire(request=request, at=at)
     return len(found)
+
+
+@shared_task(name=studies.TASK)
+def solve_award_study(*, job_id: str, **_later: object) -> None:
+    """Compute the cheapest award of a tender, with its proof; run again, it goes on from the best award stored."""
+    job = jobs.begin(job_id)
+    if job is None:
+        return
+    try:
+        studies.work(job=job, now=timezone.now)
+    except Exception:
+        logger.exception("award study of job %s", job_id)
+        studies.give_up(job=job, at=timezone.now())
+        jobs.fail(job_id, _("The computation failed. Start it again; if it fails again, tell ERB."))
+        return
+    jobs.finish(job_id)
 
 
 if find_spec("purchasing.tasks_back"):

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from django.urls import path
 
-from purchasing.views import award, catalogue, company_pool, pool, quote, request, tender
+from purchasing.views import award, award_study, catalogue, company_pool, pool, quote, request, tender
 
 app_name = "purchasing"
 COMPANY = "company/<int:company>/"
@@ -42,6 +42,11 @@ urlpatterns = [
     path(f"{POOL}quotes/", award.comparison, name="comparison"),
     path(f"{POOL}award/", award.award, name="award"),
     path(f"{POOL}award/<int:award>/<slug:answer>/", award.award_answer, name="award_answer"),
+    path(f"{POOL}computations/", award_study.study_list, name="award_studies"),
+    path(f"{POOL}computations/<int:study>/", award_study.study, name="award_study"),
+    path(f"{POOL}computations/<int:study>/progress/", award_study.progress, name="award_study_progress"),
+    path(f"{POOL}computations/<int:study>/stop/", award_study.stop, name="award_study_stop"),
+    path(f"{POOL}computations/<int:study>/accept/", award_study.accept, name="award_study_accept"),
     path("suppliers/", catalogue.supplier_list, name="supplier_list"),
     path("suppliers/new/", catalogue.supplier_edit, name="supplier_new"),
     path("suppliers/<int:pk>/", catalogue.supplier_edit, name="supplier"),

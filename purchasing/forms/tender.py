@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from companies.forms import MoneyField
+from purchasing.award_case import Options
 from purchasing.forms.pool import MomentField
 from purchasing.models import Supplier, Tender
 
@@ -60,6 +61,51 @@ class AwardForm(forms.Form):
             if name.startswith("line-") and name[5:].isdecimal() and str(value).isdecimal():
                 found[int(name[5:])] = int(value)
         return found
+
+
+class StudyForm(forms.Form):
+    """What a computation assumes; everything empty means the cheapest of all quotes."""
+
+    exclude = forms.ModelMultipleChoiceField(
+        label=_("Leave out"),
+        queryset=Supplier.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+    max_suppliers = forms.IntegerField(label=_("Suppliers at most"), min_value=1, max_value=1000, required=False)
+    local_percent = forms.IntegerField(
+        label=_("Prefer local suppliers, in %"),
+        min_value=0,
+        max_value=50,
+        required=False,
+        help_text=_("Their goods are judged that much cheaper; the amounts shown stay real."),
+    )
+    local_postcode = forms.RegexField(
+        regex=r"^[0-9]{0,5}$",
+        label=_("Local also means a postcode that begins with"),
+        max_length=5,
+        required=False,
+    )
+    seconds = forms.TypedChoiceField(
+        label=_("Time at most"),
+        coerce=int,
+        initial=60,
+        choices=[(10, _("10 seconds")), (60, _("1 minute")), (300, _("5 minutes"))],
+    )
+
+    def __init__(self, *args: Any, tender: Tender, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = tender.invitations.values("supplier")
+        self.fields["exclude"].queryset = Supplier.objects.filter(pk__in=asked)  # type: ignore[attr-defined]
+
+    def options(self) -> Options:
+        data = self.cleaned_data
+        return Options(
+            tuple(supplier.pk for supplier in data["exclude"]),
+            data["max_suppliers"],
+            data["local_percent"] or 0,
+            data["local_postcode"],
+        )
 
 
 class SupplierForm(forms.ModelForm):

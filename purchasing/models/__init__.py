@@ -1,6 +1,7 @@
 """The rows of the buying centre, one module per concept."""
 
 from purchasing.models.article import Article, Category, Unit, VatRate
+from purchasing.models.award_study import AwardMeasure, AwardStudy
 from purchasing.models.budget import (
     ApprovalLevel,
     ApprovalLink,
@@ -28,6 +29,8 @@ __all__ = [
     "Article",
     "Award",
     "AwardLine",
+    "AwardMeasure",
+    "AwardStudy",
     "Budget",
     "BudgetCharge",
     "Category",

@@ -17,6 +17,7 @@ from purchasing import access, mails
 from purchasing.comparison import cost_of, landed_line
 from purchasing.models import Award, AwardLine, Pool, QuoteLine, Tender
 from purchasing.selectors import current_quotes, pool_lines
+from purchasing.services import award_measure
 from purchasing.services.pool import locked as locked_pool
 from purchasing.states import AWARD, POOL, QUOTE, TENDER, AwardState, PoolState, QuoteState, TenderState
 
@@ -57,8 +58,20 @@ class AwardPending(DomainError):
 
 
 @transaction.atomic(durable=True)
-def decide(*, actor: User, tender: Tender, choices: Mapping[int, int], reason: str, at: datetime) -> Award:
-    """Award each pool line to a quote line (`choices` maps their ids). Above the threshold the opener only proposes."""
+def decide(
+    *,
+    actor: User,
+    tender: Tender,
+    choices: Mapping[int, int],
+    reason: str,
+    at: datetime,
+    quantities: Mapping[int, int] | None = None,
+) -> Award:
+    """Award each pool line to a quote line (`choices` maps their ids). Above the threshold the opener only proposes.
+
+    `quantities` says for which volume a line is decided, where it is not the pooled one. Beside a computed award, what
+    this one costs more is kept with it.
+    """
     require(access.can_run_tender(actor, tender))
     pool = locked_pool(tender.pool)
     tender = Tender.objects.select_for_update(of=("self",)).select_related("pool").get(pk=tender.pk)
@@ -68,7 +81,7 @@ def decide(*, actor: User, tender: Tender, choices: Mapping[int, int], reason: s
         raise ReasonMissing(field="reason")
     if tender.awards.filter(state=AwardState.PROPOSED).exists():
         raise AwardPending
-    lines, value = _award_lines(tender, choices, at=at)
+    lines, value = _award_lines(tender, choices, quantities or {}, at=at)
     second = value > pool.second_person_above_cents and tender.opened_by_id == actor.pk
     award = Award.objects.create(
         tender=tender,
@@ -81,6 +94,7 @@ def decide(*, actor: User, tender: Tender, choices: Mapping[int, int], reason: s
     for line in lines:
         line.award = award
     AwardLine.objects.bulk_create(lines)
+    award_measure.measure(award, lines)
     audit.record("award.proposed", target=award, at=at, actor=actor, reason=reason, data={"value_cents": value})
     if second:
         mails.second_person_asked(award, others_of(pool, actor), at=at)
@@ -89,7 +103,9 @@ def decide(*, actor: User, tender: Tender, choices: Mapping[int, int], reason: s
     return award
 
 
-def _award_lines(tender: Tender, choices: Mapping[int, int], *, at: datetime) -> tuple[list[AwardLine], int]:
+def _award_lines(
+    tender: Tender, choices: Mapping[int, int], quantities: Mapping[int, int], *, at: datetime
+) -> tuple[list[AwardLine], int]:
     """The rows of the award and its landed value; refuses what is stale or expired."""
     offers: dict[int, QuoteLine] = {o.pk: o for q in current_quotes(tender) for o in _offers(q)}
     chosen = [(line, choices[line.pk]) for line in pool_lines(tender.pool) if choices.get(line.pk)]
@@ -105,12 +121,11 @@ def _award_lines(tender: Tender, choices: Mapping[int, int], *, at: datetime) ->
         quote = offer.quote
         if quote.has_expired(timezone.localdate(at)):
             raise QuoteExpired(supplier=quote.invitation.supplier.name, day=f"{quote.valid_until:%d/%m/%Y}")
-        cost = landed_line(offer, line.asked_quantity)
+        quantity = quantities.get(line.pk, line.asked_quantity)
+        cost = landed_line(offer, quantity)
         costs[offer.pk] = cost
         landed.setdefault(quote.pk, []).append(offer)
-        rows.append(
-            AwardLine(pool_line=line, quote_line=offer, quantity=line.asked_quantity, landed_cents=cost.total_cents)
-        )
+        rows.append(AwardLine(pool_line=line, quote_line=offer, quantity=quantity, landed_cents=cost.total_cents))
     value = sum(cost_of(group[0].quote, [costs[o.pk] for o in group]).total_cents for group in landed.values())
     return rows, value
 

@@ -1,8 +1,10 @@
 """Who may open which address of the buying centre's front half."""
 
 from companies.models import Role
+from purchasing.award_case import Options
 from purchasing.models import Award, RequestLine
 from purchasing.services import award as awards
+from purchasing.services import award_study as studies
 from purchasing.services import pool as pools
 from tests.access import EVERYBODY, Visit
 from tests.factories.companies import member, staff
@@ -51,6 +53,7 @@ def prepare(w):
         actor=actor, tender=w.opened, choices={line.pk: line.quote_lines.get().pk}, reason="Seule offre", at=NOW
     )
     w.decidable = opened_tender(42_000, actor=actor)
+    w.study = studies.start(actor=actor, tender=w.decidable, options=Options(), at=NOW)
     w.supplier = SupplierFactory()
     assert isinstance(w.award, Award) and isinstance(w.need, RequestLine)
 
@@ -81,6 +84,10 @@ def token(w):
 
 def award(answer):
     return lambda w: {"pk": w.opened.pool_id, "award": w.award.pk, "answer": answer}
+
+
+def study(w):
+    return {"pk": w.decidable.pool_id, "study": w.study.pk}
 
 
 P, A = "purchasing:", "purchasing_api:"
@@ -121,6 +128,12 @@ VISITS = [
     Visit(P + "comparison", LEADS, tender_pool("decidable")),
     Visit(P + "award", LEADS, tender_pool("tender"), "post"),
     Visit(P + "award_answer", LEADS, award("confirm"), "post"),
+    Visit(P + "award_studies", LEADS, tender_pool("decidable")),
+    Visit(P + "award_studies", LEADS, tender_pool("decidable"), "post"),
+    Visit(P + "award_study", LEADS, study),
+    Visit(P + "award_study_progress", LEADS, study),
+    Visit(P + "award_study_stop", LEADS, study, "post"),
+    Visit(P + "award_study_accept", LEADS, study, "post"),
     Visit(P + "supplier_list", {"staff"}),
     Visit(P + "supplier_new", {"staff"}),
     Visit(P + "supplier", {"staff"}, pool("supplier")),
@@ -153,6 +166,10 @@ VISITS = [
     Visit(A + "comparison", LEADS, tender_pool("decidable")),
     Visit(A + "award", LEADS, tender_pool("decidable"), "post"),
     Visit(A + "award_answer", LEADS, award("confirm"), "post"),
+    Visit(A + "award_studies", LEADS, tender_pool("decidable")),
+    Visit(A + "award_studies", LEADS, tender_pool("decidable"), "post"),
+    Visit(A + "award_study", LEADS, study),
+    Visit(A + "award_study_cancel", LEADS, study, "post"),
     Visit(A + "quote", EVERYBODY, token),
     Visit(A + "quote", EVERYBODY, token, "put"),
     Visit(A + "quote", EVERYBODY, token, "post"),

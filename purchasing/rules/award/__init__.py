@@ -6,7 +6,7 @@ The mathematics is in `model.py`; the displayed cost always comes from `evaluate
 
 from purchasing.rules.award.evaluate import Evaluation, Violation, evaluate
 from purchasing.rules.award.instance import Instance, Offer, Product, Scheme, Supplier, parse
-from purchasing.rules.award.solve import Result, solve
+from purchasing.rules.award.solve import Result, Watch, solve
 
 __all__ = [
     "Evaluation",
@@ -17,6 +17,7 @@ __all__ = [
     "Scheme",
     "Supplier",
     "Violation",
+    "Watch",
     "evaluate",
     "parse",
     "solve",

@@ -49,7 +49,7 @@ def explain(instance: Instance, packs: Mapping[int, int]) -> Explanation:
     if isinstance(result, Violation):
         raise ValueError(f"this award breaks {result.rule}")
     losing = tuple(_lost(instance, packs, result.cost_cents, o) for o in instance.offers if not packs.get(o.index))
-    one, who = _one_supplier(instance)
+    one, who = one_supplier(instance)
     return Explanation(losing, Simpler(one, who, _cheapest_lines(instance, result)))
 
 
@@ -66,7 +66,7 @@ def _lost(instance: Instance, packs: Mapping[int, int], cost: int, offer: Offer)
     return Losing(offer.index, extra_cents=result.cost_cents - cost)
 
 
-def _one_supplier(instance: Instance) -> tuple[int | None, int | None]:
+def one_supplier(instance: Instance) -> tuple[int | None, int | None]:
     """The cheapest supplier for everything, by the local search on that supplier alone."""
     best: tuple[int, int] | None = None
     wanted = {k for k, product in enumerate(instance.products) if product.demand}

@@ -27,6 +27,7 @@ class Run:
     end: str = STOPPED
     bound: float | None = None
     version: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
     _process: "subprocess.Popen[str] | None" = None
     _readers: list[threading.Thread] = field(default_factory=list)
 
@@ -75,10 +76,10 @@ def start(
     extra: Mapping[str, Any] | None = None,
 ) -> Run:
     """Start one solve; a machine without the solver gives a run that has ended with nothing."""
-    run = Run(presolve)
+    run = Run(presolve, options={**options(presolve, seconds), **(extra or {})})
     task = {
         "instance": instance,
-        "options": {**options(presolve, seconds), **(extra or {})},
+        "options": run.options,
         "start": {str(o): n for o, n in (packs or {}).items()},
         "memory_bytes": MEMORY_BYTES,
     }

@@ -11,6 +11,7 @@ UNITS, LIST_VALUE = "units", "list_value"
 # Far above any real tender, and low enough for 64-bit integers and a solver that computes in floating point.
 MOST_UNITS = 1_000_000_000
 MOST_CENTS = 10_000_000_000
+MOST_SCALE = 10_000
 MOST_PRODUCTS, MOST_SUPPLIERS, MOST_OFFERS, MOST_TIERS = 5_000, 1_000, 100_000, 50
 
 
@@ -72,6 +73,8 @@ class Instance:
     max_suppliers: int | None = None
     conflicts: tuple[tuple[int, int], ...] = ()
     single_source_groups: tuple[tuple[int, ...], ...] = ()
+    # Money in parts of a cent, where unit prices are finer than that: 100 means hundredths of a cent.
+    scale: int = 1
     offers: tuple[Offer, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,6 +113,7 @@ def parse(data: Any) -> Instance:
         _optional(top, "max_suppliers", "", MOST_UNITS),
         _conflicts(top, len(suppliers)),
         _groups(top, len(products)),
+        _whole(top, "scale", "", MOST_SCALE, least=1, default=1),
     )
 
 
@@ -144,6 +148,7 @@ def dump(instance: Instance) -> dict[str, Any]:
         "max_suppliers": instance.max_suppliers,
         "conflicts": [list(pair) for pair in instance.conflicts],
         "single_source_groups": [list(group) for group in instance.single_source_groups],
+        "scale": instance.scale,
     }
 
 

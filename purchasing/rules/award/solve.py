@@ -34,6 +34,8 @@ LARGE_COLUMNS = 10_000
 GRACE_SECONDS = 1.0
 SEED = 7
 
+TICK_SECONDS = 0.5
+
 Clock = Callable[[], float]
 
 
@@ -80,55 +82,109 @@ class Incumbent:
                     self.on_better(result.cost_cents, self.packs)
 
 
+@dataclass(slots=True)
+class Watch:
+    """What a long solve is told and tells: when to stop, an award known before, how far it is. Called about twice a second.
+
+    `on_progress` gets the cost of the best award (None before the first) and the bound, both as the instance counts money.
+    """
+
+    stop: Callable[[], bool] = lambda: False
+    on_progress: Callable[[int | None, int], None] = lambda cost, bound: None
+    known: Mapping[int, int] = field(default_factory=dict)
+
+
 def solve(
     instance: Instance,
     *,
     seconds: float = 60.0,
     on_better: Callable[[int, Mapping[int, int]], None] | None = None,
     clock: Clock = time.monotonic,
+    watch: Watch | None = None,
 ) -> Result:
     """Return the best award found in about `seconds`, with a lower bound; never an exception on a checked instance."""
+    watch = watch or Watch()
     began = clock()
     if reason := reasons.product_reason(instance):
         return Result(INFEASIBLE, clock() - began, reason=reason, proof={"by": "arithmetic"})
     floor = floor_cents(instance)
     best = Incumbent(instance, on_better)
+    if watch.known:
+        best.offer(watch.known)
     search = Search(instance, clock, clock() + min(FIRST_ANSWER_SECONDS, seconds / 3), best.offer)
     search.run(Random(SEED))  # noqa: S311 — moves of a search, no secret
     if best.evaluation is not None and best.evaluation.cost_cents == floor:
         proof = {"by": "arithmetic"}
         return Result(OPTIMAL, clock() - began, best.packs, best.evaluation, floor, proof=proof)
     columns = len(build(instance).cost)
-    runs = _run(best, search, columns, began + seconds, clock)
+    runs = _Solving(best, search, columns, floor, began + seconds, clock, watch).run()
     return judge(instance, best, runs, floor, columns, began, seconds, clock)
 
 
-def _run(best: Incumbent, search: Search, columns: int, until: float, clock: Clock) -> list[highs.Run]:
+@dataclass(slots=True)
+class _Solving:
     """Solve once, or with and without presolve: side by side where there are processors, else one after the other."""
-    data = dump(best.instance)
-    runs: list[highs.Run] = []
-    twice = columns < SECOND_SOLVE_COLUMNS
-    together = twice and (os.cpu_count() or 1) > 1
 
-    def start(presolve: str) -> None:
-        left = max(0.1, until - clock())
-        runs.append(highs.start(data, presolve=presolve, seconds=left, packs=best.packs or None, on_packs=best.offer))
+    best: Incumbent
+    search: Search
+    columns: int
+    floor: int
+    until: float
+    clock: Clock
+    watch: Watch
+    runs: list[highs.Run] = field(default_factory=list)
+    _told: float = 0.0
+    _stopped: bool = False
 
-    try:
-        start("choose")
-        if together:
-            start("off")
-        elif columns >= LARGE_COLUMNS:
-            search.deadline, search.enough = until, runs[0].ended
-            search.resume(Random(SEED))  # noqa: S311
-        runs[0].wait(until - clock() + GRACE_SECONDS)
-        if twice and not together:
-            start("off")
-        runs[-1].wait(until - clock() + GRACE_SECONDS)
-    finally:
-        for run in runs:
-            run.stop()
-    return runs
+    def run(self) -> list[highs.Run]:
+        twice = self.columns < SECOND_SOLVE_COLUMNS
+        together = twice and (os.cpu_count() or 1) > 1
+        try:
+            self._start("choose")
+            if together:
+                self._start("off")
+            elif self.columns >= LARGE_COLUMNS:
+                self.search.deadline, self.search.enough = self.until, self._search_enough
+                self.search.resume(Random(SEED))  # noqa: S311
+            self._wait()
+            if twice and not together and not self._stopped:
+                self._start("off")
+                self._wait()
+        finally:
+            for run in self.runs:
+                run.stop()
+        return self.runs
+
+    def _start(self, presolve: str) -> None:
+        left = max(0.1, self.until - self.clock())
+        packs = self.best.packs or None
+        data = dump(self.best.instance)
+        scale = {"mip_abs_gap": 0.5 * self.best.instance.scale}
+        self.runs.append(
+            highs.start(data, presolve=presolve, seconds=left, packs=packs, on_packs=self.best.offer, extra=scale)
+        )
+
+    def _search_enough(self) -> bool:
+        return self._tick() or self.runs[0].ended()
+
+    def _wait(self) -> None:
+        """Until every run has ended, the time is over or somebody says stop."""
+        end = self.until + GRACE_SECONDS
+        for run in self.runs:
+            while not self._tick() and self.clock() < end:
+                if run.wait(min(TICK_SECONDS, max(0.0, end - self.clock()))):
+                    break
+
+    def _tick(self) -> bool:
+        """Tell how far it is, now and then, and hear whether to stop."""
+        if not self._stopped and self.clock() >= self._told + TICK_SECONDS:
+            self._told = self.clock()
+            cost = self.best.evaluation.cost_cents if self.best.evaluation else None
+            bounds = [b for run in self.runs if (b := certified(run)) is not None]
+            bound = max(self.floor, min(bounds, default=self.floor))
+            self.watch.on_progress(cost, bound if cost is None else min(cost, bound))
+            self._stopped = self.watch.stop()
+        return self._stopped
 
 
 def certified(run: highs.Run) -> int | None:
@@ -156,9 +212,7 @@ def judge(
     proof: dict[str, Any] = {
         "by": "solver",
         "columns": columns,
-        "runs": [
-            {**highs.options(r.presolve, seconds), "version": r.version, "end": r.end, "bound": r.bound} for r in runs
-        ],
+        "runs": [{**r.options, "version": r.version, "end": r.end, "bound": r.bound} for r in runs],
     }
     if best.evaluation is None:
         if all(r.end == highs.INFEASIBLE for r in runs):
@@ -173,7 +227,7 @@ def judge(
     proof["disagreement"] = bool(wrong)
     bounds = [b for r in runs if r not in wrong and (b := certified(r)) is not None]
     bound = min(cost, max(floor, min(bounds, default=floor)))
-    proven = not wrong and bound == cost and all(r.end == highs.OPTIMAL for r in runs)
+    proven = not wrong and cost - bound < instance.scale and all(r.end == highs.OPTIMAL for r in runs)
     status = OPTIMAL if proven else FEASIBLE
     return Result(status, clock() - began, best.packs, best.evaluation, bound, proof=proof)
 

@@ -1,0 +1,292 @@
+"""A study in words: who wins what, what it saves, and for every losing quote a sentence with its numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from companies.templatetags.ui import euros, percent, quantity
+from purchasing.award_case import EXCLUDED, EXPIRED, NOT_ENOUGH, Options
+from purchasing.models import AwardStudy, PoolLine, Quote, QuoteLine, Supplier
+from purchasing.selectors import current_quotes, pool_lines
+from purchasing.states import StudyState
+
+
+@dataclass(slots=True)
+class Loser:
+    supplier: str
+    sentence: str
+
+
+@dataclass(slots=True)
+class Won:
+    """One line of the combination, and why each other quote for it lost."""
+
+    line: PoolLine
+    offer: QuoteLine
+    supplier: str
+    units: int
+    surplus: int
+    goods_cents: int
+    losers: list[Loser] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Part:
+    """What one supplier delivers and costs."""
+
+    supplier: str
+    lines: int
+    goods_cents: int
+    freight_cents: int
+
+    @property
+    def total_cents(self) -> int:
+        return self.goods_cents + self.freight_cents
+
+
+@dataclass(slots=True)
+class Saving:
+    """An easier way to choose, what it would cost, and what the combination saves against it."""
+
+    title: str
+    cents: int | None
+    saves_cents: int | None
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Shown:
+    study: AwardStudy
+    won: list[Won]
+    parts: list[Part]
+    savings: list[Saving]
+    unused: list[Loser]
+    open_lines: list[PoolLine]
+    reason: str = ""
+
+
+def sure(study: AwardStudy) -> str:
+    """How sure a study is, in the three words of the design: proven, within x %, best found."""
+    if study.state == StudyState.WITHIN and study.gap_bp is not None:
+        return _("Within %(gap)s of the cheapest") % {"gap": percent(study.gap_bp)}
+    return str(study.get_state_display())
+
+
+def assumptions(options: Options, names: Mapping[int, str]) -> str:
+    """What a study assumes, in one line."""
+    words = []
+    if options.exclude:
+        who = ", ".join(names.get(pk, "?") for pk in options.exclude)
+        words.append(_("without %(who)s") % {"who": who})
+    if options.max_suppliers:
+        n = options.max_suppliers
+        words.append(ngettext("one supplier at most", "%(n)d suppliers at most", n) % {"n": n})
+    if options.local_percent:
+        where = f" ({options.local_postcode}…)" if options.local_postcode else ""
+        words.append(
+            _("local suppliers%(where)s preferred up to %(n)d %%") % {"where": where, "n": options.local_percent}
+        )
+    return " · ".join(words) or _("All quotes, no assumption")
+
+
+def supplier_names(study: AwardStudy) -> dict[int, str]:
+    asked = study.tender.invitations.values("supplier")
+    return dict(Supplier.objects.filter(pk__in=asked).values_list("pk", "name"))
+
+
+def show(study: AwardStudy, *, companies_shown: bool) -> Shown:
+    """The words of a finished study. `companies_shown`: whether the total of the companies alone may be told (I13)."""
+    quotes = {quote.pk: quote for quote in current_quotes(study.tender)}
+    lines = {line.pk: line for line in pool_lines(study.tender.pool)}
+    open_lines = [lines[pk] for pk in study.result.get("open_lines", ()) if pk in lines]
+    shown = Shown(study, [], [], [], [], open_lines, _impossible(study, lines))
+    if not study.has_award:
+        return shown
+    names = _names(study, quotes)
+    offers = {offer.pk: offer for quote in quotes.values() for offer in quote.lines.all()}
+    missing = set(study.offers) - set(offers)
+    if missing:  # a newer version has replaced a quote since
+        replaced = QuoteLine.objects.filter(pk__in=missing).select_related("quote__invitation__supplier")
+        offers |= {offer.pk: offer for offer in replaced}
+    suppliers = _supplier_of(study)
+    counts: dict[int, int] = {}
+    for row in study.result["lines"]:
+        offer = offers[study.offers[row["offer"]]]
+        line = lines.get(offer.pool_line_id)
+        who = suppliers[row["offer"]]
+        counts[who] = counts.get(who, 0) + 1
+        if line is not None:
+            won = Won(line, offer, names[who], row["units"], row["surplus"], row["goods_cents"])
+            shown.won.append(won)
+    _tell_losers(study, shown, offers, suppliers, names, quotes)
+    for part in study.result["suppliers"]:
+        who = part["supplier"]
+        shown.parts.append(Part(names[who], counts.get(who, 0), part["goods_cents"], part["freight_cents"]))
+    shown.unused = [Loser(names[row["supplier"]], _unused_sentence(row)) for row in study.result["unused"]]
+    shown.savings = _savings(study, names, companies_shown)
+    return shown
+
+
+def _names(study: AwardStudy, quotes: Mapping[int, Quote]) -> list[str]:
+    """Supplier names by their index in the instance."""
+    ids = [int(row["id"]) for row in study.instance["suppliers"]]
+    gone = [pk for pk in ids if pk not in quotes]
+    old = Quote.objects.filter(pk__in=gone).select_related("invitation__supplier") if gone else []
+    known = {**quotes, **{quote.pk: quote for quote in old}}
+    return [known[pk].invitation.supplier.name for pk in ids]
+
+
+def _supplier_of(study: AwardStudy) -> list[int]:
+    """Offer index → supplier index."""
+    return [i for i, row in enumerate(study.instance["suppliers"]) for _offer in row["offers"]]
+
+
+def _tell_losers(
+    study: AwardStudy,
+    shown: Shown,
+    offers: Mapping[int, QuoteLine],
+    suppliers: list[int],
+    names: list[str],
+    quotes: Mapping[int, Quote],
+) -> None:
+    by_line = {won.line.pk: won for won in shown.won}
+    for row in study.result["lost"]:
+        won = by_line.get(offers[study.offers[row["offer"]]].pool_line_id)
+        if won is not None:
+            other = names[row["other"]] if row["other"] is not None else ""
+            won.losers.append(Loser(names[suppliers[row["offer"]]], _lost_sentence(row, other)))
+    for pk, why in study.result.get("out", {}).items():
+        offer = offers.get(int(pk))
+        if offer is None or offer.pool_line_id not in by_line or offer.quote_id not in quotes:
+            continue
+        quote = quotes[offer.quote_id]
+        by_line[offer.pool_line_id].losers.append(
+            Loser(quote.invitation.supplier.name, _out_sentence(why, offer, quote))
+        )
+
+
+def _out_sentence(why: str, offer: QuoteLine, quote: Quote) -> str:
+    if why == EXPIRED:
+        return _("The quote expired on %(day)s.") % {"day": f"{quote.valid_until:%d/%m/%Y}"}
+    if why == EXCLUDED:
+        return _("Left out by assumption.")
+    if why == NOT_ENOUGH and offer.available is not None:
+        return _("Only %(n)s available: not enough to deliver the line whole.") % {"n": quantity(offer.available)}
+    return _("Does not compete.")
+
+
+def _lost_sentence(row: Mapping[str, Any], other: str) -> str:
+    missing = {"missing": euros(row["missing_cents"]), "other": other}
+    words = {
+        "own_minimum": _("Below its minimum order: with this line alone %(missing)s would be missing.") % missing,
+        "other_minimum": _("Without this line %(other)s would fall %(missing)s below its minimum order.") % missing,
+        "max_suppliers": _("It would be one supplier more than allowed."),
+        "not_enough": _("Not enough available to deliver the line whole."),
+        "no_packs": _("No number of its packs fits the quantity wanted."),
+    }
+    if row["why"] != "dearer":
+        return words.get(row["why"], _("A rule of the tender excludes it."))
+    extra, goods, freight = row["extra_cents"], row["goods_cents"], row["freight_cents"]
+    if extra == 0:
+        return _("Costs the same in all; the other one was kept.")
+    if extra < 0:
+        return _("Would cost %(amount)s less by the prices alone, but is judged dearer by the preference.") % {
+            "amount": euros(-extra)
+        }
+    facts = {"extra": euros(extra), "goods": euros(abs(goods)), "freight": euros(abs(freight))}
+    if freight == 0:
+        return _("%(extra)s dearer.") % facts
+    if goods >= 0 and freight > 0:
+        return _("%(extra)s dearer in all: %(goods)s for the goods and %(freight)s for freight.") % facts
+    if goods < 0:
+        return _("The goods are %(goods)s cheaper, but freight rises by %(freight)s: %(extra)s dearer in all.") % facts
+    return _("Freight falls by %(freight)s, but the goods are %(goods)s dearer: %(extra)s dearer in all.") % facts
+
+
+def _unused_sentence(row: Mapping[str, Any]) -> str:
+    facts = {
+        "lines": row["lines"],
+        "cheaper": row["cheaper"],
+        "saves": euros(row["saves_cents"]),
+        "taken": row["taken"],
+        "extra": euros(row["extra_cents"]),
+        "freight": euros(row["freight_cents"]),
+        "missing": euros(row["missing_cents"]),
+    }
+    if row["cheaper"] == 0:
+        first = _("None of its %(lines)d lines is cheaper than the one chosen.") % facts
+    else:
+        first = _("Cheaper on %(cheaper)d of its %(lines)d lines, %(saves)s together.") % facts
+    if row["why"] == "own_minimum":
+        return f"{first} " + _("Even with all of them %(missing)s would be missing to its minimum order.") % facts
+    if row["why"] != "dearer" or row["extra_cents"] <= 0:
+        return f"{first} " + _lost_sentence({**row, "why": row["why"], "goods_cents": 0}, "")
+    if row["freight_cents"] > 0 and row["cheaper"]:
+        second = _("But freight would rise by %(freight)s: at its best, %(extra)s dearer in all.")
+    else:
+        second = _("At its best, with %(taken)d of its lines, everything would cost %(extra)s more.")
+    return f"{first} " + second % facts
+
+
+def _savings(study: AwardStudy, names: list[str], companies_shown: bool) -> list[Saving]:
+    cost, result = study.cost_cents or 0, study.result
+    rows = []
+    one = result["one_supplier"]
+    if one:
+        title = _("Everything from one supplier: %(name)s") % {"name": names[one["supplier"]]}
+        rows.append(Saving(title, one["cents"], one["cents"] - cost))
+    else:
+        rows.append(
+            Saving(_("Everything from one supplier"), None, None, _("No supplier can deliver everything alone."))
+        )
+    found = result["line_by_line"]
+    title = _("Each line at the lowest unit price")
+    if found and found["cents"] is not None:
+        rows.append(Saving(title, found["cents"], found["cents"] - cost))
+    elif found and found["supplier"] is not None:
+        note = _("Not possible: %(name)s’s minimum order is missed by %(amount)s.") % {
+            "name": names[found["supplier"]],
+            "amount": euros(found["missing_cents"]),
+        }
+        rows.append(Saving(title, None, None, note))
+    else:
+        rows.append(Saving(title, None, None, _("Not possible under the rules of the tender.")))
+    rows.append(_alone(result["alone"], cost, companies_shown))
+    return rows
+
+
+def _alone(alone: Mapping[str, Any], cost: int, companies_shown: bool) -> Saving:
+    title = _("Each company alone, at the same quotes")
+    values = alone["companies"].values()
+    without = sum(value is None for value in values)
+    if not companies_shown:
+        return Saving(title, None, None, _("Not shown: with so few companies it would give one away."))
+    if without:
+        note = ngettext(
+            "%(n)d company could not buy so little alone: no supplier goes below its minimum.",
+            "%(n)d companies could not buy so little alone: no supplier goes below its minimum.",
+            without,
+        ) % {"n": without}
+        return Saving(title, None, None, note)
+    return Saving(title, alone["total_cents"], alone["total_cents"] - cost)
+
+
+def _impossible(study: AwardStudy, lines: Mapping[int, PoolLine]) -> str:
+    """Why there is no combination, said so that one can change it."""
+    reason = study.result.get("reason")
+    if not reason:
+        return ""
+    product = reason.get("product")
+    line = lines.get(int(product)) if product and str(product).isdecimal() else None
+    words = {
+        "max_suppliers": _("So few suppliers cannot deliver everything. Allow one more."),
+        "minimum_order": _("A supplier would be needed whose minimum order is not reached."),
+        "product_max_suppliers": _("A line would have to be split between suppliers."),
+        "time": _("No combination was found in the time given. Allow more time."),
+        "availability": _("%(line)s: too little is available.") % {"line": line or ""},
+        "packs": _("%(line)s: no number of packs fits.") % {"line": line or ""},
+    }
+    return words.get(reason["code"], _("Only several rules together make it impossible: limits, minimums and packs."))

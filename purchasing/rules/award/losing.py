@@ -1,0 +1,157 @@
+"""Why each losing quote lost, in figures: line by line, and for a supplier that won nothing, at its best.
+
+Everything is priced by the exact evaluator, with the rest of the award as it is: it is what that change costs, not a new
+optimum. Amounts are in the money of the instance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from purchasing.rules.award.evaluate import MIN_VALUE, Evaluation, Violation, evaluate, forced_tiers
+from purchasing.rules.award.instance import Instance, Offer
+
+DEARER, NOT_ENOUGH, NO_PACKS = "dearer", "not_enough", "no_packs"
+OWN_MINIMUM, OTHER_MINIMUM = "own_minimum", "other_minimum"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """One offer that was not taken. `dearer`: what buying the product there instead adds, `goods` + `freight` = `extra`.
+
+    `own_minimum`: the goods would stay `missing` below this supplier's minimum; `other_minimum`: `other`, who wins the
+    product now, would fall `missing` below its own. Else a rule of the evaluator, `not_enough` or `no_packs`.
+    """
+
+    offer: int
+    why: str
+    extra: int = 0
+    goods: int = 0
+    freight: int = 0
+    missing: int = 0
+    other: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A supplier that wins nothing: what the cheapest way found to use it would add.
+
+    `cheaper` of its `lines` offers cost less than what wins, together `saves`; taking `taken` of them adds `extra` in
+    all, of which `freight` is freight. `why` is `dearer`, or `own_minimum` with what is `missing` even with everything.
+    """
+
+    supplier: int
+    why: str
+    lines: int
+    cheaper: int
+    saves: int
+    taken: int = 0
+    extra: int = 0
+    freight: int = 0
+    missing: int = 0
+
+
+def lost(instance: Instance, packs: Mapping[int, int]) -> list[Lost]:
+    """Every offer not taken, with its reason, in the order of the offers. Raises ValueError for an illegal award."""
+    now = _legal(instance, packs)
+    rows = instance.by_product()
+    return [_offer(instance, packs, now, o, rows[o.product]) for o in instance.offers if not packs.get(o.index)]
+
+
+def _legal(instance: Instance, packs: Mapping[int, int]) -> Evaluation:
+    result = evaluate(instance, packs)
+    if isinstance(result, Violation):
+        raise ValueError(f"this award breaks {result.rule}")
+    return result
+
+
+def needed(instance: Instance, offer: Offer) -> int | None:
+    """Packs with which this offer alone covers its product; None when it cannot."""
+    count = -(-instance.products[offer.product].demand // offer.pack)
+    return count if count <= instance.limit(offer) else None
+
+
+def _swap(instance: Instance, packs: Mapping[int, int], offers: list[Offer]) -> dict[int, int]:
+    """The award with the products of `offers` bought there alone."""
+    products = {o.product for o in offers}
+    changed = {o: n for o, n in packs.items() if instance.offers[o].product not in products}
+    changed.update({o.index: needed(instance, o) or 0 for o in offers})
+    return changed
+
+
+def _offer(instance: Instance, packs: Mapping[int, int], now: Evaluation, offer: Offer, row: list[Offer]) -> Lost:
+    if needed(instance, offer) is None:
+        short = offer.max_packs * offer.pack < instance.products[offer.product].demand
+        return Lost(offer.index, NOT_ENOUGH if short else NO_PACKS)
+    changed = _swap(instance, packs, [offer])
+    result = evaluate(instance, changed)
+    if isinstance(result, Evaluation):
+        return Lost(offer.index, DEARER, *_difference(now, result))
+    if result.rule != MIN_VALUE or result.supplier is None:
+        return Lost(offer.index, result.rule)
+    missing = instance.suppliers[result.supplier].min_order_value - goods_of(instance, changed, result.supplier)
+    if result.supplier == offer.supplier:
+        return Lost(offer.index, OWN_MINIMUM, missing=missing)
+    return Lost(offer.index, OTHER_MINIMUM, missing=missing, other=result.supplier)
+
+
+def _difference(now: Evaluation, then: Evaluation) -> tuple[int, int, int]:
+    freight = sum(o.freight_cents for o in then.orders) - sum(o.freight_cents for o in now.orders)
+    extra = then.cost_cents - now.cost_cents
+    return extra, extra - freight, freight
+
+
+def goods_of(instance: Instance, packs: Mapping[int, int], supplier: int) -> int:
+    """The goods value one supplier would invoice, its own minimum left aside."""
+    row = instance.suppliers[supplier]
+    lines = [(o.index, packs[o.index]) for o in row.offers if packs.get(o.index)]
+    tiers = forced_tiers(instance, row, lines)
+    return sum(n * instance.offers[o].prices[tiers[instance.offers[o].scheme]] for o, n in lines)
+
+
+def unused(instance: Instance, packs: Mapping[int, int]) -> list[Unused]:
+    """Every supplier that wins nothing although it offers something that could be taken."""
+    now = _legal(instance, packs)
+    won = {order.supplier for order in now.orders}
+    paid = _paid(instance, packs, now)
+    found = []
+    for i, supplier in enumerate(instance.suppliers):
+        usable = [o for o in supplier.offers if needed(instance, o) and instance.products[o.product].demand]
+        if i not in won and usable:
+            found.append(_unused(instance, packs, now, i, usable, paid))
+    return found
+
+
+def _paid(instance: Instance, packs: Mapping[int, int], now: Evaluation) -> list[int]:
+    """Product → what its goods cost now."""
+    tiers = {order.supplier: order.tiers for order in now.orders}
+    paid = [0] * len(instance.products)
+    for index, count in packs.items():
+        offer = instance.offers[index]
+        if count:
+            paid[offer.product] += count * offer.prices[tiers[offer.supplier][offer.scheme]]
+    return paid
+
+
+def _unused(
+    instance: Instance, packs: Mapping[int, int], now: Evaluation, i: int, usable: list[Offer], paid: list[int]
+) -> Unused:
+    """Take its cheaper lines, else its least dear one; then more lines, least dear first, until its minimum is reached."""
+    gain = {o.index: paid[o.product] - goods_of(instance, {o.index: needed(instance, o) or 0}, i) for o in usable}
+    ranked = sorted(usable, key=lambda o: (-gain[o.index], o.index))
+    cheaper = [o for o in ranked if gain[o.index] > 0]
+    facts = (len(usable), len(cheaper), sum(gain[o.index] for o in cheaper))
+    best: Unused | None = None
+    for taken in range(max(1, len(cheaper)), len(ranked) + 1):
+        result = evaluate(instance, _swap(instance, packs, ranked[:taken]))
+        if isinstance(result, Evaluation):
+            extra, _goods, freight = _difference(now, result)
+            if best is None or extra < best.extra:
+                best = Unused(i, DEARER, *facts, taken=taken, extra=extra, freight=freight)
+    if best is not None:
+        return best
+    result = evaluate(instance, _swap(instance, packs, ranked))
+    everything = goods_of(instance, _swap(instance, packs, ranked), i)
+    missing = max(0, instance.suppliers[i].min_order_value - everything)
+    if missing:
+        return Unused(i, OWN_MINIMUM, *facts, missing=missing)
+    return Unused(i, result.rule if isinstance(result, Violation) else DEARER, *facts)
