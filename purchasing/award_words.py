@@ -193,7 +193,7 @@ def _lost_sentence(row: Mapping[str, Any], other: str) -> str:
     if extra == 0:
         return _("Costs the same in all; the other one was kept.")
     if extra < 0:
-        return _("Would cost %(amount)s less by the prices alone, but is judged dearer by the preference.") % {
+        return _("Would cost %(amount)s less, but the assumptions of this computation speak against it.") % {
             "amount": euros(-extra)
         }
     facts = {"extra": euros(extra), "goods": euros(abs(goods)), "freight": euros(abs(freight))}

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('companies', '0002_imports_and_invitations'),
-        ('purchasing', '0001_initial'),
+        ('purchasing', '0004_budgets_and_approvals'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -36,7 +36,9 @@ def _context(
 ) -> dict[str, Any]:
     found = comparisons.compare(tender, on=timezone.localdate())
     pending = tender.awards.filter(state=AwardState.PROPOSED).select_related("decided_by", "measure").first()
-    award = tender.awards.filter(state=AwardState.CONFIRMED).select_related("decided_by", "confirmed_by", "measure").first()
+    award = (
+        tender.awards.filter(state=AwardState.CONFIRMED).select_related("decided_by", "confirmed_by", "measure").first()
+    )
     shown = award or pending
     if shown is not None:
         chosen = {line.pool_line_id: line.quote_line_id for line in shown.lines.all()}
