@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,14 @@ from tests.factories.purchasing import NOW, gathering_pool, sent_tender
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(days=10)
+
+
+@pytest.fixture(autouse=True)
+def _in_english(client):
+    """The sentences below are English; the association's own language is French."""
+    client.cookies["language"] = "en"
+    with translation.override("en"):
+        yield
 
 
 def tender_of(offers, *, actor, companies=3, **terms):
@@ -237,10 +246,10 @@ class TestWhyOthersLost:
         shown = award_words.show(computed(tender, actor), companies_shown=True)
         first, second = shown.won
         said = [loser.sentence for loser in first.losers]
-        assert "goods are 12,00\xa0€ cheaper, but freight rises by 50,00\xa0€: 38,00\xa0€ dearer" in said[0]
-        assert "minimum order: with this line alone 444,00\xa0€ would be missing" in said[1]
+        assert "goods are €12.00 cheaper, but freight rises by €50.00: €38.00 dearer" in said[0]
+        assert "minimum order: with this line alone €444.00 would be missing" in said[1]
         assert "Only 10 available" in [loser.sentence for loser in second.losers][-1]
-        assert "Even with all of them 444,00\xa0€ would be missing" in [loser.sentence for loser in shown.unused][1]
+        assert "Even with all of them €444.00 would be missing" in [loser.sentence for loser in shown.unused][1]
 
     def test_saves_against_simpler_choices(self):
         actor = staff()
