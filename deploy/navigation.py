@@ -26,6 +26,7 @@ def _company_places() -> Names:
         ("companies:employee_list", _("Employees"), "contact", frozenset({"hr", "admin"})),
         ("benefit_card:company_cards", _("Cards"), "id-card", frozenset({"hr", "admin"})),
         ("billing:invoice_list", _("Invoices"), "receipt-text", frozenset({"accountant", "admin"})),
+        ("billing:desk", _("Accounts"), "wallet", frozenset({"accountant"})),
         ("companies:role_list", _("Roles"), "key-round", frozenset({"admin"})),
         ("companies:settings", _("Company"), "building-2", frozenset({"hr", "admin"})),
     ]
@@ -40,6 +41,7 @@ def _staff_places() -> Names:
         ("merchants:staff_list", _("Merchants"), "store", staff),
         ("billing:staff_invoices", _("Invoices"), "receipt-text", staff),
         ("billing:bank", _("Bank"), "landmark", staff),
+        ("billing:collection", _("Collection"), "wallet", staff),
         ("billing:books", _("Books"), "book-open", staff),
         ("benefit_card:staff_retention", _("Privacy"), "shield-check", staff),
     ]

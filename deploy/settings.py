@@ -189,6 +189,7 @@ CELERY_BEAT_SCHEDULE = {
     "check the books": {"task": "billing.check_books", "schedule": crontab(hour="4", minute="40")},
     "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
     "announce and send debits": {"task": "billing.collect", "schedule": 300.0},
+    "remind who is late": {"task": "billing.remind", "schedule": 900.0},
     "end unused mandates": {"task": "billing.lapse_mandates", "schedule": crontab(hour="4", minute="40")},
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},

@@ -94,6 +94,12 @@ def issue(
     return note
 
 
+def taken(invoice: Invoice) -> dict[int, int]:
+    """Net cents already taken back, by line."""
+    rows = CreditNoteLine.objects.filter(line__invoice=invoice)
+    return dict(rows.values_list("line").annotate(sum=Sum("net_cents")).order_by())
+
+
 def _line_vats(invoice: Invoice, lines: list[InvoiceLine]) -> dict[int, int]:
     """The VAT each line carries: its own where it was given, else its part of the rate's VAT (largest remainder)."""
     vats: dict[int, int] = {}

@@ -68,6 +68,17 @@ def policy() -> CollectionPolicy:
     return found
 
 
+@transaction.atomic(durable=True)
+def change_policy(*, notice_days: int, retry_days: list[int], actor: User, at: datetime) -> CollectionPolicy:
+    """How new mandates announce debits, and when a failed one is tried again."""
+    require(access.can_collect(actor))
+    found = policy()
+    found.notice_days, found.retry_days = notice_days, retry_days
+    found.save()
+    audit.record("collectionpolicy.changed", target=found, at=at, actor=actor, data={"notice_days": notice_days})
+    return found
+
+
 def clean_iban(given: str) -> str:
     """The account number without spaces; raises IbanRefused for a wrong one or a country outside SEPA.
 

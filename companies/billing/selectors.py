@@ -50,6 +50,16 @@ WORDS = {
     "invoice.final": _("Paid for good: the payment can no longer be taken back"),
     "invoice.credited": _("Settled by a credit note"),
     "invoice.written_off": _("Written off"),
+    "invoice.transfer": _("Bank transfer received"),
+    "invoice.debit_announced": _("Debit announced"),
+    "invoice.reminded_1": _("First reminder sent"),
+    "invoice.reminded_2": _("Second reminder sent"),
+    "invoice.reminded_3": _("Last reminder sent"),
+    "invoice.plan_proposed": _("Instalments proposed"),
+    "invoice.plan_agreed": _("Instalments agreed"),
+    "invoice.plan_cancelled": _("Instalments given up"),
+    "invoice.write_off_asked": _("Proposed to give the debt up"),
+    "invoice.write_off_refused": _("The debt is not given up"),
     "invoice.refund_asked": _("Refund sent to the payer"),
 }
 OWED_AGAIN = _("Owed again")
@@ -58,6 +68,8 @@ FAILURES = {
     "debit_not_authorized": _("The bank refused the debit."),
     "generic_decline": _("The card was declined."),
     "authentication_required": _("The bank did not confirm the payment."),
+    "payment_intent_mandate_invalid": _("The mandate is no longer in force."),
+    "payment_method_not_available": _("The mandate is no longer in force."),
     "expired_card": _("The card has expired."),
 }
 

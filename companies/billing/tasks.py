@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from django.urls import reverse
 from django.utils import timezone
 
-from companies.billing import books, collecting, inbox, mandates, payments, printing, windows
+from companies import jobs
+from companies.billing import books, collecting, dues, inbox, mandates, payments, printing, reminders, windows
 from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, StripeEvent
 from companies.billing.payments import mandates as mandates_at_stripe
 from companies.billing.payments import personal as personal_at_stripe
@@ -105,3 +107,19 @@ def forget_mandate(*, mandate_id: int) -> None:
     """Detach the account of an ended mandate at Stripe."""
     for row in mandates.ended_and_attached().filter(pk=mandate_id):
         mandates_at_stripe.forget(row)
+
+
+@shared_task(name="billing.remind")
+def remind() -> None:
+    """Send the reminders that are due; nothing by night, on week-ends or on public holidays."""
+    reminders.send(at=timezone.now())
+
+
+@shared_task(name="billing.issue_dues")
+def issue_dues(*, job_id: str) -> None:
+    """Issue the invoices of a dues run. Run again after a crash, it goes on where it stopped."""
+    job = jobs.begin(job_id)
+    if job is None:
+        return
+    done = dues.issue(job=job, at=timezone.now())
+    jobs.finish(job_id, {"url": reverse("billing:dues_run", args=[job.payload["run"]]), "count": done})

@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from companies.billing.models import BankLine, BooksCheck, Invoice, InvoiceState, LineState
+from companies.billing import desk
+from companies.billing.models import BankLine, BooksCheck, Invoice, InvoiceState, LineState, PlanState
 from companies.billing.models.invoice import GROUPS
 from companies.models import Company, User
 from companies.shell import Todo
@@ -24,7 +25,7 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
     failed = rows.filter(state__in=GROUPS["failed"]).aggregate(count=Count("pk"), sum=Sum("balance_cents"))
     waiting = rows.filter(state__in=[InvoiceState.ISSUED, InvoiceState.DUE, InvoiceState.PART_PAID])
     due = waiting.aggregate(count=Count("pk"), sum=Sum("balance_cents"), first=Min("due_on"))
-    todos = []
+    todos = _proposals_to(company)
     if failed["count"]:
         title = ngettext("%(n)s payment failed", "%(n)s payments failed", failed["count"]) % {"n": failed["count"]}
         detail = _("%(sum)s to be paid again") % {"sum": euros(failed["sum"])}
@@ -39,13 +40,43 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
     return todos
 
 
+def _to_decide() -> list[Todo]:
+    """For the association: suspensions proposed, debts to give up, claims to answer."""
+    counts, url = desk.waiting_counts(), reverse("billing:collection")
+    todos = []
+    if n := counts["proposals"]:
+        title = ngettext("%(n)s suspension proposed", "%(n)s suspensions proposed", n) % {"n": n}
+        todos.append(Todo(title, _("The last reminder was in vain"), f"{url}?state=proposals", tone="warning"))
+    if n := counts["write_offs"]:
+        title = ngettext("%(n)s debt to give up", "%(n)s debts to give up", n) % {"n": n}
+        todos.append(Todo(title, _("A second person decides"), f"{url}?state=write_offs", tone="info"))
+    if n := counts["disputes"]:
+        title = ngettext("%(n)s claim of a payer", "%(n)s claims of payers", n) % {"n": n}
+        todos.append(Todo(title, _("The bank waits for an answer"), f"{url}?state=disputes", tone="danger"))
+    return todos
+
+
+def _proposals_to(company: Company) -> list[Todo]:
+    """For the accountant: instalments that wait for consent."""
+    rows = Invoice.objects.filter(company=company, plans__state=PlanState.PROPOSED)
+    return [
+        Todo(
+            _("Instalments proposed"),
+            row.number,
+            reverse("billing:plan", args=[company.pk, row.pk]),
+            tone="warning",
+        )
+        for row in rows[:5]
+    ]
+
+
 def for_staff(user: User, at: datetime) -> list[Todo]:
     """For the association: money that did not arrive, invoices long overdue."""
     failed = Invoice.objects.filter(state__in=GROUPS["failed"]).aggregate(count=Count("pk"), sum=Sum("balance_cents"))
     late = Invoice.objects.filter(state__in=GROUPS["due"], due_on__lt=timezone.localdate(at))
     overdue = late.aggregate(count=Count("pk"), sum=Sum("balance_cents"))
     url = reverse("billing:staff_invoices")
-    todos = _of_the_books()
+    todos = _of_the_books() + _to_decide()
     if failed["count"]:
         title = ngettext("%(n)s payment failed", "%(n)s payments failed", failed["count"]) % {"n": failed["count"]}
         detail = _("%(sum)s to be collected again") % {"sum": euros(failed["sum"])}

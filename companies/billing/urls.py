@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from companies.billing import webhooks
-from companies.billing.views import company, links, mandates, staff
+from companies.billing.views import company, staff
 
 app_name = "billing"
 urlpatterns = [
@@ -26,10 +26,7 @@ urlpatterns = [
         name="payment_state",
     ),
     path("", include("companies.billing.urls_books")),
-    path("company/<int:company>/mandate/", mandates.mandate, name="mandate"),
-    path("company/<int:company>/mandate/<int:pk>/revoke/", mandates.revoke, name="mandate_revoke"),
-    path("pay/<str:token>/", links.pay_by_link, name="pay_by_link"),
-    path("pay/<str:token>/pdf/", links.link_pdf, name="link_pdf"),
+    path("", include("companies.billing.urls_collection")),
     path("erb/invoices/", staff.invoices, name="staff_invoices"),
     path("erb/payments/", staff.staff_payments, name="staff_payments"),
     path("erb/payments/<int:payment>/refund/", staff.refund, name="staff_refund"),

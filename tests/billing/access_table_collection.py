@@ -1,16 +1,34 @@
-"""Who may open what of collecting: mandates, links, desk."""
+"""Who may open what of collecting: mandates, links, desks, statements, instalments, dues."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from companies.billing import links
-from companies.billing.models import Mandate
+from companies.billing.models import (
+    DuesRun,
+    Instalment,
+    InstalmentPlan,
+    Mandate,
+    SuspensionProposal,
+    WriteOff,
+)
 from tests.access import EVERYBODY, Visit
+from tests.factories.billing import AT, invoice
 
 SEES = {"accountant", "admin", "staff"}
 
 
 def prepare(w):
-    """A mandate in force."""
+    """A mandate in force, an invoice with a plan, a proposal, a debt to give up, a dues run."""
+    w.owed = invoice(w.company)
+    w.plan = InstalmentPlan.objects.create(invoice=w.owed, proposed_at=AT)
+    Instalment.objects.create(plan=w.plan, position=1, due_on=date(2026, 5, 1), amount_cents=w.owed.balance_cents)
+    w.proposal = SuspensionProposal.objects.create(
+        company=w.foreign_company, invoice=invoice(w.company), proposed_at=AT
+    )
+    w.write_off = WriteOff.objects.create(
+        invoice=w.owed, amount_cents=1, reason="x", asked_by=w.users["staff"], asked_at=AT
+    )
+    w.dues_run = DuesRun.objects.create(year=2026, due_on=date(2026, 5, 1), created_at=AT)
     w.mandate = Mandate.objects.create(
         company=w.company,
         state="active",
@@ -43,6 +61,23 @@ VISITS = [
     Visit("billing:mandate", SEES, _company),
     Visit("billing:mandate", {"accountant"}, _company, method="post"),
     Visit("billing:mandate_revoke", {"accountant", "staff"}, lambda w: _company(w) | {"pk": w.mandate.pk}, "post"),
+    Visit("billing:desk", SEES, _company),
+    Visit("billing:open_items", SEES, _company),
+    Visit("billing:statement", SEES, _company),
+    Visit("billing:statement_pdf", SEES, _company),
+    Visit("billing:statement_csv", SEES, _company),
+    Visit("billing:plan", SEES, lambda w: _company(w) | {"pk": w.owed.pk}),
+    Visit("billing:plan", {"accountant"}, lambda w: _company(w) | {"pk": w.owed.pk}, "post"),
+    Visit("billing:collection", {"staff"}),
+    Visit("billing:collection_export", {"staff"}),
+    Visit("billing:collection_settings", {"staff"}),
+    Visit("billing:decide_proposal", {"staff"}, lambda w: {"pk": w.proposal.pk}, "post"),
+    Visit("billing:decide_write_off", {"staff"}, lambda w: {"pk": w.write_off.pk}, "post"),
+    Visit("billing:write_off", {"staff"}, lambda w: {"invoice": w.owed.pk}),
+    Visit("billing:credit", {"staff"}, lambda w: {"invoice": w.owed.pk}),
+    Visit("billing:propose_plan", {"staff"}, lambda w: {"invoice": w.owed.pk}),
+    Visit("billing:dues", {"staff"}),
+    Visit("billing:dues_run", {"staff"}, lambda w: {"pk": w.dues_run.pk}),
     Visit("billing:pay_by_link", EVERYBODY, _token),
     Visit("billing:link_pdf", EVERYBODY, _token),
 ]

@@ -67,6 +67,21 @@ class Double:
             with error:
                 return str(error.headers["Location"])
 
+    def confirms(self, url: str, *, answer: str = "yes") -> str:
+        """The payer's bank asks (3-D Secure); returns where the payer is sent then."""
+
+        class Stay(urllib.request.HTTPRedirectHandler):
+            def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+                return None
+
+        request = urllib.request.Request(url, urllib.parse.urlencode({"answer": answer}).encode())
+        try:
+            with urllib.request.build_opener(Stay).open(request):
+                return ""
+        except urllib.error.HTTPError as error:
+            with error:
+                return str(error.headers["Location"])
+
     def events(self, *kinds: str) -> list[bytes]:
         """Bodies of the events so far, oldest first."""
         with self.store.transaction():

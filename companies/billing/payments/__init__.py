@@ -27,7 +27,7 @@ from companies.billing.payments.gateway import (
     verify,
 )
 from companies.billing.payments.reading import marks_of, observe
-from companies.billing.payments.refunds import refund, send_refund
+from companies.billing.payments.refunds import refund, refund_in_proportion, send_refund
 
 __all__ = [
     "SEPA_LIMIT_CENTS",
@@ -45,6 +45,7 @@ __all__ = [
     "observe",
     "refresh",
     "refund",
+    "refund_in_proportion",
     "send_refund",
     "session_params",
     "start",

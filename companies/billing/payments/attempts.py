@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Max
 from django.urls import reverse
+from django.utils import timezone
 
 from companies.access import require
 from companies.billing import access, links, settlement
@@ -129,7 +130,7 @@ def session_params(payment: Payment, customer: str) -> "SessionCreateParams":
     if payment.created_by_id:
         done, back = reverse("billing:payment_result", args=[*args, payment.pk]), reverse("billing:invoice", args=args)
     else:
-        done = back = links.path(invoice)
+        done = back = links.path(invoice, made_on=timezone.localdate(payment.created_at))
     return {
         "mode": "payment",
         "customer": customer,

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from companies import audit
+from companies import audit, money
 from companies.access import require
 from companies.billing import access
-from companies.billing.models import Payment, PaymentState, Refund
+from companies.billing.models import Invoice, Payment, PaymentState, Refund
 from companies.billing.payments.attempts import refresh
 from companies.billing.payments.gateway import PaymentServiceDown, RefundRefused, client, plain
 from companies.models import User
@@ -64,3 +64,24 @@ def send_refund(row: Refund, *, at: datetime) -> Refund:
     refresh(payment_id=payment.pk, at=at)
     row.refresh_from_db()
     return row
+
+
+def refund_in_proportion(*, invoice: Invoice, cents: int, reason: str, actor: User, at: datetime) -> list[Refund]:
+    """Send an amount back over the payments an invoice was paid with, each in proportion to what is left of it.
+
+    Raises NotAllowed, RefundRefused, PaymentServiceDown.
+    """
+    require(access.can_refund(actor))
+    rows = list(invoice.payments.filter(state=PaymentState.SUCCEEDED).order_by("pk").prefetch_related("refunds"))
+    rooms = [
+        row.amount_cents - sum(back.amount_cents for back in row.refunds.all() if back.state != "failed")
+        for row in rows
+    ]
+    if not 0 < cents <= sum(rooms):
+        raise RefundRefused
+    made = []
+    for row, part in zip(rows, money.share(cents, rooms), strict=True):
+        if part:
+            row.invoice = invoice
+            made.append(refund(payment=row, amount_cents=part, reason=reason, actor=actor, at=at))
+    return made

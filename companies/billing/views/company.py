@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from companies.access import require
-from companies.billing import access, payments, printing, selectors
-from companies.billing.models import DebitState, Invoice, Payment, PaymentState
+from companies.billing import access, links, payments, printing, selectors
+from companies.billing.models import DebitState, Invoice, Payment, PaymentState, PlanState
 from companies.billing.references import creditor_reference, spaced
 from companies.billing.tasks import refresh_payment
 from companies.documents import download
@@ -24,7 +24,7 @@ def owned_company(request: HttpRequest, pk: int) -> Company:
     return company
 
 
-def _invoice(request: HttpRequest, company: int, pk: int) -> Invoice:
+def company_invoice(request: HttpRequest, company: int, pk: int) -> Invoice:
     owner = owned_company(request, company)
     rows = Invoice.objects.visible_to(request.user).select_related("company", "document")
     return get_object_or_404(rows, company=owner, pk=pk)
@@ -52,7 +52,7 @@ def invoice_list(request: HttpRequest, company: int) -> HttpResponse:
 @require_safe
 def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """One invoice: lines, VAT, payments, history, and the button that pays it."""
-    row = _invoice(request, company, pk)
+    row = company_invoice(request, company, pk)
     selectors.decorate([row], today=timezone.localdate())
     attempts = selectors.decorate_payments(row.payments.select_related("created_by"))
     context = {
@@ -66,6 +66,10 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "can_pay": access.can_pay(request.user, row.company) and row.is_payable,
         "reference": spaced(creditor_reference(row.number)),
         "debit": row.debits.filter(state=DebitState.PLANNED).select_related("mandate").first(),
+        "plan": row.plans.filter(state__in=[PlanState.PROPOSED, PlanState.AGREED]).first(),
+        "reminders": row.reminders.all(),
+        "collects": access.can_collect(request.user),
+        "pay_link": links.path(row),
         "by_card_only": row.balance_cents > payments.SEPA_LIMIT_CENTS,
     }
     return render(request, "billing/invoice.html", context)
@@ -74,14 +78,14 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
 @require_safe
 def pdf(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """The file of an invoice, made now if nobody needed it before."""
-    row = _invoice(request, company, pk)
+    row = company_invoice(request, company, pk)
     return download(printing.invoice_file(row, at=timezone.now()))
 
 
 @require_safe
 def credit_note_pdf(request: HttpRequest, company: int, pk: int, note: int) -> HttpResponse:
     """The file of a credit note of an invoice."""
-    row = _invoice(request, company, pk)
+    row = company_invoice(request, company, pk)
     found = get_object_or_404(row.credit_notes.select_related("invoice__company", "document"), pk=note)
     return download(printing.credit_note_file(found, at=timezone.now()))
 
@@ -89,13 +93,13 @@ def credit_note_pdf(request: HttpRequest, company: int, pk: int, note: int) -> H
 @require_POST
 def pay(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """Send the accountant to Stripe's page."""
-    row = _invoice(request, company, pk)
+    row = company_invoice(request, company, pk)
     assert isinstance(request.user, User)
     return redirect(payments.start(invoice=row, actor=request.user, at=timezone.now()).url)
 
 
 def _payment(request: HttpRequest, company: int, pk: int, payment: int) -> Payment:
-    row = _invoice(request, company, pk)
+    row = company_invoice(request, company, pk)
     found = get_object_or_404(row.payments, pk=payment)
     found.invoice = row
     selectors.decorate_payments([found])

@@ -41,7 +41,7 @@ class MandateForm(forms.Form):
     accepted = forms.BooleanField(label=gettext_lazy("I have read the mandate and I sign it for the company."))
 
 
-def _address(request: HttpRequest) -> str | None:
+def address_of(request: HttpRequest) -> str | None:
     """Where the request comes from; behind our proxy, what the proxy saw."""
     forwarded = request.headers.get("X-Forwarded-For", "") if settings.SECURE_PROXY_SSL_HEADER else ""
     return forwarded.split(",")[-1].strip() or request.META.get("REMOTE_ADDR") or None
@@ -98,7 +98,7 @@ def _sign(request: HttpRequest, user: User, company_id: int, form: MandateForm) 
             holder=data["holder"],
             iban=data["iban"],
             language=translation.get_language() or "fr",
-            ip=_address(request),
+            ip=address_of(request),
             user_agent=request.headers.get("User-Agent", ""),
             actor=user,
             at=at,

@@ -27,15 +27,18 @@ PAYMENT_TABS = {
 }
 
 
-def _staff(request: HttpRequest) -> None:
+def staff_user(request: HttpRequest) -> User:
+    """The person of the staff who asks; for everybody else the page does not exist."""
     if not is_staff(request.user):
         raise Http404
+    assert isinstance(request.user, User)
+    return request.user
 
 
 @require_safe
 def invoices(request: HttpRequest) -> HttpResponse:
     """Every invoice of the association, by tab, searched by number or company."""
-    _staff(request)
+    staff_user(request)
     rows = Invoice.objects.all()
     text = request.GET.get("q", "").strip()[:80]
     if text:
@@ -56,7 +59,7 @@ def invoices(request: HttpRequest) -> HttpResponse:
 @require_safe
 def staff_payments(request: HttpRequest) -> HttpResponse:
     """Every attempt to pay, newest first."""
-    _staff(request)
+    staff_user(request)
     rows = Payment.objects.exclude(state=PaymentState.CREATED)
     state = request.GET.get("state", "")
     chosen = rows.filter(state=state) if state in PAYMENT_TABS and state else rows
@@ -79,7 +82,7 @@ class RefundForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def refund(request: HttpRequest, payment: int) -> HttpResponse:
     """Send part or all of a received payment back."""
-    _staff(request)
+    staff_user(request)
     found = get_object_or_404(Payment.objects.select_related("invoice__company"), pk=payment)
     left = found.amount_cents - found.refunded_cents
     form = RefundForm(request.POST or None, initial={"amount_cents": left})

@@ -1,0 +1,28 @@
+"""Addresses of collecting: mandates, desks, statements, instalments, reminders, dues."""
+
+from django.urls import path
+
+from companies.billing.views import collection, desk, dues, links, mandates
+
+urlpatterns = [
+    path("company/<int:company>/mandate/", mandates.mandate, name="mandate"),
+    path("company/<int:company>/mandate/<int:pk>/revoke/", mandates.revoke, name="mandate_revoke"),
+    path("company/<int:company>/accounts/", desk.company_desk, name="desk"),
+    path("company/<int:company>/accounts/open.csv", desk.open_items, name="open_items"),
+    path("company/<int:company>/statement/", desk.statement, name="statement"),
+    path("company/<int:company>/statement/pdf/", desk.statement, {"form": "pdf"}, name="statement_pdf"),
+    path("company/<int:company>/statement/csv/", desk.statement, {"form": "csv"}, name="statement_csv"),
+    path("company/<int:company>/invoices/<int:pk>/instalments/", desk.plan, name="plan"),
+    path("pay/<str:token>/", links.pay_by_link, name="pay_by_link"),
+    path("pay/<str:token>/pdf/", links.link_pdf, name="link_pdf"),
+    path("erb/collection/", collection.home, name="collection"),
+    path("erb/collection/due.csv", collection.export, name="collection_export"),
+    path("erb/collection/settings/", collection.settings_page, name="collection_settings"),
+    path("erb/collection/proposals/<int:pk>/", collection.decide_proposal, name="decide_proposal"),
+    path("erb/collection/write-offs/<int:pk>/", collection.decide_write_off, name="decide_write_off"),
+    path("erb/invoices/<int:invoice>/write-off/", collection.ask_write_off, name="write_off"),
+    path("erb/invoices/<int:invoice>/credit/", collection.credit, name="credit"),
+    path("erb/invoices/<int:invoice>/instalments/", collection.propose_plan, name="propose_plan"),
+    path("erb/dues/", dues.home, name="dues"),
+    path("erb/dues/<int:pk>/", dues.run, name="dues_run"),
+]
