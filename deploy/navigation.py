@@ -40,6 +40,7 @@ def _staff_places() -> Names:
         ("companies:company_list", _("Companies"), "factory", staff),
         ("merchants:staff_list", _("Merchants"), "store", staff),
         ("billing:staff_invoices", _("Invoices"), "receipt-text", staff),
+        ("billing:inbox", _("Received invoices"), "inbox", staff),
         ("billing:bank", _("Bank"), "landmark", staff),
         ("billing:collection", _("Collection"), "wallet", staff),
         ("billing:books", _("Books"), "book-open", staff),

@@ -186,6 +186,7 @@ CELERY_BEAT_SCHEDULE = {
     "beat": {"task": "companies.heartbeat", "schedule": 20.0},
     "forget old imports": {"task": "companies.forget_imports", "schedule": crontab(hour="3", minute="20")},
     "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
+    "exchange with the invoicing platform": {"task": "billing.exchange", "schedule": 120.0},
     "check the books": {"task": "billing.check_books", "schedule": crontab(hour="4", minute="40")},
     "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
     "announce and send debits": {"task": "billing.collect", "schedule": 300.0},
@@ -372,6 +373,17 @@ SELLER = {
     "exemption": "TVA non applicable.",
     **dict(env.json("SELLER", {})),
 }
+# Electronic invoices: how the approved platform is reached, and from when (money.md, "E-invoicing").
+EINVOICE_CHANNEL = env.str("EINVOICE_CHANNEL", "folder")  # folder, mailbox or http
+EINVOICE_DIR = Path(env.str("EINVOICE_DIR", str(STATE_DIR / "einvoices")))
+EINVOICE_MAILBOX = env.str("EINVOICE_MAILBOX", "")
+EINVOICE_API_BASE = env.str("EINVOICE_API_BASE", "")
+EINVOICE_CLIENT_ID = env.str("EINVOICE_CLIENT_ID", "")
+EINVOICE_CLIENT_SECRET = env.str("EINVOICE_CLIENT_SECRET", "")
+EINVOICE_SWITCH_ON = env.str("EINVOICE_SWITCH_ON", "2027-09-01")  # small and medium companies must issue from then
+# A supplier's invoice that differs from order and receipt by at most both passes without a person.
+INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 500)
+INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 CARD_HOST = env.str("CARD_HOST", "")  # a short host whose /C opens when a phone camera reads a card; empty: ERB1: codes
 

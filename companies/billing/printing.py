@@ -87,8 +87,11 @@ def language_of(company: Company) -> str:
 
 def deliver(*, invoice_id: int, at: datetime) -> None:
     """Make the file, mail it to the company, and say that the invoice now waits for its payment."""
+    from companies.billing.channel import exchange
+
     invoice = Invoice.objects.select_related("company", "document").get(pk=invoice_id)
     document = invoice_file(invoice, at=at)
+    exchange.hand_over(invoice, at=at)
     with transaction.atomic(durable=True):
         locked = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice_id)
         if locked.state != InvoiceState.ISSUED:

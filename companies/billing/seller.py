@@ -4,12 +4,19 @@ from typing import Any
 
 from django.conf import settings
 
+from companies.billing.models import EInvoicing
 from companies.models import Company
 
 
 def seller() -> dict[str, Any]:
     """The mentions about the seller, from settings.SELLER."""
     return dict(settings.SELLER)
+
+
+def _e_address(company: Company) -> str:
+    """Where a company receives structured invoices: its own address, else its SIREN."""
+    row = EInvoicing.objects.filter(company=company).first()
+    return row.address if row else company.siren
 
 
 def buyer(company: Company) -> dict[str, Any]:
@@ -23,4 +30,5 @@ def buyer(company: Company) -> dict[str, Any]:
         "siren": company.siren,
         "siret": company.siret,
         "vat_no": company.vat_no,
+        "e_address": _e_address(company),
     }

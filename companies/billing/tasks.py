@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from companies import jobs
 from companies.billing import books, collecting, dues, inbox, mandates, payments, printing, reminders, windows
+from companies.billing.channel import exchange
+from companies.billing.channel.port import ChannelDown, channel, one_at_a_time
 from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, StripeEvent
 from companies.billing.payments import mandates as mandates_at_stripe
 from companies.billing.payments import personal as personal_at_stripe
@@ -48,7 +50,10 @@ def render_invoice(*, invoice_id: int) -> None:
 @shared_task(name="billing.render_credit_note")
 def render_credit_note(*, credit_note_id: int) -> None:
     """Make the PDF of a credit note, once."""
-    printing.credit_note_file(CreditNote.objects.get(pk=credit_note_id), at=timezone.now())
+    at = timezone.now()
+    note = CreditNote.objects.select_related("invoice__company", "document").get(pk=credit_note_id)
+    printing.credit_note_file(note, at=at)
+    exchange.hand_over(note, at=at)
 
 
 @shared_task(name="billing.sweep")
@@ -66,9 +71,7 @@ def sweep() -> None:
             payments.send_refund(refund, at=at)
         except (payments.RefundRefused, payments.PaymentServiceDown) as refusal:
             log.warning("refund %s: %s", refund.pk, refusal)
-    unsent = Invoice.objects.filter(
-        state=InvoiceState.ISSUED, document__isnull=True, issued_at__lt=at - timedelta(minutes=1)
-    )
+    unsent = Invoice.objects.filter(state=InvoiceState.ISSUED, issued_at__lt=at - timedelta(minutes=1))
     for invoice_id in unsent.order_by("pk").values_list("pk", flat=True)[:200]:
         render_invoice.delay(invoice_id=invoice_id)
     mandates_at_stripe.sweep(at=at)
@@ -79,6 +82,22 @@ def sweep() -> None:
 def close_windows() -> None:
     """Invoices whose payer can no longer claim the debit back are paid for good."""
     windows.close(at=timezone.now())
+
+
+@shared_task(name="billing.exchange")
+def exchange_with_platform() -> None:
+    """Send waiting documents and statuses to the approved platform and take in what came; one at a time."""
+    at = timezone.now()
+    with one_at_a_time("billing.exchange") as mine:
+        if not mine:
+            return
+        exchange.say_collected(at=at)
+        way = channel()
+        try:
+            exchange.send_waiting(way, at=at)
+            exchange.take_in(way, at=at)
+        except ChannelDown as down:
+            log.warning("platform: %s", down)
 
 
 @shared_task(name="billing.check_books")

@@ -9,7 +9,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from companies.billing import desk
-from companies.billing.models import BankLine, BooksCheck, Invoice, InvoiceState, LineState, PlanState
+from companies.billing.models import (
+    BankLine,
+    BooksCheck,
+    Invoice,
+    InvoiceState,
+    LineState,
+    PlanState,
+    ReceivedInvoice,
+    ReceivedState,
+    Transmission,
+    TransmissionState,
+)
 from companies.billing.models.invoice import GROUPS
 from companies.models import Company, User
 from companies.shell import Todo
@@ -95,6 +106,16 @@ def _of_the_books() -> list[Todo]:
     check = BooksCheck.objects.first()
     if check is not None and check.difference:
         todos.append(Todo(_("The books do not agree"), check.difference, reverse("billing:books"), tone="danger"))
+    unread = ReceivedInvoice.objects.filter(state=ReceivedState.RECEIVED).aggregate(count=Count("pk"))
+    if unread["count"]:
+        title = ngettext("%(n)s received invoice to check", "%(n)s received invoices to check", unread["count"])
+        detail = _("Approve it, or refuse it with a reason.")
+        todos.append(Todo(title % {"n": unread["count"]}, detail, reverse("billing:inbox"), tone="info"))
+    refused = Transmission.objects.filter(state__in=[TransmissionState.REFUSED, TransmissionState.REJECTED]).count()
+    if refused:
+        title = ngettext("%(n)s invoice of ours was refused", "%(n)s invoices of ours were refused", refused)
+        detail = _("See why on the invoicing platform's page.")
+        todos.append(Todo(title % {"n": refused}, detail, reverse("billing:transmissions"), tone="warning"))
     waiting = BankLine.objects.filter(state=LineState.OPEN).aggregate(count=Count("pk"), sum=Sum("cents"))
     if waiting["count"]:
         title = ngettext("%(n)s bank line to match", "%(n)s bank lines to match", waiting["count"])

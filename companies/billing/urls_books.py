@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing.views import bank, books
+from companies.billing.views import bank, books, einvoice
 
 urlpatterns = [
     path("erb/books/", books.books_home, name="books"),
@@ -20,4 +20,12 @@ urlpatterns = [
     path("erb/bank/<int:pk>/book/", bank.book_line, name="book_line"),
     path("erb/bank/<int:pk>/undo/", bank.undo_line, name="undo_line"),
     path("erb/bank/<int:pk>/aside/", bank.aside_line, name="aside_line"),
+    path("erb/received/", einvoice.inbox, name="inbox"),
+    path("erb/received/<int:pk>/", einvoice.received, name="received"),
+    path("erb/received/<int:pk>/file/", einvoice.received_file, name="received_file"),
+    path("erb/received/<int:pk>/approve/", einvoice.approve_received, name="approve_received"),
+    path("erb/received/<int:pk>/refuse/", einvoice.refuse_received, name="refuse_received"),
+    path("erb/received/<int:pk>/paid/", einvoice.pay_received, name="pay_received"),
+    path("erb/e-invoicing/", einvoice.transmissions, name="transmissions"),
+    path("erb/e-invoicing/<int:pk>/", einvoice.e_address, name="e_address"),
 ]

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from companies.billing.models import BankStatement, ClosedMonth, LedgerTransaction
+from companies.billing.models import BankStatement, ClosedMonth, LedgerTransaction, ReceivedInvoice
 from companies.documents import store
 from tests.access import Visit
 from tests.factories.billing import AT
@@ -25,6 +25,14 @@ def prepare(w):
     w.statement = BankStatement.objects.create(document=file, sha256="x", format="csv", imported_at=AT)
     day = date(2026, 3, 3)
     w.bank_line = w.statement.lines.create(position=1, key="x", booked_on=day, value_on=day, cents=100)
+    paper = store(kind="received_invoice", name="x.pdf", content=b"%PDF", media_type="application/pdf", at=AT)
+    w.received = ReceivedInvoice.objects.create(
+        document=paper, sha256="r", format="pdf", source="upload", number="F-1", received_at=AT
+    )
+
+
+def _received(w):
+    return {"pk": w.received.pk}
 
 
 def _month(w):
@@ -50,5 +58,13 @@ VISITS = [
     Visit("billing:book_line", STAFF, _line, method="post"),
     Visit("billing:undo_line", STAFF, _line, method="post"),
     Visit("billing:aside_line", STAFF, _line, method="post"),
+    Visit("billing:inbox", STAFF),
+    Visit("billing:received", STAFF, _received),
+    Visit("billing:received_file", STAFF, _received),
+    Visit("billing:approve_received", STAFF, _received, method="post"),
+    Visit("billing:refuse_received", STAFF, _received, method="post"),
+    Visit("billing:pay_received", STAFF, _received, method="post"),
+    Visit("billing:transmissions", STAFF),
+    Visit("billing:e_address", STAFF, lambda w: {"pk": w.company.pk}),
     Visit("billing:entry", STAFF, lambda w: {"pk": LedgerTransaction.objects.first().pk}),
 ]

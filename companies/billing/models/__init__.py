@@ -17,6 +17,16 @@ from companies.billing.models.collection import (
 )
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
 from companies.billing.models.dues import DuesBracket, DuesLine, DuesRun, DuesState
+from companies.billing.models.einvoice import (
+    EInvoicing,
+    ReceivedInvoice,
+    ReceivedLine,
+    ReceivedState,
+    Status,
+    StatusCode,
+    Transmission,
+    TransmissionState,
+)
 from companies.billing.models.invoice import (
     Invoice,
     InvoiceLine,
@@ -48,6 +58,7 @@ __all__ = [
     "DuesLine",
     "DuesRun",
     "DuesState",
+    "EInvoicing",
     "Instalment",
     "InstalmentPlan",
     "Invoice",
@@ -69,11 +80,18 @@ __all__ = [
     "PersonalState",
     "PlanState",
     "PlannedDebit",
+    "ReceivedInvoice",
+    "ReceivedLine",
+    "ReceivedState",
     "Refund",
     "Reminder",
     "ReminderLevel",
+    "Status",
+    "StatusCode",
     "StripeCustomer",
     "StripeEvent",
     "SuspensionProposal",
+    "Transmission",
+    "TransmissionState",
     "WriteOff",
 ]

@@ -11,6 +11,7 @@ from companies.billing import access, links, payments, printing, selectors
 from companies.billing.models import DebitState, Invoice, Payment, PaymentState, PlanState
 from companies.billing.references import creditor_reference, spaced
 from companies.billing.tasks import refresh_payment
+from companies.billing.views.einvoice import transmission_of
 from companies.documents import download
 from companies.models import Company, User
 
@@ -64,6 +65,7 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "payments": [attempt for attempt in attempts if attempt.state != PaymentState.CREATED],
         "history": selectors.timeline(row),
         "can_pay": access.can_pay(request.user, row.company) and row.is_payable,
+        "transmission": transmission_of(row),
         "reference": spaced(creditor_reference(row.number)),
         "debit": row.debits.filter(state=DebitState.PLANNED).select_related("mandate").first(),
         "plan": row.plans.filter(state__in=[PlanState.PROPOSED, PlanState.AGREED]).first(),

@@ -1,0 +1,242 @@
+"""Between our rows and the platform: documents go out once, statuses and invoices come in once, whatever dies between."""
+
+import logging
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Max, Q
+
+from companies import audit
+from companies.billing import printing
+from companies.billing.channel import cdar
+from companies.billing.channel.port import CDAR, FACTURX, ChannelDown, ChannelRefused, EInvoiceChannel, Incoming, Parcel
+from companies.billing.models import (
+    CreditNote,
+    EInvoicing,
+    Invoice,
+    InvoiceState,
+    ReceivedInvoice,
+    Status,
+    StatusCode,
+    Transmission,
+    TransmissionState,
+)
+from companies.billing.models.einvoice import TRANSMISSION_TRANSITIONS
+from companies.billing.received import services
+from companies.errors import DomainError
+from companies.models import Company, User
+from companies.states import move
+
+log = logging.getLogger(__name__)
+BATCH = 100
+OVERLAP = timedelta(hours=2)  # a platform's clock may differ from ours; what comes twice is known by its flow
+BY_PLATFORM = "platform"
+FOLLOWS = {
+    StatusCode.RECEIVED: TransmissionState.DELIVERED,
+    StatusCode.AVAILABLE: TransmissionState.DELIVERED,
+    StatusCode.TAKEN: TransmissionState.DELIVERED,
+    StatusCode.APPROVED: TransmissionState.APPROVED,
+    StatusCode.REFUSED: TransmissionState.REFUSED,
+    StatusCode.REJECTED: TransmissionState.REJECTED,
+}
+
+
+def address_of(company: Company) -> str:
+    """A company's electronic address: its own, else its SIREN."""
+    row = EInvoicing.objects.filter(company=company).first()
+    return row.address if row else company.siren
+
+
+def switch_of(company: Company) -> date:
+    """From which day a company gets its invoices through the platform."""
+    row = EInvoicing.objects.filter(company=company).first()
+    return row.switch_on if row else date.fromisoformat(settings.EINVOICE_SWITCH_ON)
+
+
+@transaction.atomic(durable=True)
+def set_address(*, company: Company, address: str, switch_on: date, actor: User, at: datetime) -> EInvoicing:
+    """Say how a company is reached."""
+    from companies.access import is_staff, require
+
+    require(is_staff(actor))
+    row, _new = EInvoicing.objects.update_or_create(
+        company=company, defaults={"address": address.strip(), "switch_on": switch_on}
+    )
+    data = {"address": row.address, "switch_on": str(switch_on)}
+    audit.record("einvoicing.changed", target=row, at=at, actor=actor, company=company, data=data)
+    return row
+
+
+def hand_over(document: Invoice | CreditNote, *, at: datetime) -> Transmission | None:
+    """Leave a document for the platform when its company is reached there on its day of issue; once."""
+    company = document.company if isinstance(document, Invoice) else document.invoice.company
+    if document.issued_on < switch_of(company):
+        return None
+    field = "invoice" if isinstance(document, Invoice) else "credit_note"
+    row, _new = Transmission.objects.get_or_create(**{field: document}, defaults={"created_at": at})
+    return row
+
+
+def send_waiting(channel: EInvoiceChannel, *, at: datetime) -> int:
+    """Send what waits, documents first, then statuses; returns how many left."""
+    count = 0
+    rows = Transmission.objects.filter(state=TransmissionState.WAITING).order_by("tried_at", "pk")
+    for row in rows.select_related("invoice__company", "credit_note__invoice__company")[:BATCH]:
+        if not _sent(channel, row, at=at):
+            return count
+        count += 1
+    waiting = Status.objects.filter(incoming=False, sent_at=None).select_related(
+        "received", "transmission__invoice", "transmission__credit_note"
+    )
+    for status in waiting[:BATCH]:
+        try:
+            flow = channel.send(Parcel(f"status-{status.pk}", f"status-{status.pk}.xml", _message(status), CDAR))
+        except ChannelDown:
+            return count
+        except ChannelRefused as refusal:
+            log.warning("status %s: %s", status.pk, refusal)
+            flow = ""
+        Status.objects.filter(pk=status.pk).update(sent_at=at, flow_id=flow)
+        count += 1
+    return count
+
+
+def _sent(channel: EInvoiceChannel, row: Transmission, *, at: datetime) -> bool:
+    """Hand one document over; False when the platform is away. Sent twice after a crash, it has the same tracking."""
+    Transmission.objects.filter(pk=row.pk).update(attempts=row.attempts + 1, tried_at=at)
+    document = row.invoice or row.credit_note
+    assert document is not None
+    made = (
+        printing.invoice_file(document, at=at)
+        if isinstance(document, Invoice)
+        else printing.credit_note_file(document, at=at)
+    )
+    try:
+        flow = channel.send(Parcel(document.number, made.name, bytes(made.content), FACTURX))
+    except ChannelDown as down:
+        Transmission.objects.filter(pk=row.pk).update(error=down.sentence[:240])
+        return False
+    except ChannelRefused as refusal:
+        with transaction.atomic(durable=True):
+            _step(row, TransmissionState.REJECTED, at=at, reason=refusal.sentence, error=refusal.sentence[:240])
+        return True
+    with transaction.atomic(durable=True):
+        _step(row, TransmissionState.SENT, at=at, flow_id=flow, sent_at=at, channel=channel.name, error="")
+    return True
+
+
+def _step(row: Transmission, to: TransmissionState, *, at: datetime, reason: str = "", **changes: Any) -> None:
+    if to not in TRANSMISSION_TRANSITIONS[row.state]:
+        return
+    document = row.invoice or row.credit_note
+    company = row.invoice.company if row.invoice else row.credit_note.invoice.company if row.credit_note else None
+    assert document is not None
+    move(
+        row,
+        to,
+        table=TRANSMISSION_TRANSITIONS,
+        at=at,
+        actor=None,
+        actor_label=BY_PLATFORM,
+        company=company,
+        reason=reason[:240],
+        **changes,
+    )
+
+
+def _message(status: Status) -> bytes:
+    if status.received is not None:
+        about = status.received
+        number, siren, kind, day = about.number, about.seller_siren, about.type_code, about.issued_on
+    else:
+        assert status.transmission is not None
+        document = status.transmission.invoice or status.transmission.credit_note
+        assert document is not None
+        siren, kind = str(settings.SELLER["siren"]), "380" if status.transmission.invoice else "381"
+        number, day = document.number, document.issued_on
+    said = cdar.Message(number, status.code, status.at, siren, status.reason_code, status.reason, kind, day)
+    return cdar.write(said, own_id=f"ERB-{status.pk}")
+
+
+def say_collected(*, at: datetime) -> int:
+    """Leave the status 212 (payment received) for invoices of ours that were paid; mandatory where VAT is due on payment."""
+    paid = Transmission.objects.filter(
+        invoice__state__in=[InvoiceState.PAID, InvoiceState.FINAL],
+        state__in=[TransmissionState.SENT, TransmissionState.DELIVERED, TransmissionState.APPROVED],
+    ).exclude(Q(statuses__code=StatusCode.COLLECTED))
+    rows = [Status(transmission=row, code=StatusCode.COLLECTED, at=at, incoming=False) for row in paid[:BATCH]]
+    return len(Status.objects.bulk_create(rows, ignore_conflicts=True))
+
+
+def take_in(channel: EInvoiceChannel, *, at: datetime) -> int:
+    """Take what came: statuses and invoices; a file that cannot be read is put apart and never stops the others."""
+    last = max(
+        (
+            found
+            for found in (
+                Status.objects.filter(incoming=True).exclude(flow_id="").aggregate(last=Max("at"))["last"],
+                ReceivedInvoice.objects.exclude(flow_id="").aggregate(last=Max("received_at"))["last"],
+            )
+            if found
+        ),
+        default=None,
+    )
+    count = 0
+    for incoming in channel.fetch(last - OVERLAP if last else None):
+        if _known(incoming):
+            channel.taken(incoming, refused=False)
+            continue
+        try:
+            if incoming.is_status:
+                take_status(incoming)
+            else:
+                services.take(
+                    content=incoming.content, name=incoming.name, source=channel.name, at=at, flow_id=incoming.flow_id
+                )
+        except DomainError as refusal:
+            log.warning("%s from the platform: %s", incoming.name, refusal)
+            channel.taken(incoming, refused=True)
+            continue
+        channel.taken(incoming, refused=False)
+        count += 1
+    return count
+
+
+def _known(incoming: Incoming) -> bool:
+    return (
+        Status.objects.filter(flow_id=incoming.flow_id).exists()
+        or ReceivedInvoice.objects.filter(flow_id=incoming.flow_id).exists()
+    )
+
+
+@transaction.atomic(durable=True)
+def take_status(incoming: Incoming) -> Status | None:
+    """Keep a status about a document of ours, or about one we received, and let the transmission follow it; once."""
+    message = cdar.read(incoming.content)
+    ours = Transmission.objects.select_related("invoice__company", "credit_note__invoice__company")
+    row = ours.filter(Q(invoice__number=message.number) | Q(credit_note__number=message.number)).first()
+    theirs = None
+    if row is None:
+        theirs = ReceivedInvoice.objects.filter(number=message.number, seller_siren=message.seller_siren).first()
+        if theirs is None:
+            raise cdar.StatusUnreadable
+    try:
+        with transaction.atomic():
+            status = Status.objects.create(
+                transmission=row,
+                received=theirs,
+                code=message.code,
+                reason=message.reason,
+                reason_code=message.reason_code,
+                at=message.at,
+                incoming=True,
+                flow_id=incoming.flow_id,
+            )
+    except IntegrityError:
+        return None
+    if row is not None and (to := FOLLOWS.get(StatusCode(message.code))):
+        row = Transmission.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        _step(row, to, at=message.at, reason=message.reason)
+    return status

@@ -1,0 +1,1 @@
+"""Invoices others send to the association: read, checked, approved or refused."""

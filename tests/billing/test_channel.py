@@ -1,0 +1,226 @@
+"""The way to the approved platform: sent once, followed, taken in once; whichever the adapter."""
+
+import base64
+import json
+import mailbox
+import threading
+import urllib.request
+from datetime import date, timedelta
+from email.message import EmailMessage
+
+import pytest
+from django.core import mail
+from django.urls import reverse
+
+from companies.billing import printing, settlement
+from companies.billing.channel import cdar, exchange
+from companies.billing.channel.folder import Folder
+from companies.billing.channel.http import Platform
+from companies.billing.channel.mailbox import Mailbox
+from companies.billing.channel.port import ChannelDown, ChannelRefused, Parcel, channel
+from companies.billing.models import EInvoicing, ReceivedInvoice, Status, Transmission
+from companies.billing.received import services
+from companies.billing.tasks import exchange_with_platform
+from deploy.standalone import platform_double
+from tests.billing.test_ledger import paid
+from tests.billing.test_received import THEM, UBL
+from tests.factories.billing import AT, invoice, payment
+from tests.factories.companies import CompanyFactory, staff
+
+pytestmark = pytest.mark.django_db
+
+
+class Double:
+    def __init__(self):
+        self.server = platform_double.serve()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def lever(self, lever, **data):
+        request = urllib.request.Request(f"{self.url}/_control/{lever}", json.dumps(data).encode(), method="POST")
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)["flows"]
+
+    def sent(self, kind="CustomerInvoice"):
+        return [row for row in self.lever("flows") if row["flowDirection"] == "Out" and row["flowType"] == kind]
+
+
+@pytest.fixture
+def platform():
+    running = Double()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+@pytest.fixture
+def way(platform):
+    return Platform(platform.url, *platform_double.CLIENT)
+
+
+def switched(day=date(2026, 1, 1)):
+    company = CompanyFactory()
+    EInvoicing.objects.create(company=company, address=f"{company.siren}_ACHATS", switch_on=day)
+    return company
+
+
+def delivered(company=None, **more):
+    issued = invoice(company or switched(), **more)
+    printing.deliver(invoice_id=issued.pk, at=AT)
+    return issued
+
+
+class TestAnInvoice:
+    def test_goes_to_the_platform_from_the_day_of_its_company_on(self):
+        """Per-company switch date; without one, the general day."""
+        assert Transmission.objects.filter(invoice=delivered()).exists()
+        assert not Transmission.objects.filter(invoice=delivered(switched(date(2026, 3, 4)))).exists()
+        assert not Transmission.objects.filter(invoice=delivered(CompanyFactory())).exists()
+
+    def test_is_sent_once_followed_and_told_as_collected(self, way, platform):
+        """Statuses 200, 203, 205 come in; 212 goes out when the money has come."""
+        issued = delivered()
+        assert issued.buyer["e_address"].endswith("_ACHATS")
+        assert exchange.send_waiting(way, at=AT) == 1
+        assert exchange.send_waiting(way, at=AT) == 0
+        (flow,) = platform.sent()
+        assert (flow["trackingId"], flow["flowSyntax"]) == (issued.number, "Factur-X")
+        row = issued.transmission
+        assert exchange.take_in(way, at=AT) == 2
+        assert exchange.take_in(way, at=AT) == 0
+        row.refresh_from_db()
+        assert (row.state, [status.code for status in row.statuses.all()]) == ("delivered", [200, 203])
+        platform.lever("status", number=issued.number, code=205)
+        exchange.take_in(way, at=AT)
+        row.refresh_from_db()
+        assert row.state == "approved"
+        settlement.apply(payment_id=payment(issued).pk, seen=paid(issued.gross_cents), at=AT)
+        assert (exchange.say_collected(at=AT), exchange.say_collected(at=AT)) == (1, 0)
+        exchange.send_waiting(way, at=AT)
+        assert len(platform.sent("CustomerInvoiceLC")) == 1
+        assert row.statuses.get(code=212).sent_at == AT
+
+    def test_shows_on_its_page_why_the_company_refused_it(self, way, platform, client):
+        issued = delivered()
+        exchange.send_waiting(way, at=AT)
+        platform.lever("status", number=issued.number, code=210, reason="Commande inconnue", reason_code="CMD_ERR")
+        exchange.take_in(way, at=AT)
+        client.force_login(staff())
+        page = client.get(reverse("billing:invoice", args=[issued.company_id, issued.pk])).content.decode()
+        assert "Commande inconnue" in page and "(210)" in page
+        assert client.get(reverse("billing:transmissions")).status_code == 200
+
+    def test_waits_while_the_platform_is_down_and_its_token_is_renewed(self, way, platform):
+        issued = delivered()
+        platform.lever("down", answers=1)
+        assert exchange.send_waiting(way, at=AT) == 0
+        row = Transmission.objects.get(invoice=issued)
+        assert (row.state, row.attempts) == ("waiting", 1) and row.error
+        platform.lever("expire")
+        assert exchange.send_waiting(way, at=AT) == 0  # the old token is refused once
+        assert exchange.send_waiting(way, at=AT) == 1
+
+    def test_sent_again_after_a_crash_is_the_same_flow(self, way, platform):
+        parcel = Parcel("ERB-2026-00001", "ERB-2026-00001.pdf", b"%PDF-", "Factur-X")
+        assert way.send(parcel) == way.send(parcel)
+        assert len(platform.sent()) == 1
+
+    def test_refused_by_the_platform_is_rejected(self, way, monkeypatch):
+        issued = delivered()
+
+        def refuse(_parcel):
+            raise ChannelRefused(why="schéma")
+
+        monkeypatch.setattr(way, "send", refuse)
+        exchange.send_waiting(way, at=AT)
+        assert Transmission.objects.get(invoice=issued).state == "rejected"
+
+    def test_task_does_it_all(self, platform, settings):
+        settings.EINVOICE_CHANNEL, settings.EINVOICE_API_BASE = "http", platform.url
+        settings.EINVOICE_CLIENT_ID, settings.EINVOICE_CLIENT_SECRET = platform_double.CLIENT
+        assert isinstance(channel(), Platform)
+        delivered()
+        exchange_with_platform()
+        assert Transmission.objects.get().state == "delivered"
+
+    def test_never_leaves_to_a_wrong_client(self, platform):
+        with pytest.raises(ChannelRefused):
+            Platform(platform.url, "other", "x").send(Parcel("a", "a.pdf", b"x", "Factur-X"))
+
+    def test_waits_when_nobody_listens(self):
+        with pytest.raises(ChannelDown):
+            Platform("http://127.0.0.1:9", *platform_double.CLIENT).send(Parcel("a", "a.pdf", b"x", "Factur-X"))
+
+
+class TestASuppliersInvoice:
+    def test_comes_in_once_and_the_refusal_goes_back(self, way, platform):
+        platform.lever("deliver", name="f.xml", content=base64.b64encode(UBL.encode()).decode())
+        platform.lever("deliver", name="bad.xml", content=base64.b64encode(b"<!DOCTYPE a><a/>").decode())
+        assert exchange.take_in(way, at=AT) == 1
+        assert exchange.take_in(way, at=AT) == 0
+        row = ReceivedInvoice.objects.get()
+        assert (row.source, row.seller_siren) == ("http", THEM)
+        services.refuse(received=row, actor=staff(), at=AT, why="LIVR_INCOMP", reason="6 manquantes")
+        assert exchange.send_waiting(way, at=AT) == 1
+        assert len(platform.sent("CustomerInvoiceLC")) == 1
+
+
+class TestFolder:
+    def test_writes_out_and_takes_in(self, tmp_path):
+        way = Folder(str(tmp_path))
+        issued = delivered()
+        exchange.send_waiting(way, at=AT)
+        assert (tmp_path / "out" / f"{issued.number}.pdf").read_bytes().startswith(b"%PDF")
+        inside = tmp_path / "in"
+        inside.mkdir()
+        (inside / "ubl.xml").write_text(UBL)
+        (inside / "bad.xml").write_text("<a")
+        (inside / "link.xml").symlink_to("/etc/passwd")
+        (inside / "status.xml").write_bytes(platform_double.cdar(issued.number, 213, "Format", "X"))
+        assert exchange.take_in(way, at=AT) == 2
+        assert ReceivedInvoice.objects.get().number == "UBL-77"
+        assert Transmission.objects.get().state == "rejected"
+        assert (tmp_path / "refused" / "bad.xml").exists() and (tmp_path / "done" / "ubl.xml").exists()
+        assert exchange.take_in(way, at=AT + timedelta(minutes=2)) == 0
+
+
+class TestMailbox:
+    def test_mails_out_and_reads_attachments(self, tmp_path):
+        way = Mailbox(str(tmp_path), "pa@example.org")
+        issued = delivered()
+        exchange.send_waiting(way, at=AT)
+        assert [(m.to, m.subject) for m in mail.outbox if m.subject == issued.number] == [
+            (["pa@example.org"], issued.number)
+        ]
+        message = EmailMessage()
+        message["Subject"] = "Facture"
+        message.set_content("ci-joint")
+        message.add_attachment(UBL.encode(), maintype="application", subtype="xml", filename="ubl.xml")
+        message.add_attachment(b"GIF89a", maintype="image", subtype="gif", filename="logo.gif")
+        mailbox.Maildir(str(tmp_path / "maildir"), create=True).add(message.as_bytes())
+        assert exchange.take_in(way, at=AT) == 1
+        assert exchange.take_in(way, at=AT) == 0
+        assert len(mailbox.Maildir(str(tmp_path / "maildir"))) == 0
+        assert ReceivedInvoice.objects.get().source == "mailbox"
+
+
+class TestAStatus:
+    def test_is_read_as_it_was_written(self):
+        said = cdar.Message("F-1", 210, AT, "552100554", "QTE_ERR", "30 & non <36>", "380", date(2026, 3, 1))
+        found = cdar.read(cdar.write(said, own_id="ERB-1"))
+        assert (found.number, found.code, found.at, found.reason) == ("F-1", 210, AT, "30 & non <36>")
+
+    @pytest.mark.parametrize("content", [b"<a/>", platform_double.cdar("F-1", 999), platform_double.cdar("", 200)])
+    def test_that_says_nothing_known_is_refused(self, content):
+        with pytest.raises(cdar.StatusUnreadable):
+            cdar.read(content)
+
+    def test_out_of_order_never_goes_back(self, tmp_path, way, platform):
+        issued = delivered()
+        exchange.send_waiting(way, at=AT)
+        platform.lever("status", number=issued.number, code=205)
+        exchange.take_in(way, at=AT)
+        platform.lever("status", number=issued.number, code=202)
+        exchange.take_in(way, at=AT)
+        assert Transmission.objects.get().state == "approved"
+        assert Status.objects.filter(incoming=True).count() == 4
