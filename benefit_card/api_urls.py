@@ -1,6 +1,6 @@
 from django.urls import path
 
-from benefit_card import api, api_offline
+from benefit_card import api, api_offline, api_statements
 
 urlpatterns = [
     path("scans/", api.Scans.as_view(), name="scans"),
@@ -9,6 +9,7 @@ urlpatterns = [
     path("redemptions/sync/", api_offline.Sync.as_view(), name="redemption_sync"),
     path("tills/device-key/", api_offline.DeviceKey.as_view(), name="till_device_key"),
     path("tills/pack/", api_offline.Pack.as_view(), name="till_pack"),
+    path("merchants/<int:merchant>/statements/", api_statements.Statements.as_view(), name="merchant_statements"),
     path("card-keys/", api.CardKeys.as_view(), name="card_keys"),
     path("revocations/", api.Revocations.as_view(), name="revocations"),
 ]

@@ -21,7 +21,7 @@ from merchants.access import owns
 from merchants.models import Merchant
 
 
-def _own(request: HttpRequest, pk: int) -> Merchant:
+def own_merchant(request: HttpRequest, pk: int) -> Merchant:
     """The reader's own merchant, else 404: sales are nobody else's business."""
     merchant: Merchant = get_object_or_404(Merchant.objects.visible_to(request.user), pk=pk)
     if not owns(request.user, merchant):
@@ -33,7 +33,7 @@ def _own(request: HttpRequest, pk: int) -> Merchant:
 @never_cache
 def figures(request: HttpRequest, merchant: int) -> HttpResponse:
     """Today and this month, as a fragment of the merchant's home."""
-    row = _own(request, merchant)
+    row = own_merchant(request, merchant)
     today = timezone.now().astimezone(PARIS).date()
     spans = {"today": (today, today + timedelta(days=1)), "month": (today.replace(day=1), today + timedelta(days=1))}
     context: dict[str, object] = {"merchant": row}
@@ -50,7 +50,7 @@ def figures(request: HttpRequest, merchant: int) -> HttpResponse:
 @never_cache
 def today(request: HttpRequest, merchant: int) -> HttpResponse:
     """The day's sales at every till of the merchant, with undo while it is allowed."""
-    row = _own(request, merchant)
+    row = own_merchant(request, merchant)
     lines = selectors.redemptions_of_merchant_today(row, timezone.now())
     counted = [line for line in lines if line.voided_at is None]
     totals = {
@@ -64,7 +64,7 @@ def today(request: HttpRequest, merchant: int) -> HttpResponse:
 @require_POST
 def void(request: HttpRequest, merchant: int, client_id: UUID) -> HttpResponse:
     """Undo a sale of the last 15 minutes from the owner's list."""
-    row = _own(request, merchant)
+    row = own_merchant(request, merchant)
     sale = get_object_or_404(Redemption.objects.select_related("till__shop"), client_id=client_id, merchant=row)
     try:
         voids.void(till=sale.till, client_id=client_id, at=timezone.now(), actor=request.user)  # type: ignore[arg-type]

@@ -35,3 +35,8 @@ def last_closed(at: datetime) -> date:
     (datetime.date(2026, 2, 1), datetime.date(2026, 3, 1))
     """
     return before(first_of((at - timedelta(days=1)).astimezone(PARIS).date()))
+
+
+def closing_time(month: date) -> datetime:
+    """When the night of the 2nd closes a month."""
+    return datetime.combine(after(month) + timedelta(days=1), time(5, 10), PARIS)

@@ -2,6 +2,7 @@
 
 import logging
 
+import typst
 from celery import shared_task
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from benefit_card import typesetting
 from benefit_card.models import CardBatch
-from benefit_card.services import cards, lists, monthly_use, printing, retention, signals
+from benefit_card.services import cards, lists, monthly_use, printing, retention, signals, statements
 from companies import jobs
 from companies.errors import DomainError
 
@@ -102,3 +103,32 @@ def forget() -> None:
 def count_months() -> None:
     """Count the closed months that are not counted yet, for the dashboards."""
     monthly_use.count_missing(at=timezone.now())
+
+
+@shared_task(name="benefit_card.close_statements")
+def close_statements() -> None:
+    """Every night: have the statements made that are missing. Nothing to do is the usual answer."""
+    now = timezone.now()
+    if statements.missing(at=now):
+        statements.ask(actor=None, at=now)
+
+
+@shared_task(name="benefit_card.make_statements")
+def make_statements(*, job_id: str) -> None:
+    """Close the months that are over and set their files."""
+    if jobs.begin(job_id) is None:
+        return
+    try:
+        made = statements.make(at=timezone.now(), on_step=lambda done: jobs.advance(job_id, done=done))
+    except typst.TypstError:
+        logger.exception("statements could not be set")
+        jobs.fail(job_id, _("The file could not be made. Try again; if it fails again, tell ERB."))
+        return
+    jobs.finish(
+        job_id,
+        {
+            "url": reverse("benefit_card:staff_statements"),
+            "message": _("%(n)s statements are ready.") % {"n": made},
+            "label": _("See the statements"),
+        },
+    )

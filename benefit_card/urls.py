@@ -1,7 +1,7 @@
 from django.urls import path
 
 from benefit_card import till_urls
-from benefit_card.views import company, holder, privacy
+from benefit_card.views import company, holder, privacy, statements
 
 app_name = "benefit_card"
 urlpatterns = [
@@ -25,6 +25,10 @@ urlpatterns = [
     path("me/data/", privacy.my_data, name="my_data"),
     path("me/data/export/", privacy.my_data_export, name="my_data_export"),
     path("me/data/erase/", privacy.my_data_erase, name="my_data_erase"),
+    path("merchant/<int:merchant>/statements/", statements.index, name="statements"),
+    path("merchant/<int:merchant>/statements/<int:pk>.pdf", statements.file, {"kind": "pdf"}, name="statement_pdf"),
+    path("merchant/<int:merchant>/statements/<int:pk>.csv", statements.file, {"kind": "csv"}, name="statement_csv"),
+    path("erb/statements/", statements.staff_index, name="staff_statements"),
     path("erb/people/", privacy.staff_person, name="staff_person"),
     path("erb/retention/", privacy.staff_retention, name="staff_retention"),
     path("activate/", holder.activate, name="activate"),

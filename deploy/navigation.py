@@ -44,6 +44,7 @@ def _staff_places() -> Names:
         ("billing:bank", _("Bank"), "landmark", staff),
         ("billing:collection", _("Collection"), "wallet", staff),
         ("billing:books", _("Books"), "book-open", staff),
+        ("benefit_card:staff_statements", _("Statements"), "file-text", staff),
         ("benefit_card:staff_retention", _("Privacy"), "shield-check", staff),
     ]
 
@@ -55,6 +56,7 @@ def _merchant_places() -> Names:
         ("merchants:offer_list", _("Offers"), "tag", owner),
         ("merchants:till_list", _("Tills"), "scan-qr-code", owner),
         ("benefit_card:merchant_today", _("Today"), "list-checks", owner),
+        ("benefit_card:statements", _("Statements"), "file-text", owner),
     ]
 
 

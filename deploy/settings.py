@@ -202,6 +202,10 @@ CELERY_BEAT_SCHEDULE = {
     "refresh card keys and revoked cards": {"task": "benefit_card.refresh_lists", "schedule": 300.0},
     "forget what may no longer be known": {"task": "benefit_card.forget", "schedule": crontab(hour="3", minute="40")},
     "count closed months": {"task": "benefit_card.count_months", "schedule": crontab(hour="4", minute="50")},
+    "close the merchants' months": {
+        "task": "benefit_card.close_statements",
+        "schedule": crontab(hour="5", minute="10"),
+    },
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 

@@ -1,11 +1,12 @@
 """Who may see a merchant's sales: its owners, nobody else. The merchant is the one of the merchants' table."""
 
 import uuid
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
 
-from benefit_card.models import Redemption, Shown
+from benefit_card.models import Redemption, Shown, Statement
 from tests.access import SIGNED_IN, Visit
 
 OWNER = {"merchant"}
@@ -18,6 +19,15 @@ def prepare(w: Any) -> None:
         at=timezone.now(),
     )  # fmt: skip
 
+    w.statement = Statement.objects.create(
+        merchant=w.merchant, month=date(2026, 1, 1), number="REL-T", closed_at=timezone.now(), sales=0, conflicts=0,
+        voids=0, corrections=0, gross_cents=0, discount_cents=0, sha256="0" * 64,
+    )  # fmt: skip
+
+
+def statement(w: Any) -> dict[str, Any]:
+    return {"merchant": w.merchant.pk, "pk": w.statement.pk}
+
 
 def merchant(w: Any) -> dict[str, Any]:
     return {"merchant": w.merchant.pk}
@@ -27,6 +37,11 @@ VISITS = [
     Visit("benefit_card:merchant_figures", OWNER, merchant),
     Visit("benefit_card:merchant_today", OWNER, merchant),
     Visit("benefit_card:merchant_void", OWNER, lambda w: {**merchant(w), "client_id": w.sale.client_id}, method="post"),
+    Visit("benefit_card:statements", OWNER, merchant),
+    Visit("benefit_card:statement_pdf", OWNER, statement),
+    Visit("benefit_card:statement_csv", OWNER, statement),
+    Visit("benefit_card:staff_statements", {"staff"}),
+    Visit("merchant_statements", OWNER, merchant),
     Visit("benefit_card:my_data", SIGNED_IN),
     Visit("benefit_card:my_data_export", SIGNED_IN, method="post"),
     Visit("benefit_card:my_data_erase", SIGNED_IN, method="post"),

@@ -1,0 +1,152 @@
+"""The files of a statement: lines as CSV, and the PDF a merchant hands to the accountant."""
+
+import csv as csv_module
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from babel.dates import format_date
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from benefit_card import selectors
+from benefit_card.models import LineKind, Redemption, Standing, Statement, StatementLine
+from companies.documents import render_pdf
+from companies.employees.sheets import harmless
+from companies.money import euros
+from companies.templatetags import ui
+from merchants.models import Merchant
+
+PRINTED = 600  # lines in the PDF; a bigger shop reads them in the CSV file
+
+
+@dataclass(frozen=True)
+class StatementRow:
+    """One line: amounts are negative for what was undone."""
+
+    pk: int
+    id: str
+    kind: str
+    at: datetime
+    shop: str
+    till: str
+    offer: str
+    card: str
+    gross_cents: int
+    discount_cents: int
+    undoes: str
+
+
+def lines_to_be(merchant: Merchant, *, reach: datetime, end: datetime) -> Iterator[StatementRow]:
+    """What a closing now would take up, oldest first."""
+    billed = StatementLine.objects.filter(redemption=OuterRef("pk"))
+    rows = (
+        Redemption.objects.filter(~Exists(billed), merchant=merchant, at__gte=reach)
+        .annotate(
+            booked=Coalesce("arrived_at", "at"),
+            known=Exists(StatementLine.objects.filter(redemption=OuterRef("voids"))),
+        )
+        .filter(booked__lt=end)
+        .select_related("offer_version", "till__shop", "voids")
+        .order_by("at", "pk")
+    )
+    for row in rows:
+        kind = LineKind.CONFLICT if row.standing == Standing.CONFLICT else LineKind.SALE
+        if row.voids_id:
+            kind = LineKind.CORRECTION if row.known else LineKind.VOID
+        yield _row(row, kind, merchant)
+
+
+def lines_of(statement: Statement) -> Iterator[StatementRow]:
+    """The lines of a closed statement."""
+    rows = StatementLine.objects.filter(statement=statement).select_related(
+        "redemption__offer_version", "redemption__till__shop", "redemption__voids"
+    )
+    for line in rows.order_by("redemption__at", "redemption"):
+        yield _row(line.redemption, LineKind(line.kind), statement.merchant)
+
+
+def _row(row: Redemption, kind: LineKind, merchant: Merchant) -> StatementRow:
+    sign = -1 if row.voids_id else 1
+    return StatementRow(
+        pk=row.pk,
+        id=str(row.client_id),
+        kind=kind.value,
+        at=row.at,
+        shop=row.till.shop.name,
+        till=row.till.name,
+        offer=row.offer_version.title,
+        card=selectors.alias(merchant, row.card_id),
+        gross_cents=sign * row.gross_cents,
+        discount_cents=sign * row.discount_cents,
+        undoes=str(row.voids.client_id) if row.voids else "",
+    )
+
+
+def csv(merchant: Merchant, rows: Iterable[StatementRow]) -> bytes:
+    """Lines with stable headings, amounts in euros with a point. Text cells can never run as formulas."""
+    out = io.StringIO()
+    writer = csv_module.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerow(
+        ["time", "kind", "shop", "till", "offer", "card", "gross", "discount", "paid", "id", "corrects", "merchant"]
+    )
+    for row in rows:
+        paid = row.gross_cents - row.discount_cents
+        writer.writerow(
+            [
+                timezone.localtime(row.at).isoformat(timespec="seconds"),
+                row.kind,
+                *(harmless(text) for text in (row.shop, row.till, row.offer, row.card)),
+                *(euros(cents) for cents in (row.gross_cents, row.discount_cents, paid)),
+                row.id,
+                row.undoes,
+                harmless(merchant.name),
+            ]
+        )
+    return out.getvalue().encode("utf-8-sig")
+
+
+def pdf(statement: Statement) -> bytes:
+    """The statement in French, on paper."""
+    with translation.override("fr"):
+        rows = list(lines_of(statement))
+        shop = statement.merchant.shops.order_by("pk").first()
+        data = {
+            "title": _("Statement"),
+            "number": statement.number,
+            "month": str(format_date(statement.month, "MMMM y", locale="fr")),
+            "closed": ui.day(statement.closed_at),
+            "merchant": statement.merchant.name,
+            "address": shop.address if shop else "",
+            "siret": statement.merchant.siret,
+            "sha256": statement.sha256,
+            "totals": [
+                [_("Sales"), ui.quantity(statement.sales)],
+                [_("Of these given without network beyond the limit, honoured"), ui.quantity(statement.conflicts)],
+                [_("Undone sales"), ui.quantity(statement.voids)],
+                [_("Of these corrections of earlier statements"), ui.quantity(statement.corrections)],
+                [_("Purchases"), ui.euros(statement.gross_cents)],
+                [_("Discounts given"), ui.euros(statement.discount_cents)],
+                [_("Paid by customers"), ui.euros(statement.to_pay_cents)],
+            ],
+            "headings": [_("Time"), _("Line"), _("Offer"), _("Card"), _("Price"), _("Discount")],
+            "lines": [
+                [
+                    f"{timezone.localtime(row.at):%d/%m %H:%M}",
+                    str(LineKind(row.kind).label),
+                    row.offer,
+                    row.card,
+                    ui.euros(row.gross_cents),
+                    ui.euros(row.discount_cents),
+                ]
+                for row in rows[:PRINTED]
+            ],
+            "more": _("%(n)s more lines are in the CSV file.") % {"n": len(rows) - PRINTED}
+            if len(rows) > PRINTED
+            else "",
+            "note": _("This is no invoice. The discounts are the merchant's own; ERB owes and charges nothing."),
+        }
+        return render_pdf("benefit_card/documents/statement.typ", data)
