@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from benefit_card import selectors
 from benefit_card.case import Deal
 from benefit_card.refusals import AmountRequired
-from benefit_card.services import lists, redemption, scan, voids
+from benefit_card.services import cashiers, lists, redemption, scan, voids
 from companies.errors import DomainError
 from companies.money import euros, parse_cents
 from companies.problems import MEDIA_TYPE
@@ -59,11 +59,13 @@ class DealOutput(serializers.Serializer):
 
 class ScanInput(serializers.Serializer):
     code = serializers.CharField(max_length=CODE_LENGTH, trim_whitespace=False)
+    cashier = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
 class ScanOutput(serializers.Serializer):
     verdict = serializers.CharField()
     kind = serializers.ChoiceField(["print", "phone", "typed"])
+    demo = serializers.BooleanField(help_text="A specimen card: nothing it does is counted.")
     holder = HolderHint()
     offers = DealOutput(many=True)
     server_time = serializers.DateTimeField()
@@ -77,11 +79,13 @@ class Scans(TillView):
         data = ScanInput(data=request.data)
         data.is_valid(raise_exception=True)
         now = timezone.now()
+        cashiers.working(data.validated_data["cashier"], till=self.till)
         found, presented = scan.look(till=self.till, code=data.validated_data["code"].strip("\r\n"), at=now)
         return Response(
             {
                 "verdict": "valid",
                 "kind": presented.shown.value,
+                "demo": found.demo,
                 "holder": {"first_name": found.first_name, "initial": found.last_name[:1].upper()},
                 "offers": [_deal(deal, at=now) for deal in found.deals],
                 "server_time": timezone.localtime(now).isoformat(),
@@ -116,6 +120,8 @@ class RedemptionInput(serializers.Serializer):
     offer = serializers.IntegerField(min_value=1, max_value=2**53)
     amount = serializers.CharField(max_length=20)
     offer_version = serializers.IntegerField(min_value=1, max_value=32_767, required=False, allow_null=True)
+    cashier = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+    training = serializers.BooleanField(required=False, default=False, help_text="Judge, and write nothing down.")
 
 
 class RedemptionOutput(serializers.Serializer):
@@ -131,6 +137,7 @@ class RedemptionOutput(serializers.Serializer):
     remaining_uses = serializers.IntegerField(allow_null=True)
     time = serializers.DateTimeField()
     changed = serializers.BooleanField()
+    demo = serializers.BooleanField(required=False, help_text="An exercise: nothing was counted.")
 
 
 class TodayLine(serializers.Serializer):
@@ -167,6 +174,8 @@ class Redemptions(TillView):
             amount_cents=_cents(sale["amount"]),
             version=sale.get("offer_version"),
             at=timezone.now(),
+            cashier_id=cashiers.working(sale["cashier"], till=self.till),
+            training=sale["training"],
         )
         headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
         content_type = MEDIA_TYPE if answer.status >= 400 else None

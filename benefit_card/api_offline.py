@@ -13,7 +13,7 @@ from benefit_card.api import CODE_LENGTH, RedemptionOutput, TillView
 from benefit_card.models import EntryVerdict
 from benefit_card.offline_entry import Entry, public_point
 from benefit_card.revocation import DocumentRefused, unb64
-from benefit_card.services import offline, pack
+from benefit_card.services import cashiers, offline, pack
 
 MOST = 2**53
 
@@ -108,6 +108,28 @@ class DeviceKey(TillView):
             raise refusals.DeviceKeyInvalid from None
         offline.register_key(till=self.till, point=point, at=timezone.now())
         return Response({"registered": True})
+
+
+class PinInput(serializers.Serializer):
+    cashier = serializers.IntegerField(min_value=0, max_value=MOST)
+    pin = serializers.CharField(max_length=6)
+
+
+class CashierPass(serializers.Serializer):
+    cashier = serializers.IntegerField()
+    name = serializers.CharField()
+    cashier_pass = serializers.CharField(help_text="Send it as `cashier` with looks and sales, for 16 hours.")
+
+
+class CashierSignIn(TillView):
+    """Say who works at this till, with a PIN."""
+
+    @extend_schema(request=PinInput, responses={200: CashierPass})
+    def post(self, request: Request) -> Response:
+        data = PinInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        row, text = cashiers.sign_in(till=self.till, at=timezone.now(), **data.validated_data)
+        return Response({"cashier": row.pk, "name": row.name, "cashier_pass": text})
 
 
 class PackOffer(serializers.Serializer):

@@ -12,7 +12,7 @@ from django.db import connection
 
 from benefit_card.credential import PARIS
 from benefit_card.quota import period_of
-from merchants.models import Period
+from merchants.models import Offer, OfferVersion, Period
 
 _PERIODS = [choice.value for choice in Period]
 _SQL = """
@@ -93,11 +93,29 @@ class Case:
     first_name: str
     last_name: str
     employed: bool
+    demo: bool = False  # a specimen: nothing it does is counted
     deals: list[Deal] = field(default_factory=list)
 
     def usable(self, *, today: date) -> bool:
         """Whether a till may accept the card. A suspended company's cards stop at once, unless another employs too."""
         return not self.blocked and not self.replaced and self.employed and today <= self.valid_until
+
+
+def specimen(*, merchant_id: int, offer_id: int | None = None) -> Case:
+    """What a specimen card may show at a merchant: its running offers, nobody's uses."""
+    rows = Offer.objects.published().filter(merchant_id=merchant_id).select_related("current").order_by("pk")
+    if offer_id is not None:
+        rows = rows.filter(pk=offer_id)
+    deals = [_shown(row, row.current) for row in rows if row.current]
+    return Case(0, 0, "", 0, date.max, False, False, "Démo", "", True, demo=True, deals=deals)
+
+
+def _shown(row: Offer, v: OfferVersion) -> Deal:
+    return Deal(
+        row.pk, v.pk, v.number, v.number, v.created_at, v.title, v.kind, v.percent, v.amount_cents, v.cap_cents, v.gift,
+        v.min_spend_cents, v.weekdays, v.from_time, v.until_time, v.starts_on, v.ends_on, v.per_person_limit, v.period,
+        v.stock, 0, 0, v.offline,
+    )  # fmt: skip
 
 
 def read(

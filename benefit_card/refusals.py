@@ -224,3 +224,19 @@ class DeviceKeyInvalid(TillRefusal):
     code = "device_key_invalid"
     message = _("This is not the key of a till.")
     status = 400
+
+
+class CashierRequired(TillRefusal):
+    """The shop has cashiers, and nobody said who works."""
+
+    code = "cashier_required"
+    message = _("Say who works at this till, then scan again.")
+    status = 403
+
+
+class PinWrong(TillRefusal):
+    """One answer for a wrong PIN and an unknown cashier."""
+
+    code = "pin_wrong"
+    message = _("This PIN is not right. After five wrong ones the till waits a quarter of an hour.")
+    status = 403

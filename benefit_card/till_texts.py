@@ -78,6 +78,7 @@ def till_texts() -> dict[str, Any]:
             "void_too_late": _("Too late"),
             "already_voided": _("Already undone"),
             "pairing_refused": _("Code refused"),
+            "cashier_required": _("Who works?"),
             "ask": _("Network needed"),
             "typed": _("Network needed"),
             "unready": _("No network"),
@@ -96,6 +97,13 @@ def till_texts() -> dict[str, Any]:
         "demo_word": pgettext("till", "DEMO"),
         "demo": _("This was an exercise: nothing was counted."),
         "offline": _offline_texts(),
+        "cashier": {
+            "nobody": _("Who works?"),
+            "first": _("This shop wants to know who works before a card is scanned."),
+            "choose": _("Choose your name."),
+            "network": _("The PIN can only be checked with network. Try again in a moment."),
+        },
+        "training": {"begin": _("Begin a training"), "end": _("End the training")},
         "banner": {
             "offline_none": _(
                 "No network: this till cannot check cards. It goes on by itself when the network is back."

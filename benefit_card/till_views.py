@@ -34,6 +34,7 @@ def till(request: HttpRequest) -> HttpResponse:
         "noble": static("npm/@noble/ed25519/index.js"),
         "sync": f"{API}/redemptions/sync/",
         "pack": f"{API}/tills/pack/",
+        "cashier": f"{API}/tills/cashier/",
         "device": f"{API}/tills/device-key/",
         "keys": f"{API}/card-keys/",
         "list": f"{API}/revocations/",

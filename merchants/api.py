@@ -1,5 +1,7 @@
 """REST door of the room: pairing a till."""
 
+from datetime import timedelta
+
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -8,7 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from companies import limits
 from merchants import services
+
+PAIRINGS_PER_ADDRESS = ("pair", 10, timedelta(minutes=10))  # 40 bits that live ten minutes need no more
 
 
 class PairingInput(serializers.Serializer):
@@ -34,6 +39,7 @@ class Pair(APIView):
     def post(self, request: Request) -> Response:
         data = PairingInput(data=request.data)
         data.is_valid(raise_exception=True)
+        limits.spend(PAIRINGS_PER_ADDRESS, request.META.get("REMOTE_ADDR", ""))
         now = timezone.now()
         till, token = services.pair(code=data.validated_data["code"], at=now)
         answer = {

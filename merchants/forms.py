@@ -189,3 +189,18 @@ class SearchForm(forms.Form):
         Category.objects.all(), label=_("Category"), required=False, to_field_name="slug", empty_label=_("All")
     )
     open_now = forms.BooleanField(label=_("Open now"), required=False)
+
+
+class CashierForm(forms.Form):
+    """Somebody who works at a shop's tills."""
+
+    shop = forms.ModelChoiceField(Shop.objects.none(), label=_("Shop"), empty_label=None)
+    name = forms.CharField(label=_("First name or nickname"), max_length=40)
+    pin = forms.CharField(
+        label=_("PIN"), max_length=6, widget=forms.PasswordInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        help_text=_("Four to six digits, typed at the till when the cashier changes."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, merchant: Merchant, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["shop"].queryset = merchant.shops.filter(closed_at__isnull=True)  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Case, Count, Exists, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Value, When
 
 from merchants import opening
-from merchants.models import Category, Merchant, Offer, OfferState, Shop, Till
+from merchants.models import Cashier, Category, Merchant, Offer, OfferState, Shop, Till
 
 if TYPE_CHECKING:
     from companies.models import User
@@ -28,6 +28,13 @@ def tills_of(merchant: Merchant) -> QuerySet[Till]:
         Till.objects.filter(shop__merchant=merchant, revoked_at__isnull=True)
         .select_related("shop")
         .order_by("shop__name", "name")
+    )
+
+
+def cashiers_of(merchant: Merchant) -> QuerySet[Cashier]:
+    """Cashiers who work today, by shop."""
+    return (
+        Cashier.objects.working().filter(shop__merchant=merchant).select_related("shop").order_by("shop__name", "name")
     )
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from merchants.views import discovery, offers, owner, public, staff
+from merchants.views import cashiers, discovery, offers, owner, public, staff
 
 app_name = "merchants"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("merchant/<int:merchant>/shops/<int:pk>/close/", owner.shop_close, name="shop_close"),
     path("merchant/<int:merchant>/tills/", owner.till_list, name="till_list"),
     path("merchant/<int:merchant>/tills/<int:pk>/revoke/", owner.till_revoke, name="till_revoke"),
+    path("merchant/<int:merchant>/cashiers/", cashiers.cashier_list, name="cashier_list"),
+    path("merchant/<int:merchant>/cashiers/<int:pk>/pin/", cashiers.cashier_pin, name="cashier_pin"),
+    path("merchant/<int:merchant>/cashiers/<int:pk>/remove/", cashiers.cashier_remove, name="cashier_remove"),
     path("merchant/<int:merchant>/offers/", offers.offer_list, name="offer_list"),
     path("merchant/<int:merchant>/offers/new/", offers.offer_edit, name="offer_new"),
     path("merchant/<int:merchant>/offers/preview/", offers.offer_preview, name="offer_preview"),

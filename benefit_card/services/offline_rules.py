@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core import signing
 from django.db.models import Q
 
 from benefit_card import case as cases
@@ -13,16 +12,16 @@ from benefit_card.credential import Verdict
 from benefit_card.models import Redemption, Shown, SigningKey
 from benefit_card.offline_entry import Entry
 from benefit_card.revocation import AMBER, STALE
+from benefit_card.services import cashiers
 from benefit_card.services.redemption import Sale, body_hash, price
 from benefit_card.services.scan import Presented, refusal_of
 from companies.errors import DomainError
 from companies.money import parse_cents
-from merchants.models import Cashier, OfflinePolicy, Till
+from merchants.models import OfflinePolicy, Till
 
 CLOCK = timedelta(minutes=5)
 SLACK = 2  # slots of 30 s a phone may be early or late without network
 OLD_OFFER = timedelta(hours=96)  # a till's copy of the offers is at most 72 h old, and a day of grace
-CASHIER_SALT = "benefit_card.cashier"
 
 
 def digest(entry: Entry) -> str:
@@ -66,7 +65,7 @@ def judge(*, till: Till, entry: Entry, digest: str, at: datetime) -> tuple[Sale,
     sale = Sale(
         till=till, client_id=entry.client_id, digest=digest, presented=presented, found=found, deal=deal,
         amount_cents=cents, off=price(deal, amount_cents=cents, at=sold), at=sold, arrived_at=at,
-        cashier_id=cashier_of(entry.cashier, till=till),
+        cashier_id=cashiers.of_pass(entry.cashier, till=till, fresh=False),
     )  # fmt: skip
     return sale, doubt
 
@@ -136,19 +135,3 @@ def _elsewhere(till: Till, found: Case, presented: Presented) -> refusals.TillRe
         status_index=presented.status_index, slot=presented.slot, first=other, second=till.shop.merchant_id
     )
     return refusals.SeenElsewhere()
-
-
-def cashier_pass(cashier: Cashier, *, till: Till) -> str:
-    """What a till shows to say who works: signed, bound to cashier and till."""
-    return signing.dumps({"cashier": cashier.pk, "till": till.pk}, salt=CASHIER_SALT)
-
-
-def cashier_of(text: str, *, till: Till, hours: int | None = None) -> int | None:
-    """The cashier a pass stands for, if it was given at this till; None for anything else."""
-    if not text:
-        return None
-    try:
-        said = signing.loads(text, salt=CASHIER_SALT, max_age=hours and timedelta(hours=hours))
-    except signing.BadSignature:
-        return None
-    return int(said["cashier"]) if said.get("till") == till.pk else None

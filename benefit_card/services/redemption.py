@@ -48,9 +48,12 @@ def body_hash(*, code: str, offer_id: int, amount_cents: int, version: int | Non
 
 
 def redeem(
-    *, till: Till, client_id: uuid.UUID, code: str, offer_id: int, amount_cents: int, version: int | None, at: datetime
-) -> Answer:
+    *, till: Till, client_id: uuid.UUID, code: str, offer_id: int, amount_cents: int, version: int | None, at: datetime,
+    cashier_id: int | None = None, training: bool = False,
+) -> Answer:  # fmt: skip
     """Accept one sale, or say why not. The same `client_id` gets the first answer, whatever happened since.
+
+    In training, and for a specimen, everything is judged and nothing is written.
 
     Never raises a refusal of the card or the offer: those are answers, stored so that a retry repeats them.
     """
@@ -62,10 +65,13 @@ def redeem(
         found = usable_case(till=till, presented=presented, at=at, offer_id=offer_id, version=version)
         deal = _deal(found, at=at)
         off = price(deal, amount_cents=amount_cents, at=at)
-        return _accept(Sale(till, client_id, digest, presented, found, deal, amount_cents, off, at))
+        sale = Sale(till, client_id, digest, presented, found, deal, amount_cents, off, at, cashier_id=cashier_id)
+        return _exercise(sale) if training or found.demo else _accept(sale)
     except _Known:
         return _repeat(till=till, client_id=client_id, digest=digest)
     except refusals.TillRefusal as refusal:
+        if training:
+            return Answer(refusal.status, _refusal_body(refusal))
         return _refuse(refusal, till=till, client_id=client_id, digest=digest, at=at)
 
 
@@ -263,11 +269,21 @@ def limit_of(deal: Deal, found: Case, *, used: int | None) -> refusals.TillRefus
     return refusals.LimitReached(used_at=timezone.localtime(last["at"]).isoformat(), shop=last["till__shop__name"])
 
 
-def _refuse(refusal: DomainError, *, till: Till, client_id: uuid.UUID, digest: str, at: datetime) -> Answer:
-    """Keep a refusal in a transaction of its own, unless the id was answered before: then that answer stands."""
-    body = problem(
+def _exercise(sale: Sale) -> Answer:
+    """What would have been answered. 200, because nothing was made."""
+    left = sale.deal.remaining
+    return Answer(200, {**complete(sale.body, None, None), "remaining_uses": left and left - 1, "demo": True})
+
+
+def _refusal_body(refusal: DomainError) -> dict[str, Any]:
+    return problem(
         status=refusal.status, code=refusal.code, title=refusal.sentence, **dict(getattr(refusal, "public", {}))
     )
+
+
+def _refuse(refusal: DomainError, *, till: Till, client_id: uuid.UUID, digest: str, at: datetime) -> Answer:
+    """Keep a refusal in a transaction of its own, unless the id was answered before: then that answer stands."""
+    body = _refusal_body(refusal)
     with transaction.atomic(durable=True):
         RedemptionRequest.objects.bulk_create(
             [

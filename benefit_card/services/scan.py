@@ -11,6 +11,7 @@ from benefit_card import credential, limits, refusals, short_code
 from benefit_card.case import Case, Deal
 from benefit_card.credential import PARIS, Verdict
 from benefit_card.models import Shown
+from benefit_card.services import specimens
 from benefit_card.services.cards import hash_code
 from benefit_card.services.keys import current_keys
 from merchants.models import Till
@@ -119,6 +120,8 @@ def usable_case(
         offer_id=offer_id,
         version=version,
     )
+    if found is None and (specimens.is_specimen(presented.status_index) or specimens.is_typed(presented.short_hash)):
+        return cases.specimen(merchant_id=till.shop.merchant_id, offer_id=offer_id)
     if found is not None and found.replaced and presented.shown == Shown.PRINT:
         raise refusals.CardReplaced  # a signed card: whoever shows it holds it, so this tells a stranger nothing
     if found is None or not found.usable(today=at.astimezone(PARIS).date()):

@@ -5,6 +5,9 @@ of a person or a card behind it, so that nothing can count it, in statements, qu
 """
 
 from datetime import datetime
+from functools import lru_cache
+
+from django.conf import settings
 
 from benefit_card import credential, keyring, short_code
 from benefit_card.services.keys import last_day, specimen_key
@@ -30,3 +33,15 @@ def typed(place: int = 0) -> str:
     from benefit_card.services.cards import typed_code
 
     return short_code.grouped(typed_code(place))
+
+
+def is_typed(short_hash: str | None) -> bool:
+    """Whether the code that was typed stands under a specimen."""
+    return short_hash is not None and short_hash in _hashes(str(settings.CARD_KEY_DIR))
+
+
+@lru_cache(maxsize=4)
+def _hashes(_keys: str) -> frozenset[str]:
+    from benefit_card.services.cards import hash_code, typed_code
+
+    return frozenset(hash_code(typed_code(place)) for place in range(PLACES))

@@ -10,10 +10,18 @@ from merchants.models.merchant import Merchant, MerchantStatus, Shop
 
 class TillQuerySet(models.QuerySet["Till"]):
     def paired(self) -> "TillQuerySet":
-        """Tills that may scan now: not revoked, of an active merchant, in a shop that is open for business."""
-        return self.filter(
-            revoked_at__isnull=True, shop__closed_at__isnull=True, shop__merchant__status=MerchantStatus.ACTIVE
-        ).select_related("shop__merchant")
+        """Tills that may scan now: not revoked, of an active merchant, in a shop that is open for business.
+
+        `has_cashiers` tells whether the till has to say who works.
+        """
+        cashiers = Cashier.objects.working().filter(shop=models.OuterRef("shop"))
+        return (
+            self.filter(
+                revoked_at__isnull=True, shop__closed_at__isnull=True, shop__merchant__status=MerchantStatus.ACTIVE
+            )
+            .select_related("shop__merchant")
+            .annotate(has_cashiers=models.Exists(cashiers))
+        )
 
 
 class Till(models.Model):

@@ -84,6 +84,7 @@ VISITS = [
     Visit("redemption_void", TILL, lambda w: {"client_id": w.redemption.client_id}, "post"),
     Visit("redemption_sync", TILL, method="post", data=lambda w: {"entries": [{}]}),
     Visit("till_device_key", TILL, method="post"),
+    Visit("till_cashier", TILL, method="post"),
     Visit("till_pack", TILL),
     Visit("card_keys", EVERYBODY),
     Visit("revocations", EVERYBODY),

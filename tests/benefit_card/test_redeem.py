@@ -170,8 +170,8 @@ class TestScan:
         wrong = [look("ERB").status_code for _guess in range(10)]
         assert set(wrong) == {400}
         for name in ("typed", "scan"):
-            cache.delete(f"benefit_card.limit:{name}:{Till.objects.get().pk}")
-        cache.incr(f"benefit_card.limit:wrong:{Till.objects.get().pk}", 20)
+            cache.delete(f"limit:{name}:{Till.objects.get().pk}")
+        cache.incr(f"limit:wrong:{Till.objects.get().pk}", 20)
         assert look(typed_code(card())).status_code == 429
 
     def test_needs_a_till(self, client):

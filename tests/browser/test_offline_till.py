@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import zxingcpp
+from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
@@ -16,6 +17,7 @@ from benefit_card.models import Card, EntryVerdict, OfflineEntry, PublishedList,
 from benefit_card.services import lists
 from merchants import services
 from merchants.models import OfflinePolicy
+from merchants.services import cashiers
 from tests.browser.test_scanner import scan_by_usb, word
 from tests.factories.benefit_card import TillFactory, card, offer, phone_code, print_code, token, typed_code
 from tests.factories.companies import UserFactory
@@ -271,3 +273,28 @@ class TestTheTill:
         (entry,) = json.loads(saved.value.path().read_text())["entries"]
         assert entry["amount"] == "20.00" and entry["signature"]
         assert not Redemption.objects.exists()
+
+
+class TestPeopleAtTheTill:
+    def test_say_who_works_and_practise_without_a_trace(self, ready, till):
+        """Case: `specimen` card → grey "DÉMO" screen. A cashier opens the till with a PIN."""
+        offer(till.merchant)
+        cashiers.add(actor=owner(till.merchant), shop=till.shop, name="Zoé", pin="4711", at=datetime.now(UTC))
+        page, made = ready(), card()
+        scan_by_usb(page, print_code(made))
+        page.get_by_label("Code PIN").fill("4711")
+        page.get_by_role("button", name="Commencer", exact=True).click()
+        expect(page.get_by_role("button", name="Zoé")).to_be_visible()
+        page.get_by_role("button", name="Prête sans réseau").click()
+        page.get_by_role("button", name="Commencer un entraînement").click()
+        page.get_by_role("button", name="Fermer").click()
+        page.get_by_role("button", name="Montrer une carte de démonstration").click()
+        page.locator("#amount").fill("20")
+        page.keyboard.press("Enter")
+        expect(word(page)).to_have_text("DÉMO")
+        assert not Redemption.objects.exists()
+        assert [fault["id"] for fault in Axe().run(page).response["violations"]] == []
+        go_on(page)
+        page.get_by_role("button", name="Terminer l’entraînement").click()
+        sell(page, print_code(made))
+        assert Redemption.objects.get().cashier.name == "Zoé"

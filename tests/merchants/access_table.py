@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from merchants.models import MerchantRole
+from django.utils import timezone
+
+from merchants.models import Cashier, MerchantRole
 from tests.access import EVERYBODY, SIGNED_IN, Visit
 from tests.factories.benefit_card import MerchantFactory, ShopFactory, TillFactory, offer, token
 
@@ -17,6 +19,10 @@ def prepare(w: Any) -> None:
     w.till = TillFactory(shop=w.shop)
     w.till_token = w.till_token or token(w.till)
     w.offer = offer(w.merchant)
+    # In a shop of its own: the till of the world goes on without saying who works.
+    w.cashier = Cashier.objects.create(
+        shop=ShopFactory(merchant=w.merchant), name="Zoé", pin_hash="!", created_at=timezone.now()
+    )
     MerchantRole.objects.create(user=w.users["foreign"], merchant=MerchantFactory())
 
 
@@ -30,6 +36,10 @@ def shop(w: Any) -> dict[str, Any]:
 
 def till(w: Any) -> dict[str, Any]:
     return {"merchant": w.merchant.pk, "pk": w.till.pk}
+
+
+def cashier(w: Any) -> dict[str, Any]:
+    return {"merchant": w.merchant.pk, "pk": w.cashier.pk}
 
 
 def its_offer(w: Any) -> dict[str, Any]:
@@ -53,6 +63,10 @@ VISITS = [
     Visit("merchants:till_list", OWNER, merchant),
     Visit("merchants:till_list", OWNER, merchant, method="post", data=lambda w: {"shop": w.shop.pk, "till_name": "A"}),
     Visit("merchants:till_revoke", OWNER, till, method="post"),
+    Visit("merchants:cashier_list", OWNER, merchant),
+    Visit("merchants:cashier_list", OWNER, merchant, method="post"),
+    Visit("merchants:cashier_pin", OWNER, cashier, method="post"),
+    Visit("merchants:cashier_remove", OWNER, cashier, method="post"),
     Visit("merchants:offer_list", OWNER, merchant),
     Visit("merchants:offer_new", OWNER, merchant),
     Visit("merchants:offer_new", OWNER, merchant, method="post"),

@@ -54,15 +54,17 @@ export class TillApi {
 
   registerKey(publicKey) { return this.#send("POST", this.urls.device, { public_key: publicKey }); }
 
-  look(code) { return this.#send("POST", this.urls.scans, { code }, { timeout: LOOK_MS }); }
+  look(code, cashier = "") { return this.#send("POST", this.urls.scans, { code, cashier }, { timeout: LOOK_MS }); }
+
+  signIn(cashier, pin) { return this.#send("POST", this.urls.cashier, { cashier, pin }); }
 
   today() { return this.#send("GET", this.urls.today); }
 
   undo(id) { return this.#send("POST", this.urls.void.replace("00000000-0000-0000-0000-000000000000", id), {}); }
 
   /** The body of an attempt, with the id that makes a retry recognisable. Kept until an answer came, even over a reload. */
-  attempt({ code, offer, version, amount }, at) {
-    const body = { client_id: crypto.randomUUID?.() ?? uuid(), code, offer, offer_version: version, amount };
+  attempt({ code, offer, version, amount }, at, { cashier = "", training = false } = {}) {
+    const body = { client_id: crypto.randomUUID?.() ?? uuid(), code, offer, offer_version: version, amount, cashier, training };
     store.set(PENDING, { body, at });
     return { body, at };
   }

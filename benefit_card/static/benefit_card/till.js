@@ -3,6 +3,7 @@ import { choose, kind, tidy } from "./codes.js";
 import { Clock } from "./till-clock.js";
 import { OfflinePanel, keepFiles } from "./till-offline.js";
 import { OfflineTill } from "./offline-till.js";
+import { People } from "./till-people.js";
 import { Sale } from "./till-sale.js";
 import { Scanner, loadDetector } from "./scanner.js";
 import { TillApi, store } from "./till-api.js";
@@ -24,8 +25,11 @@ const api = new TillApi(dataset, {
   onAnswer: (server) => { clock.contact(server); banner(); },
   onSilence: () => banner(),
 });
-const offline = new OfflineTill({ api, clock, texts, urls: dataset, onChange: () => { panel.draw(); banner(); }, onRevoked: revoked });
+const offline = new OfflineTill({ api, clock, texts, urls: dataset, onChange: () => { panel.draw(); people.draw(); banner(); }, onRevoked: revoked });
 const panel = new OfflinePanel({ offline, api, texts, say, euro, onRevoked: revoked });
+const people = new People({
+  api, offline, texts, say, onSpecimen: (code) => { if (!busy) look(code); }, onChange: () => { people.draw(); scanScreen(); },
+});
 const sale = new Sale({ texts, say, euro, onConfirm: confirm, onCancel: scanScreen });
 const today = new Today({ api, texts, say, euro, onRevoked: revoked });
 const scanner = new Scanner({
@@ -105,13 +109,14 @@ async function pair(code) {
 async function ask(code, at) {
   const typed = !code.includes(":");
   if (!api.down || (typed && navigator.onLine)) {
-    const answer = await api.look(code);
+    const answer = await api.look(code, people.pass);
     if (answer.kind !== "network") return answer;
   }
   return offline.closed === "unready" ? { ok: false, kind: "network" } : offline.look(code, at);
 }
 
 async function look(code) {
+  if (people.list.length && !people.pass && !people.training) return people.open(texts.cashier.first);
   const turn = ++answerFrom;
   hideResult();
   const at = clock.now();
@@ -131,7 +136,7 @@ async function look(code) {
 
 async function confirm(choice) {
   if (busy) return;
-  await redeem(api.attempt(choice, sale.at));
+  await redeem(api.attempt(choice, sale.at, { cashier: people.pass, training: people.training }));
 }
 
 /** Sell: with the server's word, or without network on this till's own. Either way on record before anybody is told. */
@@ -173,6 +178,7 @@ function unanswered(attempt) {
 function fail(answer) {
   if (answer.kind === "revoked") return revoked();
   if (answer.kind === "network") return result("warn", texts.network_word, texts.network);
+  if (answer.code === "cashier_required") { scanScreen(); return people.open(answer.sentence); }
   const used = answer.data?.used_at;
   const sentence = used ? say(texts.limit_reached, { time: moment.format(new Date(used)), shop: answer.data.shop }) : answer.sentence;
   return result("no", texts.words[answer.code] ?? texts.refused_word, sentence || texts.refused);
@@ -183,6 +189,7 @@ function revoked() {
   sale.clear();
   today.close();
   panel.close();
+  people.forget();
   $("place").textContent = "";
   pairScreen();
   const waiting = offline.queue.length;
