@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from purchasing.api import claims, commitments, hand_overs, orders, settlement
+from purchasing.api import claims, commitments, hand_overs, orders, savings, settlement
 
 MINE = "companies/<int:company>/"
 
@@ -23,6 +23,7 @@ urlpatterns = [
     path(f"{MINE}claims/<int:pk>/", claims.CompanyClaim.as_view(), name="company_claim"),
     path("claims/", claims.Claims.as_view(), name="claims"),
     path("claims/<int:pk>/decide/", claims.ClaimDecide.as_view(), name="claim_decide"),
+    path(f"{MINE}savings/", savings.CompanySavings.as_view(), name="company_savings"),
     path("pools/<int:pk>/lock/", commitments.PoolLock.as_view(), name="pool_lock"),
     path("pools/<int:pk>/orders/", orders.PoolOrders.as_view(), name="pool_orders"),
     path("orders/", orders.OrderList.as_view(), name="orders"),

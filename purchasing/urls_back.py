@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from purchasing.views import claim, commitment, delivery, hand_over, lock, order, settlement
+from purchasing.views import claim, commitment, delivery, hand_over, lock, order, savings, settlement
 
 POOL = "pools/<int:pk>/"
 MINE = "company/<int:company>/pools/<int:pk>/"
@@ -49,6 +49,10 @@ urlpatterns = [
     path("claims/<int:pk>/<slug:action>/", claim.claim_act, name="claim_act"),
     path("q/claim/<str:token>/", claim.supplier_claim, name="supplier_claim"),
     path("q/claim/<str:token>/photos/<int:photo>/", claim.supplier_evidence, name="supplier_claim_evidence"),
+    path("company/<int:company>/savings/", savings.company_savings, name="company_savings"),
+    path("company/<int:company>/savings.csv", savings.company_savings_csv, name="company_savings_csv"),
+    path("erb/savings/", savings.staff_savings, name="staff_savings"),
+    path("erb/savings.csv", savings.staff_savings_csv, name="staff_savings_csv"),
     path("orders/<int:pk>/invoice/", settlement.record, name="supplier_invoice_new"),
     path("supplier-invoices/<int:pk>/", settlement.supplier_invoice, name="supplier_invoice"),
     path("supplier-invoices/<int:pk>/<slug:action>/", settlement.act, name="supplier_invoice_act"),

@@ -16,7 +16,7 @@ from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Role
 from companies.money import euros, line_total
-from purchasing import access
+from purchasing import access, savings
 from purchasing import proof as proofs
 from purchasing.forms_back import SupplierInvoiceForm
 from purchasing.models import Pool, SupplierInvoice
@@ -152,6 +152,8 @@ def proof(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "company": row,
         "pool": pool,
         "documents": found,
+        "alone": savings.alone(row, pool.pk) if pool.fairness == Pool.Fairness.STAND_ALONE_CAP else None,
+        "saving": savings.total([line for line in savings.lines(row) if line.pool_id == pool.pk]),
         "invoices": billed if has_role(user, row, Role.ACCOUNTANT, Role.ADMIN) or is_staff(user) else [],
     }
     return render(request, "purchasing/proof.html", context)
