@@ -1,6 +1,6 @@
 """Reading the buying centre: needs that go together, pooled volumes, current quotes, deadlines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,8 +19,8 @@ from purchasing.models import (
     RequestLine,
     Tender,
 )
+from purchasing.rules.matching import read, same
 from purchasing.states import LineState, PoolLineState, PoolState, QuoteState, RequestState
-from purchasing.wording import alike, normalise
 
 # With fewer companies than this a total lets one member deduce the other's quantity (I13).
 ENOUGH_TO_HIDE = 3
@@ -70,28 +70,6 @@ def open_needs(*, category: str = "", words: str = "") -> QuerySet[RequestLine]:
     if words:
         needs = needs.filter(Q(text__icontains=words) | Q(normalised__icontains=words.lower()))
     return needs.order_by("normalised", "unit", "pk")
-
-
-def grouped(lines: Iterable[RequestLine]) -> list[NeedGroup]:
-    """Suggest which needs go together: same article, else same or like words in the same unit."""
-    groups: dict[str, NeedGroup] = {}
-    by_words: dict[str, dict[str, NeedGroup]] = {}
-    for line in lines:
-        key = f"a{line.article_id}" if line.article_id else f"{line.unit}:{line.normalised}"
-        bucket = by_words.setdefault(line.unit, {})
-        group = groups.get(key) or bucket.get(line.normalised)
-        if group is None:
-            first = line.normalised.split(" ", 1)[0]
-            near = (g for words, g in bucket.items() if words[:1] == first[:1] and alike(words, line.normalised))
-            group = next(near, None) if not line.article_id else None
-        if group is None:
-            group = NeedGroup(key, line.text, line.unit, line.article, line.category)
-        groups[key] = group
-        bucket.setdefault(line.normalised, group)
-        group.article = group.article or line.article
-        group.lines.append(line)
-    unique = {id(group): group for group in groups.values()}
-    return sorted(unique.values(), key=lambda g: (-g.companies, -len(g.lines), g.text.lower()))
 
 
 def request_list(user: User, company: Company) -> QuerySet[PurchaseRequest]:
@@ -204,8 +182,8 @@ def total_words(quantity: int, companies: int, *, staff: bool) -> str:
 def line_like(lines: Sequence[PoolLine], group: NeedGroup) -> PoolLine | None:
     """The line of a pool that a group of needs fits on, if any."""
     for line in lines:
-        same = group.article is not None and line.article_id == group.article.pk
-        if line.unit == group.unit and (same or alike(normalise(line.text), normalise(group.text))):
+        alike = group.article is not None and line.article_id == group.article.pk
+        if line.unit == group.unit and (alike or same(read(line.text), read(group.text))):
             return line
     return None
 
@@ -273,12 +251,12 @@ def joinable_needs(user: User, company: Company, lines: Sequence[PoolLine]) -> d
     )
     found: dict[int, list[RequestLine]] = {}
     for line in lines:
-        words = normalise(line.text)
+        words = read(line.text)
         found[line.pk] = [
             need
             for need in needs
             if need.unit == line.unit
-            and ((need.article_id and need.article_id == line.article_id) or alike(words, need.normalised))
+            and ((need.article_id and need.article_id == line.article_id) or same(words, read(need.text)))
         ]
     return found
 

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from purchasing.views import approval
+from purchasing.views import approval, likeness
 
 COMPANY = "company/<int:company>/"
 
 urlpatterns = [
+    path(f"{COMPANY}needs/asked/", likeness.asked, name="asked"),
     path(f"{COMPANY}budgets/", approval.budget_list, name="budget_list"),
     path(f"{COMPANY}budgets/<int:pk>/remove/", approval.budget_remove, name="budget_remove"),
     path(f"{COMPANY}approvals/", approval.approval_rules, name="approval_rules"),

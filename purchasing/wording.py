@@ -1,9 +1,7 @@
-"""When two companies mean the same thing in different words. Pure text, no database."""
+"""The words of a need in one order, for the index that finds like ones; `rules.matching` compares them."""
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from difflib import SequenceMatcher
 
 # Words that say nothing about what is bought, in French and in English.
 _EMPTY = (
@@ -11,7 +9,6 @@ _EMPTY = (
     | {"sur", "type", "ref"}
     | {"the", "of", "for", "with", "and", "in"}
 )
-_ALIKE = 0.82
 
 
 def normalise(text: str) -> str:
@@ -33,24 +30,3 @@ def normalise(text: str) -> str:
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] in "sx" else word
-
-
-def alike(one: str, other: str) -> bool:
-    """Whether two normalised needs are probably the same. Numbers must agree: a size is never a detail.
-
-    >>> alike(normalise("Gants nitrile noirs taille M"), normalise("Gants nitrile noir T. M"))
-    True
-    >>> alike(normalise("Carton 400x300"), normalise("Carton 600x400"))
-    False
-    """
-    if one == other:
-        return True
-    first, second = set(one.split()), set(other.split())
-    if _measures(first) != _measures(second) or not first & second:
-        return False
-    shared = len(first & second) / min(len(first), len(second))
-    return shared >= _ALIKE or SequenceMatcher(None, one, other).ratio() >= _ALIKE
-
-
-def _measures(words: Iterable[str]) -> set[str]:
-    return {word for word in words if any(c.isdigit() for c in word) or word in {"s", "m", "l", "xl", "xxl"}}

@@ -13,7 +13,7 @@ from companies.access import require
 from companies.api import ApiView
 from companies.models import User
 from companies.pagination import Pages
-from purchasing import access, selectors
+from purchasing import access, likeness, selectors
 from purchasing.api.requests import reason_of
 from purchasing.models import Article, Category, Pool, PoolLine, VatRate
 from purchasing.services import pool as service
@@ -86,7 +86,7 @@ class NeedList(_Pools):
                     "needed_by": group.needed_by,
                     "needs": group.ids,
                 }
-                for group in selectors.grouped(rows[:2000])
+                for group in likeness.grouped(rows[:2000])
             ]
         )
 

@@ -15,9 +15,11 @@ from purchasing.models.commitment import Commitment, CommitmentProof, Commitment
 from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Receipt, ReceiptLine, ReceiptPhoto
 from purchasing.models.order import Acknowledgement, AcknowledgementLine, Consent, PurchaseOrder, PurchaseOrderLine
 from purchasing.models.pool import Pool, PooledNeed, PoolLine
+from purchasing.models.price import Price, PriceList, PriceListRow, PriceListState
+from purchasing.models.recurring import RecurringNeed, RecurringRun, RequestFile
 from purchasing.models.request import PurchaseRequest, RequestDecision, RequestLine
 from purchasing.models.settlement import CostShare, SupplierInvoice, SupplierInvoiceLine
-from purchasing.models.supplier import Supplier, SupplierContact
+from purchasing.models.supplier import Supplier, SupplierClosure, SupplierContact, SupplierDocument
 from purchasing.models.tender import Award, AwardLine, PriceTier, Quote, QuoteLine, Tender, TenderInvitation
 
 __all__ = [
@@ -51,6 +53,10 @@ __all__ = [
     "Pool",
     "PoolLine",
     "PooledNeed",
+    "Price",
+    "PriceList",
+    "PriceListRow",
+    "PriceListState",
     "PriceTier",
     "PurchaseOrder",
     "PurchaseOrderLine",
@@ -60,10 +66,15 @@ __all__ = [
     "Receipt",
     "ReceiptLine",
     "ReceiptPhoto",
+    "RecurringNeed",
+    "RecurringRun",
     "RequestDecision",
+    "RequestFile",
     "RequestLine",
     "Supplier",
+    "SupplierClosure",
     "SupplierContact",
+    "SupplierDocument",
     "SupplierInvoice",
     "SupplierInvoiceLine",
     "Tender",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -88,7 +90,21 @@ class RequestLine(models.Model):
 
     class Meta:
         ordering = ["request", "position"]
-        indexes = [models.Index(fields=["state", "normalised"], name="request_line_by_words")]
+        indexes = [
+            models.Index(fields=["state", "normalised"], name="request_line_by_words"),
+            # Open needs by likeness of words, whatever their spelling and order …
+            GinIndex(
+                OpClass("normalised", name="gin_trgm_ops"),
+                name="need_by_trigrams",
+                condition=Q(state__in=["approved", "pooled"]),
+            ),
+            # … and by French word stems, accents left out.
+            GinIndex(
+                SearchVector("text", config="erb_french"),
+                name="need_by_stems",
+                condition=Q(state__in=["approved", "pooled"]),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["request", "position"], name="request_line_position_once"),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="request_line_quantity_positive"),

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.models import Document, User
 from purchasing.models.article import Category
 
 
@@ -50,3 +51,54 @@ class SupplierContact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
+
+
+class SupplierClosure(models.Model):
+    """Days on which a supplier neither prepares nor delivers."""
+
+    supplier = models.ForeignKey(Supplier, models.CASCADE, related_name="closures")
+    starts_on = models.DateField(_("from"))
+    ends_on = models.DateField(_("until"))
+    reason = models.CharField(_("reason"), max_length=80, blank=True)
+
+    class Meta:
+        ordering = ["starts_on"]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_on__gte=models.F("starts_on")), name="closure_ends_after_start")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.starts_on} – {self.ends_on}"
+
+
+class SupplierDocument(models.Model):
+    """Proof that a supplier may sell to us: registration, insurance, social contributions, certificates."""
+
+    class Kind(models.TextChoices):
+        KBIS = "kbis", _("Company register extract (Kbis)")
+        SOCIAL = "social", _("Certificate of social contributions")
+        INSURANCE = "insurance", _("Liability insurance")
+        QUALITY = "quality", _("Quality or safety certificate")
+        OTHER = "other", _("Other document")
+
+    supplier = models.ForeignKey(Supplier, models.CASCADE, related_name="documents")
+    kind = models.CharField(_("document"), max_length=12, choices=Kind)
+    document = models.ForeignKey(Document, models.PROTECT, related_name="+")
+    expires_on = models.DateField(_("valid until"), null=True, blank=True)
+    added_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    added_at = models.DateTimeField()
+    # A newer one of the same kind took its place; the file stays for the record.
+    replaced_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["kind", "-added_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["supplier", "kind"],
+                condition=Q(replaced_at__isnull=True) & ~Q(kind="other"),
+                name="supplier_document_one_current",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.expires_on or ''}"

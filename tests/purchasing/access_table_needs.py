@@ -46,6 +46,7 @@ def of(name):
 
 P, A = "purchasing:", "purchasing_api:"
 VISITS = [
+    Visit(P + "asked", {"buyer"}, company),
     Visit(P + "budget_list", READERS, company),
     Visit(P + "budget_list", KEEPERS, company, "post"),
     Visit(P + "budget_remove", KEEPERS, of("budget"), "post"),

@@ -8,7 +8,7 @@ from django.db.utils import DatabaseError
 
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, OutboxMail, Role
-from purchasing import comparison, links, selectors
+from purchasing import comparison, likeness, links, selectors
 from purchasing.models import Pool, PooledNeed, Quote, Tender, TenderInvitation
 from purchasing.services import award as awards
 from purchasing.services import pool as pools
@@ -42,13 +42,13 @@ class TestGroupingNeeds:
     def test_puts_like_words_of_several_companies_together(self):
         for text in ("Gants nitrile taille M", "gant NITRILE, taille M", "Gants nitrile taille L"):
             RequestLineFactory(approved=True, text=text)
-        groups = selectors.grouped(selectors.open_needs())
+        groups = likeness.grouped(selectors.open_needs())
         assert [(group.companies, group.quantity) for group in groups] == [(2, 20), (1, 10)]
 
     def test_never_mixes_units(self):
         RequestLineFactory(approved=True, unit="box")
         RequestLineFactory(approved=True, unit="pair")
-        assert len(selectors.grouped(selectors.open_needs())) == 2
+        assert len(likeness.grouped(selectors.open_needs())) == 2
 
     def test_leaves_out_suspended_companies(self):
         RequestLineFactory(approved=True, request__company=CompanyFactory(suspended=True))

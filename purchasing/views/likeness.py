@@ -1,0 +1,21 @@
+"""While a need is typed: who asks for it already."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from companies.access import require
+from purchasing import access, likeness
+from purchasing.models import Unit
+from purchasing.views.doors import company_of, reader
+
+
+@require_GET
+def asked(request: HttpRequest, company: int) -> HttpResponse:
+    """A line for the form: “already asked for by 3 companies”. Never who, never how much (I13)."""
+    row, user = company_of(request, company), reader(request)
+    require(access.can_request(user, row))
+    text = next((value for name, value in request.GET.items() if name.endswith("text")), "")[:200]
+    unit = next((value for name, value in request.GET.items() if name.endswith("unit")), Unit.PIECE)
+    found = likeness.asked_for(text, unit=unit, company=row) if unit in Unit.values else likeness.NOBODY
+    return render(request, "purchasing/parts/asked.html", {"found": found, "company": row})
