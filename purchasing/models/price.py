@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.models import Job, User
 from purchasing.models.article import Article
@@ -16,7 +17,7 @@ class PriceListState(models.TextChoices):
     UNREADABLE = "unreadable", _("Not readable")
     READY = "ready", _("To review")
     APPLYING = "applying", _("Being applied")
-    APPLIED = "applied", _("Applied")
+    APPLIED = "applied", pgettext_lazy("price list", "Applied")
     CANCELLED = "cancelled", _("Given up")
 
 
@@ -64,7 +65,7 @@ class PriceListRow(models.Model):
     class Kind(models.TextChoices):
         NEW = "new", _("New")
         CHANGED = "changed", _("Price changed")
-        UNCHANGED = "unchanged", _("Unchanged")
+        UNCHANGED = "unchanged", pgettext_lazy("price list", "Unchanged")
         GONE = "gone", _("No longer sold")
         ERROR = "error", _("Error")
 

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('companies', '0002_imports_and_invitations'),
-        ('purchasing', '0004_budgets_and_approvals'),
+        ("purchasing", "0005_award_studies"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
