@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models, transaction
 from django.utils import timezone
 
@@ -68,6 +70,33 @@ def entry(
         data=data or {},
         **more,
     )
+
+
+COLUMNS = ("at", "action", "actor_id", "actor_label", "target_type", "target_id", "company_id", "reason", "data")
+
+
+def record_many(
+    action: str,
+    targets: Iterable[models.Model],
+    *,
+    at: datetime,
+    actor: User | None,
+    actor_label: str = "",
+    reason: str = "",
+    data: Callable[[Any], dict[str, Any]] = lambda target: {},
+) -> None:
+    """Write one entry for each target with COPY: tens of thousands in a fraction of a second. In the caller's transaction.
+
+    The company of an entry is the target's own, where it has one.
+    """
+    who = actor.pk if actor else None
+    table = connection.ops.quote_name(AuditEntry._meta.db_table)
+    names = ", ".join(connection.ops.quote_name(name) for name in COLUMNS)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for target in targets:
+            company = getattr(target, "company_id", None) or getattr(getattr(target, "company", None), "pk", None)
+            content = json.dumps(data(target), cls=DjangoJSONEncoder)
+            copy.write_row((at, action, who, actor_label, label(target), str(target.pk), company, reason, content))
 
 
 def history(target: models.Model) -> models.QuerySet[AuditEntry]:

@@ -40,6 +40,7 @@ def queue(
         key=key, defaults={"to": to, "language": language, "subject": subject[:250], "body": body, "queued_at": at}
     )
     if created:
-        mail.attachments.set(attachments)
+        if attachments:
+            mail.attachments.set(attachments)
         send_mail.delay_on_commit(mail_id=mail.pk)
     return mail

@@ -92,8 +92,14 @@ class Comparison:
 
 def terms_of(line: QuoteLine) -> Terms:
     """A quote line as the rules read it."""
+    known: Terms | None = line.__dict__.get("_terms")
+    if known is not None:
+        return known
     tiers = sorted(line.tiers.all(), key=lambda tier: tier.from_qty)
-    return Terms(tuple(Tier(t.from_qty, t.unit_price_e4) for t in tiers), pack=line.pack, moq=line.moq)
+    terms = Terms(tuple(Tier(t.from_qty, t.unit_price_e4) for t in tiers), pack=line.pack, moq=line.moq)
+    if "tiers" in getattr(line, "_prefetched_objects_cache", {}):
+        line.__dict__["_terms"] = terms  # asked for thousands of times when each company's cost alone is computed
+    return terms
 
 
 def landed_line(line: QuoteLine, quantity: int) -> rule.Landed:

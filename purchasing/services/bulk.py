@@ -1,13 +1,13 @@
 """Many rows through a state machine at once, each with its audit entry. Under the lock of their pool."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
 
 from companies import audit
-from companies.models import AuditEntry, User
+from companies.models import User
 from companies.states import StateRefused
 from purchasing.models import PooledNeed
 from purchasing.states import REQUEST_LINE, LineState, Table
@@ -29,43 +29,16 @@ def move_many(
     if not rows:
         return
     model: type[models.Model] = type(rows[0])
-    entries = []
+    was = {row.pk: str(row.state) for row in rows}
     for row in rows:
         if to not in table.get(row.state, frozenset()):
             raise StateRefused(state=row.get_state_display())
-        was, row.state = row.state, to
-        entries.append(
-            audit.entry(
-                f"{model._meta.model_name}.{to}",
-                target=row,
-                at=at,
-                actor=actor,
-                company=getattr(row, "company", None),
-                data={"from": str(was)},
-                reason=reason,
-                actor_label="" if actor else CLOCK,
-            )
-        )
+        row.state = to
     write_many(rows, ["state", *fields])
-    AuditEntry.objects.bulk_create(entries, batch_size=1_000)
-
-
-def note_many(
-    action: str,
-    rows: Sequence[Any],
-    *,
-    at: datetime,
-    actor: User | None,
-    data: Callable[[Any], dict[str, Any]] = lambda row: {},
-) -> None:
-    """One entry of the log for each row, where nothing moved but something was said."""
+    action = f"{model._meta.model_name}.{to}"
     label = "" if actor else CLOCK
-    AuditEntry.objects.bulk_create(
-        (
-            audit.entry(action, target=row, at=at, actor=actor, company=row.company, data=data(row), actor_label=label)
-            for row in rows
-        ),
-        batch_size=1_000,
+    audit.record_many(
+        action, rows, at=at, actor=actor, actor_label=label, reason=reason, data=lambda row: {"from": was[row.pk]}
     )
 
 

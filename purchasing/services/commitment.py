@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Prefetch, Q
 from django.utils.translation import gettext_lazy as _
 
+from companies import audit
 from companies.access import require
 from companies.errors import DomainError, Invalid
 from companies.models import Company, Site, User
@@ -22,7 +23,7 @@ from purchasing.services import approval
 from purchasing.services import budget as budgets
 from purchasing.services import proof_of_commitment as proofs
 from purchasing.services import standing as standings
-from purchasing.services.bulk import move_many, move_needs, needs_of, note_many
+from purchasing.services.bulk import move_many, move_needs, needs_of
 from purchasing.services.pool import locked, winning_lines
 from purchasing.states import COMMITMENT, CommitmentState, LineState, PoolLineState, PoolState
 
@@ -311,7 +312,7 @@ def _firm(rows: list[Commitment], pool: Pool, company: Company, *, actor: User, 
     for row in new:
         row.drop_reason = ""
     move_many(new, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor, fields=["drop_reason"])
-    note_many("commitment.changed", changed, at=at, actor=actor, data=lambda row: {"version": row.version})
+    audit.record_many("commitment.changed", changed, at=at, actor=actor, data=lambda row: {"version": row.version})
     held = list(
         Commitment.objects.select_for_update(of=("self",))
         .select_related("company")

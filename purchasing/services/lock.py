@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -14,14 +15,13 @@ from companies.errors import DomainError
 from companies.models import User
 from companies.states import move
 from purchasing import access, mails_back
-from purchasing.models import Commitment, Pool, PoolLine
+from purchasing.models import Commitment, Pool, PooledNeed, PoolLine
 from purchasing.rules.tiers import Outcome
 from purchasing.selectors import current_quotes, tender_of
 from purchasing.services import approval
 from purchasing.services import standing as standings
 from purchasing.services.alone import stand_alone
 from purchasing.services.bulk import CLOCK, move_many, needs_of, release
-from purchasing.services.commitment import HELD
 from purchasing.services.pool import locked
 from purchasing.services.standing import LineStanding, Standing
 from purchasing.states import COMMITMENT, POOL, POOL_LINE, CommitmentState, PoolLineState, PoolState
@@ -84,11 +84,10 @@ def due_pools(at: datetime) -> list[int]:
 
 def _decide(pool: Pool, *, at: datetime) -> tuple[Standing, dict[int, str]]:
     """What is ordered, looked at again until nobody left has to leave; and who leaves without a firm word."""
-    leaving: dict[int, str] = {
-        c.pk: Reason.SUSPENDED for c in standings.commitments_of(pool) if not c.company.is_member
-    }
+    firm = standings.commitments_of(pool)
+    leaving: dict[int, str] = {c.pk: Reason.SUSPENDED for c in firm if not c.company.is_member}
     while True:
-        standing = standings.read(pool, without=leaving)
+        standing = standings.read(pool, without=leaving, rows=firm)
         _apply_minimums(standing)
         over: dict[int, str] = {}
         checks = approval.recheck(pool, standing)
@@ -154,7 +153,11 @@ def _leave_out(pool: Pool, leaving: dict[int, str], *, actor: User | None, at: d
     rows = list(
         Commitment.objects.select_for_update(of=("self",))
         .select_related("company", "committed_by", "pool_line")
-        .filter(pool_line__pool=pool, state__in=[*HELD, CommitmentState.DRAFT])
+        .filter(
+            Q(state__in=[CommitmentState.TO_APPROVE, CommitmentState.DRAFT])
+            | Q(state=CommitmentState.COMMITTED, pk__in=list(leaving)),
+            pool_line__pool=pool,
+        )
         .order_by("pk")
     )
     dropped = []
@@ -163,10 +166,8 @@ def _leave_out(pool: Pool, leaving: dict[int, str], *, actor: User | None, at: d
             row.drop_reason = Reason.DRAFT
         elif row.state == CommitmentState.TO_APPROVE:
             row.drop_reason = Reason.APPROVAL
-        elif row.pk in leaving:
-            row.drop_reason = leaving[row.pk]
         else:
-            continue
+            row.drop_reason = leaving[row.pk]
         dropped.append(row)
     _drop(pool, dropped, actor=actor, at=at)
 
@@ -206,9 +207,12 @@ def _apply(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) 
     staying = _split(pool, standing, actor=actor, at=at)
     audit.record("pool.decided", target=pool, at=at, actor=actor, actor_label=label, data=_proof(standing))
     move(pool, PoolState.LOCKED, table=POOL, at=at, actor=actor, actor_label=label, locked_at=at)
+    # Compared here: inside the transaction PostgreSQL still believes that nothing is locked, and plans for hours.
     joined = {(c.pool_line_id, c.company_id) for c in staying}
-    spare = [n for n in needs_of(pool.pk) if (n.pool_line_id, n.company_id) not in joined]
-    release(spare, reason="not_ordered", at=at, actor=actor)
+    needs = PooledNeed.objects.filter(pool_line__pool=pool, released_at__isnull=True)
+    rows = needs.values_list("pk", "pool_line_id", "company_id")
+    spare = [pk for pk, line, company in rows if (line, company) not in joined]
+    release(needs_of(pool.pk, pk__in=spare), reason="not_ordered", at=at, actor=actor)
     if not ordered:
         move(pool, PoolState.FAILED, table=POOL, at=at, actor=actor, actor_label=label, reason="minimum_missed")
         mails_back.pool_failed(pool, at=at)

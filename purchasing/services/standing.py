@@ -49,6 +49,14 @@ class Standing:
     def quotes(self) -> list[Quote]:
         return list({row.quote.pk: row.quote for row in self.lines}.values())
 
+    def by_company(self) -> dict[int, list[Commitment]]:
+        """The commitments of each company, by company id."""
+        found: dict[int, list[Commitment]] = {}
+        for row in self.lines:
+            for c in row.commitments:
+                found.setdefault(c.company_id, []).append(c)
+        return found
+
     def goods_of(self, quote: Quote) -> int:
         return sum(row.goods_cents for row in self.lines if row.quote.pk == quote.pk)
 
@@ -119,7 +127,7 @@ def commitments_of(
     rows = list(Commitment.objects.filter(states, **of).order_by("pk"))
     companies = Company.objects.in_bulk({row.company_id for row in rows})
     for row in rows:
-        row.company = companies[row.company_id]
+        row._state.fields_cache["company"] = companies[row.company_id]  # what `row.company =` does, for thousands
     versions = Prefetch("versions", queryset=CommitmentVersion.objects.order_by("number"))
     prefetch_related_objects([row for row in rows if row.version > 1], versions)
     return rows
@@ -132,12 +140,16 @@ def read(
     without: Collection[int] = (),
     strict: bool | None = None,
     lines: Collection[int] | None = None,
+    rows: Sequence[Commitment] | None = None,
 ) -> Standing:
-    """What the pool would order now. `without` leaves commitments out; `strict` refuses to round down; `lines` reads few."""
+    """What the pool would order now.
+
+    `without` leaves commitments out, `strict` refuses to round down, `lines` reads few, `rows` were read already.
+    """
     if strict is None:
         strict = pool.minimum_missed != Pool.MinimumMissed.ROUND_DOWN
     by_line: dict[int, list[Commitment]] = {}
-    for row in commitments_of(pool, waiting_of=waiting_of, lines=lines):
+    for row in rows if rows is not None else commitments_of(pool, waiting_of=waiting_of, lines=lines):
         if row.pk not in without:
             by_line.setdefault(row.pool_line_id, []).append(row)
     found = []

@@ -1,8 +1,10 @@
-"""The rules of a pool at full size: 70 companies, 500 lines, locked and settled. Pure arithmetic, no database."""
+"""A pool at full size, 70 companies × 500 lines: the rules alone, then pages and lock through services and database."""
 
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
 
 from tests.bench.book import Book
 from tests.bench.place import Place
@@ -12,6 +14,150 @@ START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 def measure(place: Place, book: Book) -> None:
+    _rules(book)
+    where = (
+        f"{COMPANIES} companies × {LINES} lines, {COMPANIES * LINES} commitments with needs and versions in PostgreSQL"
+    )
+    world, buyer = full_pool()
+    _pages(book, world, buyer, where)
+    _words(book, world, buyer)
+    _lock(book, world, where)
+
+
+def full_pool() -> tuple[Any, Any]:
+    """A pool open for commitments on which every company has said a firm word to every line; and one of the buyers."""
+    from companies.models import Role
+    from purchasing.models import Commitment, CommitmentVersion, PooledNeed, PurchaseRequest, RequestLine
+    from tests.factories.companies import CompanyFactory, member
+    from tests.purchasing.back import hours, world
+
+    rng = random.Random(7)
+    w = world(
+        line_count=LINES,
+        pack=6,
+        tiers=((1, 42_000), (1_000, 36_000), (2_500, 31_500)),
+        freight_cents=9_900,
+        fairness="stand_alone_cap",
+        closes_at=datetime.now(tz=UTC) + timedelta(days=1),
+    )
+    companies = [CompanyFactory(approval_limit_cents=10**9) for _ in range(COMPANIES)]
+    buyers = [member(company, Role.BUYER) for company in companies]
+    lines = list(w.pool.lines.order_by("position"))
+    at = hours(1)
+    requests = PurchaseRequest.objects.bulk_create(
+        PurchaseRequest(company=c, title="Besoins", state="approved", requester=b, created_at=at, submitted_at=at)
+        for c, b in zip(companies, buyers, strict=True)
+    )
+    wanted = [(n, request, rng.randrange(1, 60)) for request in requests for n in range(LINES)]
+    needs = RequestLine.objects.bulk_create(
+        (
+            RequestLine(request=request, position=n + 1, text=lines[n].text, normalised="x", quantity=quantity,
+                        state="committed")
+            for n, request, quantity in wanted
+        ), batch_size=5_000,
+    )  # fmt: skip
+    PooledNeed.objects.bulk_create(
+        (
+            PooledNeed(pool_line=lines[n], request_line=need, company=request.company, quantity=quantity,
+                       added_by=w.staff, added_at=at)
+            for (n, request, quantity), need in zip(wanted, needs, strict=True)
+        ), batch_size=5_000,
+    )  # fmt: skip
+    said = Commitment.objects.bulk_create(
+        (
+            Commitment(pool_line=lines[n], company=request.company, state="committed", quantity=quantity,
+                       tolerance=quantity // 5, tolerance_tier=rng.random() < 0.5, committed_by=request.requester,
+                       committed_at=at + timedelta(minutes=rng.randrange(9_000)), version=1, request_line=need)
+            for (n, request, quantity), need in zip(wanted, needs, strict=True)
+        ), batch_size=5_000,
+    )  # fmt: skip
+    CommitmentVersion.objects.bulk_create(
+        (
+            CommitmentVersion(commitment=c, number=1, quantity=c.quantity, tolerance=c.tolerance,
+                              actor=c.committed_by, at=c.committed_at)
+            for c in said
+        ), batch_size=5_000,
+    )  # fmt: skip
+    _analyze()
+    return w, buyers[0]
+
+
+def _analyze() -> None:
+    """What autovacuum does a moment later in a living installation."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _pages(book: Book, world: Any, buyer: Any, where: str) -> None:
+    """The pages of the pool as their readers open them: time on the server and statements."""
+    from django.conf import settings
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+    from django.urls import reverse
+
+    settings.STAFF_NEEDS_SECOND_FACTOR = False
+    company, pool = buyer.memberships.get().company_id, world.pool.pk
+    pages = {
+        "pool_page": (world.staff, reverse("purchasing:pool", args=[pool])),
+        "pool_goods_page": (world.staff, reverse("purchasing:goods", args=[pool])),
+        "pool_company_page": (buyer, reverse("purchasing:company_pool", args=[company, pool])),
+        "pool_commit_page": (buyer, reverse("purchasing:commit", args=[company, pool])),
+    }
+    for name, (user, address) in pages.items():
+        client = Client(headers={"host": "localhost"})
+        client.force_login(user)
+        client.get(address)  # templates are compiled once for everybody
+        times = []
+        for _turn in range(5):
+            started = time.perf_counter()
+            with CaptureQueriesContext(connection) as queries:
+                answer = client.get(address)
+            times.append(time.perf_counter() - started)
+            if answer.status_code != 200:
+                raise RuntimeError(f"{name}: {answer.status_code}")
+        size = f"{len(answer.content) / 1000:.0f} kB"
+        book.note(
+            "pools", f"{name}_ms", 1000 * median(times), "ms", f"{where}; median of 5, {len(queries)} SQL, {size}"
+        )
+
+
+def _words(book: Book, world: Any, buyer: Any) -> None:
+    """One buyer changes 40 lines of the full pool."""
+    from django.utils import timezone
+
+    from purchasing.models import Commitment
+    from purchasing.services import commitment
+
+    company = buyer.memberships.get().company
+    rows = Commitment.objects.filter(company=company).order_by("pool_line__position")[:40]
+    words = {row.pool_line_id: commitment.Word(row.quantity + 1, row.tolerance) for row in rows}
+    started = time.perf_counter()
+    commitment.commit_all(actor=buyer, company=company, pool=world.pool, words=words, at=timezone.now())
+    book.note("pools", "commit_40_lines_seconds", time.perf_counter() - started, "s", "in the pool of 70 × 500")
+
+
+def _lock(book: Book, world: Any, where: str) -> None:
+    from companies.models import AuditEntry
+    from purchasing.models import Commitment
+    from purchasing.services import lock
+
+    at = world.pool.closes_at
+    started = time.perf_counter()
+    pool = lock.lock(pool=world.pool, at=at)
+    seconds = time.perf_counter() - started
+    locked = Commitment.objects.filter(pool_line__pool=pool, state="locked").count()
+    if pool.state != "locked" or AuditEntry.objects.filter(action="commitment.locked", at=at).count() != locked:
+        raise RuntimeError(f"not locked: {pool.state}, {locked}")
+    book.note(
+        "pools", "lock_70x500_database_seconds", seconds, "s", f"{where}; {locked} locked, audited, told, needs kept"
+    )
+
+
+def _rules(book: Book) -> None:
+    """Pure arithmetic, no database."""
     from purchasing.rules import shares, tiers
 
     rng = random.Random(500)
