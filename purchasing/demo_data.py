@@ -36,7 +36,8 @@ from purchasing.states import LineState, PoolLineState, PoolState, RequestState
 from purchasing.wording import normalise
 
 # Pools that end in the front half; the others are handed on as "committing" with their deadline in the past.
-FRONT = {"draft", "gathering", "tendering", "to_open", "opened", "to_confirm", "offer_ready", "committing", "cancelled"}
+OPEN = {"committing", "tonight"}  # companies may still commit; "tonight" closes at midnight
+FRONT = {"draft", "gathering", "tendering", "to_open", "opened", "to_confirm", "offer_ready", "cancelled", *OPEN}
 FREIGHT = {name: freight * 100 for name, _c, _t, _l, _m, _f, freight, _d, _p in SUPPLIERS}
 
 
@@ -78,7 +79,8 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
     _loose_requests(story)
     AuditEntry.objects.bulk_create(story.audit, batch_size=2_000)
     if find_spec("purchasing.demo_data_back"):
-        later = [(pool, plan[3]) for pool, plan in pools if plan[3] not in FRONT or plan[3] == "committing"]
+        aims = [(pool, "committing" if plan[3] in OPEN else plan[3]) for pool, plan in pools]
+        later = [(pool, aim) for pool, aim in aims if aim not in FRONT or aim in OPEN]
         import_module("purchasing.demo_data_back").seed_back(rng=rng, world=world, at=at, scale=scale, pools=later)
 
 
@@ -125,7 +127,7 @@ def _slug(name: str) -> str:
 def _pool(story: Story, plan: Plan) -> tuple[Pool, Plan]:
     """One pool with the requests it was made from, as far as its plan goes."""
     title, category, words, aim, age, wanted = plan
-    articles = [a for a in story.articles if a.name.startswith(words)][:8]
+    articles = [a for a in story.articles if a.name.startswith(words)][: 40 if aim == "tonight" else 8]
     state = _state_of(aim)
     lead = story.world.staff[0] if story.rng.random() < 0.7 else story.buyer(story.world.home)
     made = story.ago(age)
@@ -173,16 +175,19 @@ def _state_of(aim: str) -> str:
     tendering = {"tendering", "to_open", "opened", "to_confirm"}
     if aim in tendering:
         return PoolState.TENDERING
-    return PoolState(aim) if aim in FRONT else PoolState.COMMITTING
+    return PoolState(aim) if aim in FRONT - OPEN else PoolState.COMMITTING
 
 
 def _calendar(story: Story, aim: str, age: int) -> dict[str, Any]:
     """Dates of commitment: still open for the current ones, in the past for those that go further."""
-    if aim in FRONT and aim != "committing":
+    if aim in FRONT - OPEN:
         return {}
     opened = story.ago(age - 18 if age > 18 else 1)
     days = {"committing": -4 - age % 5, "completing": 1, "extended": -3}.get(aim, age - 28)
     closes = story.ago(days, 18).replace(minute=0, second=0, microsecond=0)
+    if aim == "tonight":
+        midnight = datetime.combine(timezone.localdate(story.at) + timedelta(days=1), time())
+        return {"opens_at": opened, "closes_at": timezone.make_aware(midnight)}
     return {"opens_at": opened, "closes_at": closes, "completes_at": closes + timedelta(days=3),
             "order_on": timezone.localdate(closes) + timedelta(days=5)}  # fmt: skip
 

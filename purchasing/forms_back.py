@@ -1,14 +1,14 @@
 """What people type from commitment to settlement."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from companies.forms import MoneyField, QuantityField, UnitPriceField
-from companies.models import Company
+from companies.models import Site
 from purchasing.models import Commitment, PoolLine, PurchaseOrder, PurchaseOrderLine, VatRate
 from purchasing.services.commitment import Word
 
@@ -35,18 +35,20 @@ class CommitForm(forms.Form):
         required=False,
         help_text=_("If less is left for you in a shortage, you get nothing and pay nothing."),
     )
-    site: Any = forms.ModelChoiceField(label=_("For the site"), queryset=None, required=False)
-    cost_centre: Any = forms.ChoiceField(label=_("Cost centre that pays"), required=False)
+    site = forms.TypedChoiceField(label=_("For the site"), required=False, empty_value=None)
+    cost_centre = forms.ChoiceField(label=_("Cost centre that pays"), required=False)
 
     def __init__(
         self,
         *args: Any,
         line: PoolLine,
-        company: Company,
+        sites: Mapping[int, Site],
         row: Commitment | None,
         centres: Sequence[str] = (),
+        need: int = 0,
         **kwargs: Any,
     ) -> None:
+        """`sites` of the company were read once for all lines; `need` is proposed where nothing was said yet."""
         initial: dict[str, Any] = {}
         if row is not None and row.state not in ("withdrawn",):
             initial = {
@@ -58,20 +60,28 @@ class CommitForm(forms.Form):
                 "site": row.site_id,
                 "cost_centre": row.cost_centre,
             }
+        elif need:
+            initial = {"quantity": need}
         super().__init__(*args, **{"prefix": f"line{line.pk}", "initial": initial, **kwargs})
         self.line, self.row = line, row
-        sites: Any = self.fields["site"]
-        sites.queryset = company.sites.all()
-        if not company.sites.exists():
-            del self.fields["site"]
-        if not centres:
-            del self.fields["cost_centre"]
+        if sites:
+            field = cast(forms.TypedChoiceField, self.fields["site"])
+            field.choices = [("", _("Any site")), *((pk, site.name) for pk, site in sites.items())]
+            field.coerce = lambda pk: sites[int(pk)]
         else:
-            self.fields["cost_centre"].choices = [("", _("the one of your request")), *((c, c) for c in centres)]  # type: ignore[attr-defined]
+            del self.fields["site"]
+        if centres:
+            chosen = cast(forms.ChoiceField, self.fields["cost_centre"])
+            chosen.choices = [("", _("the one of your request")), *((c, c) for c in centres)]
+        else:
+            del self.fields["cost_centre"]
+        for name, field_ in self.fields.items():
+            kind = {"tolerance_tier": "form-check-input", "site": "form-select", "cost_centre": "form-select"}
+            field_.widget.attrs["class"] = kind.get(name, "form-control")
 
     def word(self) -> Word | None:
-        """What was said, None when the line was left empty."""
-        data = self.cleaned_data
+        """What was said, None when the line was left empty; before anything is sent, what the form proposes."""
+        data = self.cleaned_data if self.is_bound else self.initial
         if not data.get("quantity"):
             return None
         return Word(
@@ -80,7 +90,7 @@ class CommitForm(forms.Form):
             tolerance_tier=bool(data.get("tolerance_tier")),
             price_cap_e4=data.get("price_cap"),
             min_useful=data.get("min_useful") or 0,
-            site=data.get("site"),
+            site=data.get("site") if self.is_bound else None,
             cost_centre=data.get("cost_centre") or "",
         )
 

@@ -9,6 +9,7 @@ MINE = "company/<int:company>/pools/<int:pk>/"
 
 urlpatterns = [
     path(f"{MINE}commit/", commitment.commit, name="commit"),
+    path(f"{MINE}commit/preview/", commitment.preview, name="commit_preview"),
     path(f"{MINE}commit/<int:line>/withdraw/", commitment.withdraw, name="commit_withdraw"),
     path(f"{MINE}commit/decide/", commitment.decide, name="commit_decide"),
     path(f"{MINE}commit/proofs/<int:proof>/", commitment.proof_pdf, name="commitment_proof"),

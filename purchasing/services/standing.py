@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, Q, Sum, prefetch_related_objects
+from django.db.models import Prefetch, Q, prefetch_related_objects
 
 from companies.models import Company
 from companies.money import line_total
@@ -244,12 +244,6 @@ def worst_cents(standing: Standing, company: Company) -> int:
                 total += line_total(c.quantity + c.tolerance, price)
     mine = {row.quote.pk for row in standing.lines for c in row.commitments if c.company_id == company.pk}
     return total + sum(quote.freight_cents for quote in standing.quotes() if quote.pk in mine)
-
-
-def needs_quantity(line: PoolLine, company: Company) -> int:
-    """What the company said it needs of a line."""
-    rows = line.needs.filter(company=company, released_at__isnull=True)
-    return rows.aggregate(total=Sum("quantity"))["total"] or 0
 
 
 def deadline_of(pool: Pool) -> datetime | None:

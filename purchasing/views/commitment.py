@@ -1,6 +1,5 @@
-"""The page on which a buyer commits: what is asked, how far the pool is, what it would cost, until when."""
+"""Commit, see what it would cost, take back, approve, answer a supplier's change."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -16,62 +15,18 @@ from companies.documents import download
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company
-from companies.money import line_total
 from purchasing import access
 from purchasing.authority import may_approve_in
 from purchasing.forms_back import CommitForm
-from purchasing.models import Acknowledgement, Commitment, CommitmentProof, Consent, Pool
+from purchasing.models import Acknowledgement, CommitmentProof, Consent, Pool
 from purchasing.rules import hints
-from purchasing.rules.landed import freight_due
-from purchasing.services import agreement, progress
-from purchasing.services import budget as budgets
+from purchasing.services import agreement
 from purchasing.services import commitment as service
 from purchasing.services import order as orders
 from purchasing.services import standing as standings
-from purchasing.services.standing import LineStanding, Standing
-from purchasing.states import CommitmentState, PoolState
+from purchasing.states import CommitmentState
+from purchasing.views.commit_page import SPEAKING, build
 from purchasing.views.doors import attempt, company_of, reader
-
-SPEAKING = (PoolState.COMMITTING, PoolState.COMPLETING)
-
-
-@dataclass(slots=True)
-class LinePage:
-    """Everything one line of the page shows."""
-
-    row: LineStanding
-    view: progress.View
-    form: CommitForm
-    commitment: Commitment | None
-    needed: int
-    firm: int
-    price_e4: int | None
-    cents: int | None
-    tiers: list[dict[str, Any]]
-    missing: str
-    buy_up: hints.BuyUp | None
-
-    @property
-    def opened(self) -> bool:
-        """Whether the rarer choices are shown at once: something was chosen or refused there."""
-        names = ("price_cap", "min_useful", "tolerance_tier", "site")
-        return any(name in self.form.errors or self.form.initial.get(name) for name in names)
-
-    @property
-    def percent(self) -> int:
-        """How full the bar is: towards the last tier, else the minimum, else the pack; the low end of a band."""
-        steps = sorted(self.view.steps, key=lambda step: ("pack", "minimum", "tier").index(step.kind))
-        return steps[-1].progress.from_percent if steps else 100
-
-    @property
-    def saves(self) -> int:
-        """Cents a larger order would save, for the hint."""
-        return self.buy_up.saves_e4 // 100 if self.buy_up else 0
-
-    @property
-    def can_withdraw(self) -> bool:
-        row = self.commitment
-        return row is not None and row.state in (*service.HELD, CommitmentState.DRAFT) and not self.firm
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,36 +34,41 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """Commit to the lines of a pool. One form, so that the last evening needs one tap."""
     row, user = company_of(request, company), reader(request)
     pool = get_object_or_404(Pool.objects.visible_to(user).select_related("lead"), pk=pk)
-    speaks = pool.state in SPEAKING
-    may = access.can_request(user, row)
     if request.method == "POST":
-        require(may)
-    standing = standings.read(pool, waiting_of=row)
-    mine = {c.pool_line_id: c for c in Commitment.objects.visible_to(user).filter(pool_line__pool=pool, company=row)}
-    data = request.POST if request.method == "POST" else None
-    centres = budgets.centres(row, (standings.deadline_of(pool) or timezone.now()).date())
-    forms = [
-        CommitForm(data, line=r.line, company=row, row=mine.get(r.line.pk), centres=centres) for r in standing.lines
-    ]
-    valid = [form.is_valid() for form in forms]  # all of them, so that every mistake is shown at once
-    if request.method == "POST" and all(valid) and _save(request, row, pool, forms):
-        return redirect("purchasing:commit", row.pk, pool.pk)
-    pages = [_page(standing, r, row, form, mine.get(r.line.pk)) for r, form in zip(standing.lines, forms, strict=True)]
+        require(access.can_request(user, row))
+    page = build(request, row, pool)
+    if request.method == "POST" and page.is_valid() and _save(request, row, pool, page.forms):
+        return redirect(request.get_full_path())
+    if pool.state in SPEAKING and page.whole:
+        page.imagine()
+    mine = page.mine.values()
     context = {
         "company": row,
         "pool": pool,
-        "pages": pages,
-        "speaks": speaks,
-        "may": may and speaks,
+        "page": page,
+        "speaks": pool.state in SPEAKING,
+        "may": access.can_request(user, row) and pool.state in SPEAKING,
         "deadline": standings.deadline_of(pool),
-        "estimate": standings.estimates(standing).get(row.pk),
-        "franco": _franco(standing),
-        "waiting": [c for c in mine.values() if c.state == CommitmentState.TO_APPROVE],
+        "waiting": [c for c in mine if c.state == CommitmentState.TO_APPROVE],
         "approves": may_approve_in(user, row, at=timezone.now()),
         "question": _question(pool, row),
-        "any_firm": any(c.state in service.HELD for c in mine.values()),
+        "any_firm": any(c.state in service.HELD for c in mine),
+        "proofs": CommitmentProof.objects.visible_to(user).filter(company=row, pool=pool)[:5],
     }
     return render(request, "purchasing/commit.html", context)
+
+
+@require_POST
+def preview(request: HttpRequest, company: int, pk: int) -> HttpResponse:
+    """What the company would pay if the pool closed now with what is typed; nothing is kept."""
+    row, user = company_of(request, company), reader(request)
+    require(access.can_request(user, row))
+    pool = get_object_or_404(Pool.objects.visible_to(user), pk=pk, state__in=SPEAKING)
+    page = build(request, row, pool)
+    page.imagine()
+    return render(
+        request, "purchasing/parts/commit_bill.html", {"company": row, "pool": pool, "page": page, "live": True}
+    )
 
 
 def _save(request: HttpRequest, company: Company, pool: Pool, forms: list[CommitForm]) -> bool:
@@ -155,59 +115,6 @@ def _tell(request: HttpRequest, said: int, *, draft: bool, waiting: bool) -> Non
             said,
         )
         messages.success(request, text % {"n": said})
-
-
-def _page(
-    standing: Standing, row: LineStanding, company: Company, form: CommitForm, mine: Commitment | None
-) -> LinePage:
-    view = progress.view_for(standing, row, company)
-    needs = standings.needs_quantity(row.line, company)
-    if not form.is_bound and mine is None and needs:
-        form.initial["quantity"] = needs
-    held = mine is not None and mine.state in service.HELD
-    granted = row.granted(mine) if mine is not None and held and standings.key(mine) in row.outcome.granted else None
-    price = view.price_e4
-    reached = sum(c.quantity for c in row.commitments)
-    tiers = [
-        {
-            "from_qty": t.from_quantity,
-            "unit_price_e4": t.unit_price_e4,
-            "reached": reached >= t.from_quantity or t.from_quantity <= 1,
-        }
-        for t in row.terms.tiers
-    ]
-    return LinePage(
-        row,
-        view,
-        form,
-        mine,
-        needs,
-        service.firm_quantity(mine, at=timezone.now()),
-        price,
-        line_total(granted, price) if granted and price else None,
-        tiers,
-        view.missing,
-        view.buy_ups[0] if view.buy_ups and view.exact else None,
-    )
-
-
-def _franco(standing: Standing) -> dict[str, Any] | None:
-    """Free freight: reached, or how near; only said when a hint gives nobody's quantity away."""
-    companies = {c.company_id for row in standing.lines for c in row.commitments}
-    for quote in standing.quotes():
-        if quote.franco_cents is None:
-            continue
-        goods = standing.goods_of(quote)
-        due = freight_due(goods, quote.freight_cents, quote.franco_cents)
-        near = hints.franco(goods, quote.freight_cents, quote.franco_cents)
-        shown = hints.progress(goods, quote.franco_cents, members=len(companies))
-        return {
-            "quote": quote,
-            "free": goods > 0 and not due,
-            "near": near if shown.reached else None,
-            "progress": shown,
-        }
-    return None
 
 
 def _question(pool: Pool, company: Company) -> dict[str, Any] | None:

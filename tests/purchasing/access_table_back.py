@@ -71,6 +71,7 @@ def token(w):
 VISITS = [
     Visit(P + "commit", READERS, mine),
     Visit(P + "commit", {"buyer"}, mine, "post"),
+    Visit(P + "commit_preview", {"buyer"}, mine, "post"),
     Visit(P + "commit_withdraw", {"buyer"}, lambda w: {**mine(w), "line": w.open_line.pk}, "post"),
     Visit(P + "commit_decide", {"approver"}, mine, "post"),
     Visit(
