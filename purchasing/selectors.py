@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, 
 from companies.models import Company, User
 from purchasing.models import (
     Article,
+    AwardLine,
     Commitment,
     Pool,
     PooledNeed,
@@ -238,6 +239,13 @@ def current_quotes(tender: Tender) -> list[Quote]:
 def tender_of(pool: Pool) -> Tender | None:
     """The running or decided tender of a pool."""
     return pool.tenders.exclude(state="cancelled").select_related("opened_by").first()
+
+
+def winners_of(pool: Pool) -> list[str]:
+    """The suppliers of a pool, by name."""
+    rows = AwardLine.objects.filter(award__tender__pool=pool, award__state="confirmed")
+    names = rows.order_by().values_list("quote_line__quote__invitation__supplier__name", flat=True)
+    return sorted(set(names.distinct()))
 
 
 def companies_in(pool: Pool) -> int:

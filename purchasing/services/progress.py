@@ -114,8 +114,18 @@ def freights(standing: Standing, company: Company | None) -> list[Freight]:
         due = freight_due(goods, quote.freight_cents, quote.franco_cents)
         near = hints.franco(goods, quote.freight_cents, quote.franco_cents) if exact else None
         done = hints.progress(goods, quote.franco_cents or 0, members=hints.FEW + 1 if exact else hints.FEW)
-        found.append(Freight(quote, goods > 0 and not due, near, done))
+        free = goods > 0 and not due
+        if not exact and company is not None:
+            # Whether others bring the pool over the threshold would be found out by trying quantities.
+            free = not freight_due(_alone(rows, company), quote.freight_cents, quote.franco_cents)
+        found.append(Freight(quote, free, near, done))
     return found
+
+
+def _alone(rows: list[LineStanding], company: Company) -> int:
+    """The value of a company's own goods at the prices of its own quantities."""
+    mine = [(row, c) for row in rows for c in row.commitments if c.company_id == company.pk]
+    return sum(_line_bill(row, c, hide=True).cents for row, c in mine) or 1
 
 
 @dataclass(frozen=True, slots=True)

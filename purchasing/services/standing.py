@@ -49,14 +49,6 @@ class Standing:
     def quotes(self) -> list[Quote]:
         return list({row.quote.pk: row.quote for row in self.lines}.values())
 
-    def by_company(self) -> dict[int, list[Commitment]]:
-        """The commitments of each company, by company id."""
-        found: dict[int, list[Commitment]] = {}
-        for row in self.lines:
-            for c in row.commitments:
-                found.setdefault(c.company_id, []).append(c)
-        return found
-
     def goods_of(self, quote: Quote) -> int:
         return sum(row.goods_cents for row in self.lines if row.quote.pk == quote.pk)
 

@@ -6,7 +6,7 @@ Many lines come in pages: the company's own lines first, so that the last evenin
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils import timezone
@@ -23,6 +23,7 @@ from purchasing.services.pool import winning_lines
 from purchasing.services.standing import LineStanding, Standing
 from purchasing.states import CommitmentState, PoolState
 from purchasing.views.doors import reader
+from purchasing.views.pages_of_lines import numbers_of
 
 SPEAKING = (PoolState.COMMITTING, PoolState.COMPLETING)
 PER_PAGE = 50
@@ -158,7 +159,7 @@ def build(request: HttpRequest, company: Company, pool: Pool) -> CommitPage:
     needs = _needs(pool, company)
     ids = [won.pool_line_id for won in winning_lines(pool)]
     ordered = sorted(ids, key=lambda pk: not (pk in needs or pk in mine))
-    numbers = Paginator(ordered, PER_PAGE).get_page(request.GET.get("page"))
+    numbers = numbers_of(request, ordered, PER_PAGE)
     whole = len(ids) <= PER_PAGE
     shown = list(numbers.object_list)
     standing = standings.read(pool, waiting_of=company, lines=None if whole else shown)

@@ -16,6 +16,7 @@ from purchasing.services import pool as service
 from purchasing.states import PoolState
 from purchasing.steps import steps_of
 from purchasing.views.doors import attempt, company_of, reader
+from purchasing.views.pages_of_lines import lines_of
 
 TABS = {
     "open": [PoolState.COMMITTING, PoolState.COMPLETING, PoolState.EXTENDED, PoolState.GATHERING],
@@ -49,13 +50,15 @@ def company_pool(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """One pool with the company's own needs in it; of the others only how many they are (I13)."""
     row, user = company_of(request, company), reader(request)
     pool = get_object_or_404(Pool.objects.visible_to(user).select_related("lead"), pk=pk)
-    lines = list(selectors.pool_lines(pool))
+    numbers = lines_of(request, pool)
+    shown = list(numbers.object_list)
+    lines = list(selectors.pool_lines(pool).filter(pk__in=shown))
     mine: dict[int, list[RequestLine]] = {}
-    for need in selectors.live_needs(pool).filter(company=row):
+    for need in selectors.live_needs(pool).filter(company=row, pool_line__in=shown):
         mine.setdefault(need.pool_line_id, []).append(need.request_line)
     gathers = pool.state == PoolState.GATHERING
     joinable = selectors.joinable_needs(user, row, lines) if gathers and access.can_request(user, row) else {}
-    winners = {line.pool_line_id: line for line in service.winning_lines(pool)}
+    winners = {line.pool_line_id: line for line in service.winning_lines(pool, shown)}
     for line in lines:
         line.mine, line.joinable = mine.get(line.pk, []), joinable.get(line.pk, [])  # type: ignore[attr-defined]
         line.winner = winners.get(line.pk)  # type: ignore[attr-defined]
@@ -68,7 +71,8 @@ def company_pool(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "committing": pool.state in COMMITTING,
         "history": history.of(pool, names=False),
         "leads": Pool.objects.led_by(user).filter(pk=pool.pk).exists(),
-        "suppliers": sorted({str(w.quote_line.quote.invitation.supplier) for w in winners.values()}),
+        "numbers": numbers,
+        "suppliers": selectors.winners_of(pool),
     }
     return render(request, "purchasing/company_pool.html", context)
 

@@ -8,19 +8,22 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companies.access import is_staff
 from purchasing import access
-from purchasing.models import SupplierInvoice
+from purchasing.models import Pool, Quote, SupplierInvoice
 from purchasing.rules import hints
 from purchasing.services import lock as service
 from purchasing.services import standing as standings
 from purchasing.states import PoolState
 from purchasing.views.doors import attempt, led_pool, reader
+from purchasing.views.pages_of_lines import lines_of
 
 
 @require_GET
 def goods(request: HttpRequest, pk: int) -> HttpResponse:
     """Where the pool stands between the first commitment and the last invoice, and the one thing to do next."""
     pool, user = led_pool(request, pk), reader(request)
-    standing = standings.read(pool)
+    numbers = lines_of(request, pool)
+    whole = numbers.paginator.num_pages == 1
+    standing = standings.read(pool, lines=None if whole else list(numbers.object_list))
     staff = access.sees_members(user)
     deadline = standings.deadline_of(pool)
     committing = pool.state in (PoolState.COMMITTING, PoolState.COMPLETING)
@@ -44,11 +47,22 @@ def goods(request: HttpRequest, pk: int) -> HttpResponse:
         "deadline": deadline,
         "committing": committing,
         "can_lock": committing and deadline is not None and timezone.now() >= deadline,
-        "minimums": [(q, standings.minimum_missing(standing, q)) for q in standing.quotes()] if committing else [],
+        "minimums": _minimums(pool, standing if whole else None) if committing else [],
+        "numbers": numbers,
         "orders": pool.orders.select_related("supplier").order_by("pk"),
         "invoices": SupplierInvoice.objects.filter(order__pool=pool).select_related("supplier", "order").order_by("pk"),
     }
     return render(request, "purchasing/goods.html", context)
+
+
+def _minimums(pool: Pool, standing: standings.Standing | None) -> list[tuple[Quote, int]]:
+    """What is missing to suppliers' minimums; a pool of many pages is read as a whole only where there is a minimum."""
+    if standing is None:
+        asked = Quote.objects.filter(lines__award_lines__award__tender__pool=pool, minimum_cents__gt=0)
+        if not asked.exists():
+            return []
+        standing = standings.read(pool)
+    return [(quote, standings.minimum_missing(standing, quote)) for quote in standing.quotes()]
 
 
 @require_POST

@@ -21,6 +21,7 @@ from purchasing.services import pool as service
 from purchasing.states import POOL, PoolState
 from purchasing.steps import steps_of
 from purchasing.views.doors import attempt, led_pool, reader
+from purchasing.views.pages_of_lines import lines_of
 
 # How well the matching does on the labelled set; `tests/purchasing/rules/test_matching.py` holds these floors.
 FIGURES = {"together": 97, "found": 89, "needs": 381}
@@ -138,10 +139,12 @@ def pool(request: HttpRequest, pk: int) -> HttpResponse:
     """One pool: where it stands, what comes next, its lines and whose needs they carry."""
     user = reader(request)
     row = led_pool(request, pk)
-    lines = list(selectors.pool_lines(row))
+    numbers = lines_of(request, row)
+    shown = list(numbers.object_list)
+    lines = list(selectors.pool_lines(row).filter(pk__in=shown))
     staff = access.sees_members(user)
     by_line: dict[int, list[PooledNeed]] = {}
-    for need in selectors.live_needs(row):
+    for need in selectors.live_needs(row).filter(pool_line__in=shown):
         by_line.setdefault(need.pool_line_id, []).append(need)
     for line in lines:
         line.shown_needs = by_line.get(line.pk, [])  # type: ignore[attr-defined]
@@ -150,6 +153,7 @@ def pool(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "pool": row,
         "lines": lines,
+        "numbers": numbers,
         "tender": tender,
         "steps": steps_of(row),
         "sees_members": staff,
@@ -158,9 +162,9 @@ def pool(request: HttpRequest, pk: int) -> HttpResponse:
         "can_cancel": "cancelled" in POOL[row.state],
         "history": history.of(row, tender),
         "answers": selectors.answer_counts(tender) if tender else None,
-        "companies": len({need.company_id for needs in by_line.values() for need in needs}),
+        "companies": selectors.companies_in(row),
         "calendar": forms.CalendarForm(initial=_calendar()) if row.state == PoolState.OFFER_READY else None,
-        "winners": service.winning_lines(row),
+        "winners": service.winning_lines(row, shown),
         "goods": row.opens_at is not None,
     }
     return render(request, "purchasing/pool.html", context)
