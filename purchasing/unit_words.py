@@ -6,16 +6,24 @@ from purchasing.models import Unit
 
 
 def units(number: int, unit: str) -> str:
-    """The word for so many of a unit."""
-    words = {
-        Unit.PIECE: ngettext("piece", "pieces", number),
-        Unit.GRAM: ngettext("gram", "grams", number),
-        Unit.MILLILITRE: ngettext("millilitre", "millilitres", number),
-        Unit.KILO: ngettext("kilo", "kilos", number),
-        Unit.LITRE: ngettext("litre", "litres", number),
-        Unit.METRE: ngettext("metre", "metres", number),
-        Unit.BOX: ngettext("box", "boxes", number),
-        Unit.PAIR: ngettext("pair", "pairs", number),
-        Unit.HOUR: ngettext("hour", "hours", number),
-    }
-    return words.get(Unit(unit), unit) if unit in Unit.values else unit
+    """The word for so many of a unit. Lists ask for thousands: only the one word is looked up."""
+    match unit:
+        case Unit.PIECE:
+            return ngettext("piece", "pieces", number)
+        case Unit.GRAM:
+            return ngettext("gram", "grams", number)
+        case Unit.MILLILITRE:
+            return ngettext("millilitre", "millilitres", number)
+        case Unit.KILO:
+            return ngettext("kilo", "kilos", number)
+        case Unit.LITRE:
+            return ngettext("litre", "litres", number)
+        case Unit.METRE:
+            return ngettext("metre", "metres", number)
+        case Unit.BOX:
+            return ngettext("box", "boxes", number)
+        case Unit.PAIR:
+            return ngettext("pair", "pairs", number)
+        case Unit.HOUR:
+            return ngettext("hour", "hours", number)
+    return unit

@@ -44,6 +44,8 @@ class PoolForm(forms.ModelForm):
         choices=PERCENTS,
         coerce=int,
         initial=200,
+        required=False,
+        empty_value=200,
         help_text=_("If the supplier asks for more, every company must agree again; below, all are told."),
     )
 

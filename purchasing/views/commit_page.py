@@ -23,10 +23,10 @@ from purchasing.services.pool import winning_lines
 from purchasing.services.standing import LineStanding, Standing
 from purchasing.states import CommitmentState, PoolState
 from purchasing.views.doors import reader
-from purchasing.views.pages_of_lines import numbers_of
+from purchasing.views.pages_of_lines import PER_PAGE, numbers_of
 
 SPEAKING = (PoolState.COMMITTING, PoolState.COMPLETING)
-PER_PAGE = 50
+WHOLE = 50  # a pool of so many lines is one page, with the bill of all of it; larger ones are read in smaller pages
 
 
 @dataclass(slots=True)
@@ -159,8 +159,8 @@ def build(request: HttpRequest, company: Company, pool: Pool) -> CommitPage:
     needs = _needs(pool, company)
     ids = [won.pool_line_id for won in winning_lines(pool)]
     ordered = sorted(ids, key=lambda pk: not (pk in needs or pk in mine))
-    numbers = numbers_of(request, ordered, PER_PAGE)
-    whole = len(ids) <= PER_PAGE
+    whole = len(ids) <= WHOLE
+    numbers = numbers_of(request, ordered, WHOLE if whole else PER_PAGE)
     shown = list(numbers.object_list)
     standing = standings.read(pool, waiting_of=company, lines=None if whole else shown)
     sites = {site.pk: site for site in company.sites.order_by("name")}
