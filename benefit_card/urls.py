@@ -20,6 +20,7 @@ urlpatterns = [
     path("card/passes/", holder.card_passes, name="card_passes"),
     path("me/card/", holder.my_card, name="my_card"),
     path("me/card/open/", holder.my_card_open, name="my_card_open"),
+    path("me/card/found/", holder.my_card_found, name="my_card_found"),
     path("me/card/lost/", holder.my_card_lost, name="my_card_lost"),
     path("me/redemptions/", holder.my_redemptions, name="my_redemptions"),
     path("me/data/", privacy.my_data, name="my_data"),

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from benefit_card import credential, keyring, short_code
-from benefit_card.access import can_block, can_issue
+from benefit_card.access import can_block, can_issue, holds
 from benefit_card.models import BatchPurpose, Card, CardBatch
 from benefit_card.revocation import padded_bits
 from benefit_card.services import holders
@@ -43,6 +43,13 @@ class CardReplaced(DomainError):
 
     code = "card_replaced"
     message = _("This card was replaced. Use the new one.")
+
+
+class CardNotFoundAgain(DomainError):
+    """Blocked by somebody else, or replaced."""
+
+    code = "card_not_found_again"
+    message = _("This card cannot be opened again. Get a new one on this phone.")
 
 
 # ---------------------------------------------------------------- codes of a card
@@ -214,10 +221,21 @@ def block(*, actor: User, card: Card, reason: str, at: datetime) -> None:
     if row.replaced_at is not None:
         raise CardReplaced
     if row.blocked_at is None:
-        row.blocked_at, row.block_reason = at, reason
-        row.save(update_fields=["blocked_at", "block_reason"])
+        row.blocked_at, row.block_reason, row.blocked_by_holder = at, reason, holds(actor, card)
+        row.save(update_fields=["blocked_at", "block_reason", "blocked_by_holder"])
         audit.record("card.blocked", target=row, at=at, actor=actor, data={"reason": reason})
     card.blocked_at, card.block_reason = row.blocked_at, row.block_reason
+    _publish_soon()
+
+
+@transaction.atomic(durable=True)
+def found(*, actor: User, card: Card, at: datetime) -> None:
+    """Take back one's own report of a lost card: it works again, on paper too. Nobody undoes another's block."""
+    require(holds(actor, card))
+    opened = Card.objects.filter(pk=card.pk, blocked_by_holder=True, block_reason="lost", replaced_at=None)
+    if not opened.update(blocked_at=None, block_reason="", blocked_by_holder=False):
+        raise CardNotFoundAgain
+    audit.record("card.found", target=card, at=at, actor=actor)
     _publish_soon()
 
 

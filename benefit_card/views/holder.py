@@ -112,6 +112,20 @@ def my_card_lost(request: HttpRequest) -> HttpResponse:
     return redirect("benefit_card:my_card")
 
 
+@require_POST
+def my_card_found(request: HttpRequest) -> HttpResponse:
+    """The lost card is here again."""
+    row = _mine(request)
+    if row is None:
+        raise Http404
+    try:
+        cards.found(actor=me(request), card=row, at=timezone.now())
+        messages.success(request, _("Your card works again, on paper and on the phone."))
+    except DomainError as error:
+        refused(request, error)
+    return redirect("benefit_card:my_card")
+
+
 @require_GET
 def my_redemptions(request: HttpRequest) -> HttpResponse:
     """Where one's own card was used. Nobody else sees this page."""

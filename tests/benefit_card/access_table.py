@@ -68,6 +68,7 @@ VISITS = [
     Visit("benefit_card:card_passes", HOLDER),
     Visit("benefit_card:my_card", HOLDER),
     Visit("benefit_card:my_card_open", HOLDER, method="post"),
+    Visit("benefit_card:my_card_found", HOLDER, method="post"),
     Visit("benefit_card:my_card_lost", HOLDER, method="post"),
     Visit("benefit_card:my_redemptions", HOLDER),
     Visit("benefit_card:activate", EVERYBODY),

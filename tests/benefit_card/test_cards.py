@@ -246,6 +246,35 @@ class TestLostCard:
         opened = key_set.read_list_with(document, keys=keys.current_keys())
         assert opened.revoked(old.status_index) and not opened.revoked(new.status_index)
 
+    def test_found_again_works_on_paper_too_but_nobody_undoes_another_s_block(self, client, company, hr):
+        """Lost and found by oneself in a minute."""
+        made = card()
+        made.person.user = UserFactory()
+        made.person.save()
+        client.force_login(made.person.user)
+        client.post("/me/card/lost/")
+        assert Card.objects.get(pk=made.pk).blocked_by_holder
+        assert "J’ai retrouvé ma carte" in client.get("/me/card/").content.decode()
+        client.post("/me/card/found/")
+        assert Card.objects.get(pk=made.pk).blocked_at is None
+        EmploymentFactory(person=made.person, company=company)
+        cards.block(actor=hr, card=made, reason="lost", at=now())
+        with pytest.raises(cards.CardNotFoundAgain):
+            cards.found(actor=made.person.user, card=made, at=now())
+        with pytest.raises(NotAllowed):
+            cards.found(actor=hr, card=made, at=now())
+
+    def test_printed_again_revokes_only_that_card(self, company, hr):
+        """Case: re-print of one card revokes only that card."""
+        employ(company, 3)
+        batch = made(company, hr)
+        old, *others = batch.cards.order_by("pk")
+        new = cards.replace(actor=hr, card=old, company=company, at=NOW)
+        assert list(Card.objects.revoked(at=NOW)) == [Card.objects.get(pk=old.pk)]
+        assert new.batch.people == [old.person_id] and {card.pk for card in others} < set(
+            Card.objects.current().values_list("pk", flat=True)
+        )
+
     def test_of_a_stranger_is_out_of_reach(self, client):
         other = card()
         with pytest.raises(NotAllowed):

@@ -12,7 +12,9 @@ from django.test import Client
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from benefit_card import credential
 from benefit_card.services import scan
+from benefit_card.services.keys import current_keys
 from tests.factories.benefit_card import TillFactory, card
 from tests.factories.companies import UserFactory
 
@@ -80,6 +82,24 @@ class TestCardOnThePhone:
         expect(page.locator("#code svg path")).to_be_visible()
         expect(page.locator("#note")).to_contain_text("Sans réseau, votre carte fonctionne jusqu’au")
         assert shown(page).startswith("ERB1:")
+
+    def test_shows_codes_that_count_for_seven_days_without_network(self, holder):
+        """Decision 2: phone passes are pre-loaded for 7 days; a new code every 30 s with the phone offline."""
+        _made, page = holder
+        page.context.set_offline(True)
+        seen, last = set(), ""
+        for days in (0, 1, 3, 6):
+            page.evaluate(f"() => {{ window.before ??= Date.now; Date.now = () => before() + {days} * 86_400_000; }}")
+            expect(page.locator("#code svg")).to_be_visible()
+            page.wait_for_function("last => document.querySelector('#code path').getAttribute('d') !== last", arg=last)
+            last = page.locator("#code path").get_attribute("d")
+            at = datetime.fromtimestamp(page.evaluate("() => Date.now()") / 1000, UTC)
+            check = credential.verify(shown(page), keys=current_keys(), at=at)
+            assert check.verdict == credential.Verdict.VALID, days
+            seen.add(check.token.raw)
+        assert len(seen) == 4
+        page.evaluate("() => { Date.now = () => before() + 7 * 86_400_000; }")
+        expect(page.locator("#message")).to_contain_text("une semaine")
 
     def test_hides_the_company_until_it_is_asked_for(self, holder):
         made, page = holder

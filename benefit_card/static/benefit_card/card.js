@@ -143,6 +143,11 @@ $("company-toggle").addEventListener("click", () => {
   $("company-toggle").setAttribute("aria-expanded", String(open));
   $("company").hidden = !open;
 });
+// A card that fills the screen is found quicker by a scanner, and nothing else can be touched by mistake.
+$("full").hidden = !document.documentElement.requestFullscreen;
+$("full").addEventListener("click", () => {
+  (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()).catch(() => {});
+});
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState !== "visible") return;
   if (!lock || lock.released) awake();

@@ -3,7 +3,7 @@
  * answer of the API go to the network as always, so nothing personal is stored here.
  */
 const CACHE = "erb-card-1";
-const PATIENCE_MS = 2500; // a bad network must not make somebody wait at a till
+const PATIENCE_MS = 700; // a bad network must not make somebody wait at a till
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => {
