@@ -51,12 +51,17 @@ def display_name(first_name: str, last_name: str) -> str:
     return f"{first_name.strip()} {initial}." if initial else first_name.strip()
 
 
-def render(faces: Sequence[Face], *, labels: Labels, on_chunk: Callable[[int], None] = lambda done: None) -> bytes:
-    """Return one PDF of all the faces, in their order; `on_chunk` hears how many are done."""
+def render(
+    faces: Sequence[Face], *, labels: Labels, single: bool = False, on_chunk: Callable[[int], None] = lambda done: None
+) -> bytes:
+    """Return one PDF of all the faces, in their order; `on_chunk` hears how many are done.
+
+    `single` makes pages of the size of a card, as card printers (CR80) take them, instead of sheets with cut marks.
+    """
     parts: list[bytes] = []
     remaining, done = iter(faces), 0
     while chunk := list(islice(remaining, CHUNK)):
-        parts.append(_render_chunk(chunk, labels))
+        parts.append(_render_chunk(chunk, labels, single=single))
         done += len(chunk)
         on_chunk(done)
     if len(parts) == 1:
@@ -69,9 +74,10 @@ def render(faces: Sequence[Face], *, labels: Labels, on_chunk: Callable[[int], N
     return joined.getvalue()
 
 
-def _render_chunk(faces: Sequence[Face], labels: Labels) -> bytes:
+def _render_chunk(faces: Sequence[Face], labels: Labels, *, single: bool) -> bytes:
     data = {
         "title": labels.title,
+        "single": single,
         "lang": labels.language,
         "fonts": _FONTS,
         "mono": _MONO,

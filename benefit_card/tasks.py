@@ -68,10 +68,17 @@ def _render(job_id: str, what: str) -> None:
     if job is None:
         return
     batch = CardBatch.objects.select_related("company", "created_by").get(pk=job.payload["batch"])
-    render = {"sheet": printing.render_sheet, "letters": printing.render_letters}[what]
+    render = {
+        "sheet": printing.render_sheet,
+        "printer": printing.render_printer,
+        "letters": printing.render_letters,
+    }[what]
     with translation.override("fr"):  # what is printed is for the holders
         try:
-            render(batch=batch, at=timezone.now(), on_chunk=lambda done: jobs.advance(job_id, done=done))
+            render(
+                batch=batch, names=bool(job.payload.get("names")), at=timezone.now(),
+                on_chunk=lambda done: jobs.advance(job_id, done=done),
+            )  # fmt: skip
         except typesetting.NotSet:
             logger.exception("cards of batch %s could not be set", batch.pk)
             jobs.fail(job_id, _("The file could not be made. Try again; if it fails again, tell ERB."))
@@ -85,6 +92,12 @@ def _render(job_id: str, what: str) -> None:
 def render_sheet(*, job_id: str) -> None:
     """Make the print sheet of a batch."""
     _render(job_id, "sheet")
+
+
+@shared_task(name="benefit_card.render_printer")
+def render_printer(*, job_id: str) -> None:
+    """Make the file of a batch for a card printer."""
+    _render(job_id, "printer")
 
 
 @shared_task(name="benefit_card.render_letters")

@@ -12,6 +12,7 @@ urlpatterns = [
     path("company/<int:company>/cards/batches/<int:pk>/print/", company.batch_print, name="batch_print"),
     path("company/<int:company>/cards/batches/<int:pk>/links/", company.batch_links, name="batch_links"),
     path("company/<int:company>/cards/batches/<int:pk>/sheet.pdf", company.batch_sheet, name="batch_sheet"),
+    path("company/<int:company>/cards/batches/<int:pk>/cr80.pdf", company.batch_printer, name="batch_printer"),
     path("company/<int:company>/cards/batches/<int:pk>/letters.pdf", company.batch_letters, name="batch_letters"),
     path("company/<int:company>/cards/<int:pk>/", company.company_card, name="company_card"),
     path("company/<int:company>/cards/<int:pk>/block/", company.block, name="block"),

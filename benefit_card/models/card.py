@@ -42,8 +42,10 @@ class CardBatch(models.Model):
     job = models.ForeignKey(Job, models.SET_NULL, null=True, related_name="+")
     sheet_job = models.ForeignKey(Job, models.SET_NULL, null=True, related_name="+")
     letters_job = models.ForeignKey(Job, models.SET_NULL, null=True, related_name="+")
+    printer_job = models.ForeignKey(Job, models.SET_NULL, null=True, related_name="+")
     sheet = models.ForeignKey(Document, models.SET_NULL, null=True, related_name="+")
     letters = models.ForeignKey(Document, models.SET_NULL, null=True, related_name="+")
+    printer = models.ForeignKey(Document, models.SET_NULL, null=True, related_name="+", help_text="For a card printer.")
 
     objects = CardBatchQuerySet.as_manager()
 

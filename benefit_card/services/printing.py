@@ -44,13 +44,15 @@ def plain(text: str) -> str:
 
 
 @transaction.atomic(durable=True)
-def request(*, actor: User, batch: CardBatch, what: str, at: datetime) -> Job:
-    """Start the job that makes the batch's print sheet (`sheet`) or its letters (`letters`)."""
+def request(*, actor: User, batch: CardBatch, what: str, names: bool = False, at: datetime) -> Job:
+    """Start the job that makes the batch's print sheet (`sheet`), its file for a card printer (`printer`) or its letters
+    (`letters`); `names` lets names show through the window of the letters' envelopes.
+    """
     require(can_issue(actor, batch.company))
     job = jobs.start(
         kind=f"card_{what}",
         task=f"benefit_card.render_{what}",
-        payload={"batch": batch.pk},
+        payload={"batch": batch.pk, "names": names},
         actor=actor,
         company=batch.company,
         total=len(batch.people),
@@ -62,8 +64,17 @@ def request(*, actor: User, batch: CardBatch, what: str, at: datetime) -> Job:
     return job
 
 
-def render_sheet(*, batch: CardBatch, at: datetime, on_chunk: Progress) -> Document:
+def render_sheet(*, batch: CardBatch, at: datetime, on_chunk: Progress, names: bool = False) -> Document:
     """Make the print sheet of a batch and keep it."""
+    return _render_faces(batch, "sheet", f"cartes-{batch.pk}.pdf", at=at, on_chunk=on_chunk)
+
+
+def render_printer(*, batch: CardBatch, at: datetime, on_chunk: Progress, names: bool = False) -> Document:
+    """Make the file for a card printer (CR80, a card a page) and keep it."""
+    return _render_faces(batch, "printer", f"cartes-cr80-{batch.pk}.pdf", at=at, on_chunk=on_chunk)
+
+
+def _render_faces(batch: CardBatch, what: str, name: str, *, at: datetime, on_chunk: Progress) -> Document:
     cards = in_order(batch)
     labels = sheets.Labels(
         title=f"{batch.company} – {batch.pk}",
@@ -80,18 +91,20 @@ def render_sheet(*, batch: CardBatch, at: datetime, on_chunk: Progress) -> Docum
         )
         for card in cards
     ]
-    content = sheets.render(faces, labels=labels, on_chunk=on_chunk)
+    content = sheets.render(faces, labels=labels, single=what == "printer", on_chunk=on_chunk)
     with transaction.atomic():
-        batch.sheet = documents.store(
-            kind="card_sheet", name=f"cartes-{batch.pk}.pdf", content=content, company=batch.company, at=at
-        )
-        batch.save(update_fields=["sheet"])
+        document = documents.store(kind=f"card_{what}", name=name, content=content, company=batch.company, at=at)
+        setattr(batch, what, document)
+        batch.save(update_fields=[what])
         Card.objects.filter(pk__in=[card.pk for card in cards], printed_at=None).update(printed_at=at)
-    return batch.sheet
+    return document
 
 
-def render_letters(*, batch: CardBatch, at: datetime, on_chunk: Progress) -> Document:
-    """Draw a code for every holder of a batch who has not opened the card, and set one letter for each."""
+def render_letters(*, batch: CardBatch, at: datetime, on_chunk: Progress, names: bool = False) -> Document:
+    """Draw a code for every holder of a batch who has not opened the card, and set one letter for each.
+
+    The letters lie in the order of the cards. Through the envelope's window shows a number, unless names were chosen.
+    """
     cards = [card for card in in_order(batch) if card.activated_at is None]
     codes = draw_codes(cards, channel="letter", at=at)
     data = {
@@ -108,11 +121,11 @@ def render_letters(*, batch: CardBatch, at: datetime, on_chunk: Progress) -> Doc
         "until": _("This code works once, until %(day)s.") % {"day": day(at + LIVES)},
         "letters": [
             {
-                "greeting": _("Hello %(name)s,") % {"name": card.person.first_name},
-                "name": str(card.person),
+                "greeting": _("Hello %(name)s,") % {"name": card.person},
+                "window": str(card.person) if names else _("Letter %(n)s of %(all)s") % {"n": n, "all": len(cards)},
                 "code": short_code.grouped(codes[card.pk]),
             }
-            for card in cards
+            for n, card in enumerate(cards, 1)
         ],
     }
     content = documents.render_pdf("benefit_card/documents/letters.typ", data)

@@ -98,7 +98,9 @@ def issue(request: HttpRequest, company: int) -> HttpResponse:
 def _batch(request: HttpRequest, company: int, pk: int) -> CardBatch:
     row = company_for_people(request, company)
     return get_object_or_404(
-        CardBatch.objects.select_related("company", "job", "sheet_job", "letters_job", "created_by"), company=row, pk=pk
+        CardBatch.objects.select_related("company", "job", "sheet_job", "letters_job", "printer_job", "created_by"),
+        company=row,
+        pk=pk,
     )
 
 
@@ -118,8 +120,10 @@ def batch(request: HttpRequest, company: int, pk: int) -> HttpResponse:
 def batch_print(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """Start the job that makes the print sheet or the letters."""
     row = _batch(request, company, pk)
-    what = "letters" if request.POST.get("what") == "letters" else "sheet"
-    printing.request(actor=me(request), batch=row, what=what, at=timezone.now())
+    asked = request.POST.get("what", "")
+    what = asked if asked in {"letters", "printer"} else "sheet"
+    names = request.POST.get("names") == "on"
+    printing.request(actor=me(request), batch=row, what=what, names=names, at=timezone.now())
     return redirect("benefit_card:batch", company, pk)
 
 
@@ -144,6 +148,12 @@ def _download(request: HttpRequest, document: Document | None, *, back: CardBatc
 def batch_sheet(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     row = _batch(request, company, pk)
     return _download(request, row.sheet, back=row)
+
+
+@require_GET
+def batch_printer(request: HttpRequest, company: int, pk: int) -> HttpResponse:
+    row = _batch(request, company, pk)
+    return _download(request, row.printer, back=row)
 
 
 @require_GET

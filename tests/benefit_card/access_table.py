@@ -26,7 +26,13 @@ def prepare(w):
     }
     file = Document.objects.create(sha256="0" * 64, company=w.company, **content)
     w.card_batch = CardBatch.objects.create(
-        company=w.company, people=[w.employment.person_id], created_at=now, completed_at=now, sheet=file, letters=file
+        company=w.company,
+        people=[w.employment.person_id],
+        created_at=now,
+        completed_at=now,
+        sheet=file,
+        letters=file,
+        printer=file,
     )
     (w.card,) = cards.make_cards([w.employment.person_id], batch=w.card_batch, at=now)
     w.card.activated_at = now
@@ -61,6 +67,7 @@ VISITS = [
     Visit("benefit_card:batch_links", PEOPLE, batch, "post"),
     Visit("benefit_card:batch_sheet", PEOPLE, batch),
     Visit("benefit_card:batch_letters", PEOPLE, batch),
+    Visit("benefit_card:batch_printer", PEOPLE, batch),
     Visit("benefit_card:company_card", PEOPLE, card),
     Visit("benefit_card:block", PEOPLE, card, "post"),
     Visit("benefit_card:replace", PEOPLE, card, "post"),

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from benefit_card import credential, key_set, keyring, sheets
 from benefit_card.models import Card, CardBatch, PublishedList, SigningKey
 from benefit_card.services import activation, cards, keys, lists, passes, printing
-from benefit_card.tasks import issue_batch, render_letters, render_sheet
+from benefit_card.tasks import issue_batch, render_letters, render_printer, render_sheet
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, Employment, Job, JobState, Person, Role, User
 from tests.factories.benefit_card import card, print_code, typed_code
@@ -163,6 +163,33 @@ class TestSheetOfABatch:
         code = re.search(r"\b(\w{3} \w{3} \w{3} \w)\b", pages[0].extract_text())[1]
         answer = client.post("/activate/", {"code": code.lower(), "email": "moi@prive.example"})
         assert answer.status_code == 200, answer.content
+
+    def letters(self, company, hr, batch, **more):
+        job = printing.request(actor=hr, batch=batch, what="letters", at=NOW, **more)
+        render_letters(job_id=str(job.pk))
+        batch.refresh_from_db()
+        pages = PdfReader(io.BytesIO(bytes(batch.letters.content))).pages
+        return [page.extract_text() for page in pages]
+
+    def test_shows_no_name_through_the_window_unless_chosen(self, company, hr):
+        """Case: printed batch: stable order, no name visible through the window envelope unless chosen."""
+        employ(company, 2)
+        batch = made(company, hr)
+        plain = self.letters(company, hr, batch)
+        assert ["Pli 1 sur 2" in plain[0], "Pli 2 sur 2" in plain[1]] == [True, True]
+        assert [text.count("Prénom0 Nom0") for text in plain] == [1, 0]  # in the letter, below the window
+        named = self.letters(company, hr, batch, names=True)
+        assert [text.count("Prénom0 Nom0") for text in named] == [2, 0] and "Pli 1" not in named[0]
+
+    def test_comes_as_one_card_a_page_for_a_card_printer(self, company, hr):
+        employ(company, 3)
+        batch = made(company, hr)
+        job = printing.request(actor=hr, batch=batch, what="printer", at=NOW)
+        render_printer(job_id=str(job.pk))
+        batch.refresh_from_db()
+        pages = PdfReader(io.BytesIO(bytes(batch.printer.content))).pages
+        assert [round(float(side) / 72 * 25.4, 1) for page in pages for side in page.mediabox[2:]] == [85.6, 54.0] * 3
+        assert ["Prénom0 N." in pages[0].extract_text(), "Prénom2 N." in pages[2].extract_text()] == [True, True]
 
 
 class TestActivation:

@@ -1,16 +1,21 @@
 """The scripts of till and card compute what the server computes."""
 
 import random
+import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from benefit_card import credential
 from benefit_card.services.keys import phone_key
 from merchants.pricing import discount
+from tests.benefit_card import degrade
 from tests.factories.benefit_card import SEED
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -50,6 +55,34 @@ class TestPassScript:
             [int(moment.timestamp() * 1000) for moment in moments],
         )
         assert found == [list(divmod(credential.absolute_slot(moment), credential.SLOTS)) for moment in moments]
+
+
+class TestPhoneSquare:
+    def test_of_two_hundred_cards_decodes_completely_at_the_designs_degradations(self, at_home, tmp_path):
+        """Case: decode self-test: 200 random cards on the phone page: 100 % with zbar and zxing, version 7, level M."""
+        draw = random.Random(7)
+        key = Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
+        texts = []
+        for _card in range(200):
+            seed, slot = draw.randbytes(16), draw.randrange(credential.SLOTS)
+            prefix = credential.day_pass(key=key, kid=2, index=draw.getrandbits(32), day=20_454, seed=seed)
+            texts.append(credential.to_text(credential.phone_code(prefix, seed=seed, slot=slot)))
+        paths = at_home.evaluate(
+            f"""async texts => {{ const {{svg}} = await import("{FOLDER}/qr-svg.js");
+                 const {{default: qrcode}} = await import("/static/npm/qrcode-generator/dist/qrcode.mjs");
+                 return texts.map(text => svg(qrcode, text, "").lastChild.getAttribute("d")); }}""",
+            texts,
+        )
+        pictures = []
+        for path in paths:
+            picture = Image.new("L", (53 * 8, 53 * 8), 255)
+            for column, row, length in re.findall(r"M(\d+) (\d+)h(\d+)", path):
+                left, top = int(column) * 8, int(row) * 8
+                picture.paste(0, (left, top, left + int(length) * 8, top + 8))
+            pictures.append(degrade.as_seen(picture, core=45 * 8, size=degrade.ON_PHONE))
+        assert degrade.by_zxing(pictures) == texts
+        if shutil.which("zbarimg"):
+            assert degrade.by_zbar(pictures, tmp_path) == texts
 
 
 class TestBase45Script:

@@ -1,4 +1,5 @@
 /** The card on the phone: a new code every 30 seconds, from passes kept for seven days, with or without network. */
+import { svg } from "./qr-svg.js";
 import { SLOT_SECONDS, codeAt, slotAt, utcDay } from "./sha256-pass.js";
 
 const KEY = "erb.card";
@@ -82,46 +83,13 @@ function draw() {
   const due = `${pass.token_prefix_hex} ${slot}`;
   if (due !== drawn) {
     drawn = due;
-    $("code").replaceChildren(svg(codeAt(pass, slot)));
+    $("code").replaceChildren(svg(qrcode, codeAt(pass, slot), texts.code));
   }
   const last = Math.max(...kept.passes.map((candidate) => dayNumber(candidate.day)));
   const format = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
   $("note").textContent = navigator.onLine ? "" : texts.offline.replace("{day}", format.format(last * 86_400_000));
   $("clock").hidden = Math.abs(shift) < CLOCK_LIMIT_MS;
   return undefined;
-}
-
-/** Dark on white with a quiet zone of four, alphanumeric, level M: 45 modules. */
-function svg(text) {
-  const code = qrcode(0, "M");
-  code.addData(text, "Alphanumeric");
-  code.make();
-  const size = code.getModuleCount();
-  let path = "";
-  for (let row = 0; row < size; row++) {
-    for (let column = 0; column < size; column++) {
-      if (!code.isDark(row, column)) continue;
-      let run = 1;
-      while (column + run < size && code.isDark(row, column + run)) run++;
-      path += `M${column + 4} ${row + 4}h${run}v1h-${run}z`;
-      column += run;
-    }
-  }
-  const ns = "http://www.w3.org/2000/svg";
-  const image = document.createElementNS(ns, "svg");
-  image.setAttribute("viewBox", `0 0 ${size + 8} ${size + 8}`);
-  image.setAttribute("role", "img");
-  image.setAttribute("aria-label", texts.code);
-  image.setAttribute("shape-rendering", "crispEdges");
-  const back = document.createElementNS(ns, "rect");
-  back.setAttribute("width", size + 8);
-  back.setAttribute("height", size + 8);
-  back.setAttribute("fill", "#fff");
-  const dark = document.createElementNS(ns, "path");
-  dark.setAttribute("d", path);
-  dark.setAttribute("fill", "#000");
-  image.append(back, dark);
-  return image;
 }
 
 /** The ring empties with the half minute; with reduced motion it moves in steps of five seconds. */
