@@ -1,7 +1,6 @@
 """The first main job, killed in the middle of each of its steps: half a step leaves nothing, and the step done again is done once."""
 
 import json
-import threading
 import uuid
 from datetime import date, timedelta
 
@@ -9,10 +8,24 @@ import pytest
 import requests
 from django.utils import timezone
 
-from tests.journeys.killing import ask, asleep, held, kill_worker, manage, one, stands_still, until
+from tests.journeys.killing import (
+    ask,
+    asleep,
+    changed,
+    fingerprint,
+    held,
+    kill_worker,
+    killed_half_way,
+    manage,
+    one,
+    stands_still,
+    until,
+    worker_killed_half_way,
+)
 from tests.journeys.mails import link_in, mails_to
 
 pytestmark = pytest.mark.xdist_group("survives")
+ROOMS = "purchasing|billing"
 RUN = uuid.uuid4().hex[:4]
 ARTICLE = f"Servante d’atelier {RUN}"
 
@@ -32,25 +45,6 @@ class Caller:
         return self.session.request(method, f"{self.stack.base}/api/v1/{path}", data=data, headers=headers, timeout=120)
 
 
-def rows_of_the_job(stack):
-    """A fingerprint of every row of the buying centre and of the books, and how many entries, mails and files there are."""
-    tables = ask(
-        stack,
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(purchasing|billing)_' ORDER BY relname",
-    )
-    prints = {
-        table: one(stack, f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")
-        for (table,) in tables
-    }
-    for table in ["companies_auditentry", "companies_outboxmail", "companies_document"]:
-        prints[table] = one(stack, f"SELECT count(*) FROM {table}")
-    return prints
-
-
-def changed(before, after):
-    return sorted(table for table in after if before[table] != after[table])
-
-
 class KilledTwice:
     """Does a step three times: killed in the middle, then for good, then once more as an impatient hand would."""
 
@@ -61,45 +55,17 @@ class KilledTwice:
     def __call__(self, caller, method, path, body=None):
         self.steps += 1
         key = str(uuid.uuid4())
-        before = rows_of_the_job(self.stack)
-        trouble = self._killed(caller, method, path, body, key)
-        assert changed(before, rows_of_the_job(self.stack)) == [], f"half of {path} was kept"
-        assert trouble, "nobody noticed the kill"
+        before = killed_half_way(self.stack, lambda: caller.send(method, path, body, key), ROOMS)
         answer = caller.send(method, path, body, key)
         assert answer.status_code < 300, f"{path}: {answer.status_code} {answer.text[:400]}"
         files = "SELECT count(*) FROM billing_invoice WHERE (document_id IS NULL OR state = 'issued') AND id > %s"
         until(lambda: one(self.stack, files, self.last_invoice) == 0)  # the worker typesets what was issued
-        done = rows_of_the_job(self.stack)
+        done = fingerprint(self.stack, ROOMS)
         assert changed(before, done) != []
         again = caller.send(method, path, body, key)
         assert again.status_code == answer.status_code and again.json() == answer.json()
-        assert changed(done, rows_of_the_job(self.stack)) == [], f"{path} was done twice"
+        assert changed(done, fingerprint(self.stack, ROOMS)) == [], f"{path} was done twice"
         return answer.json()
-
-    def _killed(self, caller, method, path, body, key):
-        trouble, answered = [], []
-
-        def call():
-            try:
-                answered.append(caller.send(method, path, body, key))
-            except requests.RequestException as error:
-                trouble.append(error)
-
-        # Every step ends with its entry in the log, so it is caught with all its other rows written.
-        with held(self.stack, "companies_auditentry"):
-            thread = threading.Thread(target=call)
-            thread.start()
-            until(lambda: stands_still(self.stack, "companies_auditentry") or not thread.is_alive(), every=0.02)
-            assert not answered, f"{path} was answered: {answered[0].status_code} {answered[0].text[:300]}"
-            assert self.stack.kill_child("granian") > 0
-            thread.join()
-        self.stack.wait_healthy()
-        # A key whose first request never answered is free again after a minute; here this minute passes at once.
-        ask(
-            self.stack,
-            "UPDATE companies_idempotentreply SET created_at = created_at - interval '2 minutes' WHERE status IS NULL",
-        )
-        return trouble
 
 
 @pytest.fixture(scope="module")
@@ -301,11 +267,8 @@ class TestTheWorkerOfAPooledOrder:
             f"SET session_replication_role = replica; UPDATE billing_invoice SET document_id = NULL, state = 'issued' WHERE id = {pk}",
         )
         count = one(survivor, "SELECT count(*) FROM companies_document")
-        with held(survivor, "companies_document"):
-            task = f"from companies.billing.tasks import render_invoice; render_invoice.delay(invoice_id={pk})"
-            assert manage(survivor, "shell", "-c", task).returncode == 0
-            until(lambda: stands_still(survivor, "companies_document"))
-            kill_worker(survivor)
+        task = f"from companies.billing.tasks import render_invoice; render_invoice.delay(invoice_id={pk})"
+        worker_killed_half_way(survivor, task, "companies_document")
         assert one(survivor, files) == 0
         now_is_later(
             survivor, f"UPDATE billing_invoice SET issued_at = issued_at - interval '2 minutes' WHERE id = {pk}"
