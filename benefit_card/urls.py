@@ -1,7 +1,7 @@
 from django.urls import path
 
 from benefit_card import till_urls
-from benefit_card.views import company, holder, privacy, statements
+from benefit_card.views import company, holder, offers, privacy, statements
 
 app_name = "benefit_card"
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("company/<int:company>/cards/<int:pk>/", company.company_card, name="company_card"),
     path("company/<int:company>/cards/<int:pk>/block/", company.block, name="block"),
     path("company/<int:company>/cards/<int:pk>/replace/", company.replace, name="replace"),
+    path("me/offers/", offers.offers, name="offers"),  # before that of the merchants' room: the same, with uses left
     path("card/", holder.card, name="card"),
     path("card/passes/", holder.card_passes, name="card_passes"),
     path("me/card/", holder.my_card, name="my_card"),

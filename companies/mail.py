@@ -24,6 +24,7 @@ def queue(
     key: str,
     language: str = "fr",
     attachments: Sequence[Document] = (),
+    unsubscribe: str = "",
     at: datetime,
 ) -> OutboxMail:
     """Queue one mail; the same `key` queues it once. Renders `<template>.subject.txt` and `<template>.txt` in the language."""
@@ -37,7 +38,15 @@ def queue(
         subject = " ".join(render_to_string(f"{template}.subject.txt", context).split())
         body = render_to_string(f"{template}.txt", context).strip() + "\n"
     mail, created = OutboxMail.objects.get_or_create(
-        key=key, defaults={"to": to, "language": language, "subject": subject[:250], "body": body, "queued_at": at}
+        key=key,
+        defaults={
+            "to": to,
+            "language": language,
+            "subject": subject[:250],
+            "body": body,
+            "queued_at": at,
+            "unsubscribe": unsubscribe,
+        },
     )
     if created:
         if attachments:

@@ -51,7 +51,11 @@ def _headers(mail: OutboxMail) -> dict[str, str]:
     A worker that dies after the mail server took a mail sends it once more; mail systems show one mail per Message-ID.
     """
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
-    return {"X-ERB-Key": mail.key, "Message-ID": f"<{hashlib.sha256(mail.key.encode()).hexdigest()[:32]}@{host}>"}
+    headers = {"X-ERB-Key": mail.key, "Message-ID": f"<{hashlib.sha256(mail.key.encode()).hexdigest()[:32]}@{host}>"}
+    if mail.unsubscribe:  # RFC 2369 and RFC 8058: the mail program shows a button that stops such mails
+        headers["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
 
 
 @shared_task(name="companies.sweep_mail")

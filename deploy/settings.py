@@ -206,6 +206,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "benefit_card.close_statements",
         "schedule": crontab(hour="5", minute="10"),
     },
+    "tell new offers": {"task": "merchants.send_digests", "schedule": crontab(hour="10", minute="5")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 

@@ -10,7 +10,8 @@ from drf_spectacular.views import SpectacularAPIView
 
 from deploy import api_docs, gallery, health, home
 
-ROOMS = ["companies", "companies.billing", "merchants", "benefit_card", "purchasing"]
+# The card stands before the merchants: its /me/offers/ is theirs with the uses left to the reader.
+ROOMS = ["companies", "companies.billing", "benefit_card", "merchants", "purchasing"]
 
 urlpatterns = [
     path("", home.home, name="home"),

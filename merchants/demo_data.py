@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from companies.demo_data import World, siret
@@ -9,6 +10,8 @@ from companies.models import User
 from merchants.demo_names import CATEGORIES, OWNERS, PLACES, SIGNS, STREETS
 from merchants.models import (
     Category,
+    DigestChoice,
+    Favourite,
     Kind,
     Merchant,
     MerchantRole,
@@ -58,6 +61,10 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
         if shop.merchant.status == MerchantStatus.ACTIVE
     )
     _offers(rng, merchants, kinds, at)
+    if world.employee is not None:
+        live = [merchant for merchant in merchants if merchant.status == MerchantStatus.ACTIVE]
+        Favourite.objects.bulk_create(Favourite(user=world.employee, merchant=row) for row in live[:3])
+        DigestChoice.objects.create(user=world.employee, since=at - timedelta(days=90))
     world.notes["merchant"] = merchants[0].pk
     world.notes["merchant_name"] = merchants[0].name
     world.notes["merchant_owner"] = merchants[0].email
@@ -121,8 +128,18 @@ def _owners(rng: random.Random, merchants: list[Merchant], world: World) -> None
 def _shop(rng: random.Random, merchant: Merchant, kind: str) -> Shop:
     postcode, city = rng.choices(PLACES, weights=[7, 3])[0]
     street = f"{rng.randrange(1, 90)} {rng.choice(STREETS[postcode])}"
+    own = random.Random(f"place {merchant.siret}")
+    south, west = (45.0340, 5.0390) if postcode == "26300" else (45.0440, 5.0360)
     return Shop(
-        merchant=merchant, name=merchant.name, street=street, postcode=postcode, city=city, hours=_hours(rng, kind)
+        merchant=merchant,
+        name=merchant.name,
+        street=street,
+        postcode=postcode,
+        city=city,
+        hours=_hours(rng, kind),
+        closures=[["2026-12-24", "2027-01-02"]] if own.random() < 0.2 else [],
+        lat=Decimal(f"{south + own.random() * 0.0065:.6f}"),
+        lon=Decimal(f"{west + own.random() * 0.028:.6f}"),
     )
 
 

@@ -1,5 +1,7 @@
 """Forms of the room. They read what people type; the services decide."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -39,9 +41,25 @@ class ShopForm(forms.Form):
     postcode = forms.RegexField(r"^\d{5}$", label=_("Postcode"))
     city = forms.CharField(label=_("Town"), max_length=80)
 
+    closures = forms.CharField(
+        label=_("Exceptional closures"),
+        required=False,
+        max_length=800,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "25/12/2026\n01/08/2026 - 15/08/2026"}),
+        help_text=_("One a line: a day, or a first and a last day."),
+    )
+    place = forms.RegexField(
+        r"^\s*-?\d{1,2}\.\d{3,6}\s*[,; ]\s*-?\d{1,3}\.\d{3,6}\s*$",
+        label=_("Place on the map"),
+        required=False,
+        help_text=_("Latitude and longitude, for instance 45.0463, 5.0508. Card holders then see how far you are."),
+    )
+
     def __init__(self, *args: Any, shop: Shop | None = None, **kwargs: Any) -> None:
         if shop is not None:
             initial = {name: getattr(shop, name) for name in ("name", "street", "postcode", "city")}
+            initial["closures"] = opening.show_closures(shop.closures)
+            initial["place"] = f"{shop.lat}, {shop.lon}" if shop.lat is not None else ""
             kwargs["initial"] = initial | {f"day_{day}": opening.show_day(pairs) for day, pairs in shop.hours.items()}
         super().__init__(*args, **kwargs)
         for day in range(1, 8):
@@ -62,6 +80,12 @@ class ShopForm(forms.Form):
                     f"day_{day}",
                     ValidationError(_("Write the hours like 9h-12h, 14h-19h, or leave it empty for closed.")),
                 )
+        try:
+            data["closures"] = opening.parse_closures(data.get("closures", ""))
+        except ValueError:
+            self.add_error("closures", ValidationError(_("Write each day like 25/12/2026, one a line.")))
+        place = re.split(r"[,; ]+", (data.pop("place", "") or "").strip())
+        data["lat"], data["lon"] = (Decimal(place[0]), Decimal(place[1])) if len(place) == 2 else (None, None)
         return data | {"hours": hours}
 
 
@@ -189,6 +213,7 @@ class SearchForm(forms.Form):
         Category.objects.all(), label=_("Category"), required=False, to_field_name="slug", empty_label=_("All")
     )
     open_now = forms.BooleanField(label=_("Open now"), required=False)
+    mine = forms.BooleanField(label=_("My favourites"), required=False)
 
 
 class CashierForm(forms.Form):

@@ -1,9 +1,11 @@
 """Opening hours as people type them. Pure."""
 
 import re
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
 Hours = dict[str, list[list[str]]]
+Closures = Sequence[Sequence[str]]
 _PAIR = re.compile(r"(\d{1,2})\s*[h:.]?\s*(\d{2})?\s*(?:-|–|à|to)\s*(\d{1,2})\s*[h:.]?\s*(\d{2})?", re.IGNORECASE)
 
 
@@ -45,7 +47,45 @@ def show_day(pairs: list[list[str]]) -> str:
     return ", ".join(f"{start}-{end}" for start, end in pairs)
 
 
-def is_open(hours: Hours, moment: datetime) -> bool:
-    """Whether a shop with these hours is open at a local moment."""
+def is_open(hours: Hours, moment: datetime, closures: Closures = ()) -> bool:
+    """Whether a shop with these hours is open at a local moment, outside its exceptional closures."""
+    day = moment.date().isoformat()
+    if any(first <= day <= last for first, last in closures):
+        return False
     clock = f"{moment:%H:%M}"
     return any(start <= clock < end for start, end in hours.get(str(moment.isoweekday()), []))
+
+
+def parse_closures(text: str) -> list[list[str]]:
+    """Read closures, one a line: a day, or a first and a last day. Raises `ValueError`.
+
+    >>> parse_closures("25/12/2026\\n01/08/2026 - 15/08/2026")
+    [['2026-08-01', '2026-08-15'], ['2026-12-25', '2026-12-25']]
+    """
+    found = []
+    for line in text.splitlines():
+        days = [_day(part) for part in re.findall(r"\d{1,2}[/.]\d{1,2}[/.]\d{4}", line)]
+        if not line.strip():
+            continue
+        if not 1 <= len(days) <= 2 or days[0] > days[-1]:
+            raise ValueError(line)
+        found.append([days[0], days[-1]])
+    return sorted(found)
+
+
+def _day(text: str) -> str:
+    day, month, year = re.split(r"[/.-]", text.strip())
+    return date(int(year), int(month), int(day)).isoformat()
+
+
+def show_closures(closures: Closures) -> str:
+    """The same closures as text for the form.
+
+    >>> show_closures([["2026-08-01", "2026-08-15"], ["2026-12-25", "2026-12-25"]])
+    '01/08/2026 - 15/08/2026\\n25/12/2026'
+    """
+    lines = []
+    for pair in closures:
+        first, last = (f"{date.fromisoformat(day):%d/%m/%Y}" for day in pair)
+        lines.append(first if first == last else f"{first} - {last}")
+    return "\n".join(lines)

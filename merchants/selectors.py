@@ -1,8 +1,10 @@
 """What pages read. Every list has a constant number of queries."""
 
+import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import Case, Count, Exists, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Value, When
 
 from merchants import opening
@@ -56,23 +58,37 @@ def find_offers(*, text: str, category: Category | None, today: date) -> QuerySe
     )
     if category is not None:
         offers = offers.filter(merchant__category=category)
-    for word in text.split()[:6]:
-        offers = offers.filter(
-            Q(merchant__name__icontains=word)
-            | Q(current__title__icontains=word)
-            | Q(current__description__icontains=word)
-            | Q(merchant__category__name_fr__icontains=word)
-            | Q(merchant__category__name_en__icontains=word)
-            | Q(merchant__shops__city__icontains=word)
-            | Q(merchant__shops__street__icontains=word)
-        )
-    return offers
+    return offers.filter(pk__in=_matching(text)) if text.strip() else offers
+
+
+_MATCHING = """
+SELECT o.id FROM merchants_offer o
+JOIN merchants_offerversion v ON v.id = o.current_id JOIN merchants_merchant m ON m.id = o.merchant_id
+JOIN merchants_category k ON k.id = m.category_id
+WHERE o.state = 'published' AND to_tsvector('french', translate(lower(concat_ws(' ', v.title, v.description, v.gift,
+  m.name, k.name_fr, k.name_en, (SELECT string_agg(concat_ws(' ', s.name, s.street, s.city), ' ')
+  FROM merchants_shop s WHERE s.merchant_id = m.id AND s.closed_at IS NULL))), %(accents)s, %(plain)s))
+  @@ to_tsquery('french', %(query)s)
+"""
+_ACCENTS, _PLAIN = "àâäáãçéèêëíîïñóôöõúùûüýÿ’'-", "aaaaaceeeeiiinoooouuuuyy   "
+
+
+def _matching(text: str) -> list[int]:
+    """Offers in which every word is found, in French: plurals, accents and beginnings of words make no difference."""
+    plain = text.lower().translate(str.maketrans(_ACCENTS, _PLAIN))
+    words = re.findall(r"[a-z0-9]+", plain)[:6]
+    if not words:
+        return []
+    query = " & ".join(f"{word}:*" for word in words)
+    with connection.cursor() as cursor:
+        cursor.execute(_MATCHING, {"accents": _ACCENTS, "plain": _PLAIN, "query": query})
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def open_at(offers: QuerySet[Offer], moment: datetime) -> QuerySet[Offer]:
     """Of these offers, those with a shop that is open at a local moment."""
-    shops = Shop.objects.filter(closed_at__isnull=True).values_list("merchant_id", "hours")
-    return offers.filter(merchant__in={merchant for merchant, hours in shops if opening.is_open(hours, moment)})
+    shops = Shop.objects.filter(closed_at__isnull=True).values_list("merchant_id", "hours", "closures")
+    return offers.filter(merchant__in={row[0] for row in shops if opening.is_open(row[1], moment, row[2])})
 
 
 def merchants_for_staff(user: "User", *, text: str = "", status: str = "") -> QuerySet[Merchant]:

@@ -6,6 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from benefit_card.models.redemption import Redemption
 from companies.models import Document
@@ -70,7 +71,7 @@ class LineKind(models.TextChoices):
 
     SALE = "sale", _("Sale")
     CONFLICT = "conflict", _("Sale given without network, honoured")
-    VOID = "void", _("Undone")
+    VOID = "void", pgettext_lazy("sale", "Undone")
     CORRECTION = "correction", _("Correction of an earlier statement")
 
 

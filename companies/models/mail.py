@@ -13,6 +13,9 @@ class OutboxMail(models.Model):
     language = models.CharField(max_length=5)
     subject = models.CharField(max_length=250)
     body = models.TextField()
+    unsubscribe = models.CharField(
+        max_length=300, blank=True, db_default="", help_text="Where one POST stops such mails."
+    )
     attachments = models.ManyToManyField(Document, blank=True)
     queued_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)

@@ -1,5 +1,6 @@
 """Tables of the room, one module per concept."""
 
+from merchants.models.discovery import DigestChoice, Favourite
 from merchants.models.merchant import Category, Merchant, MerchantRole, MerchantStatus, Shop
 from merchants.models.offer import Kind, Offer, OfferState, OfferVersion, OfflinePolicy, Period
 from merchants.models.till import Cashier, PairingCode, Till
@@ -7,6 +8,8 @@ from merchants.models.till import Cashier, PairingCode, Till
 __all__ = [
     "Cashier",
     "Category",
+    "DigestChoice",
+    "Favourite",
     "Kind",
     "Merchant",
     "MerchantRole",

@@ -99,7 +99,8 @@ class MerchantRole(models.Model):
 class Shop(models.Model):
     """A place where the card is accepted.
 
-    `hours` maps weekdays "1" (Monday) to "7" to a list of [opening, closing] pairs such as ["09:00", "12:30"].
+    `hours` maps weekdays "1" (Monday) to "7" to a list of [opening, closing] pairs such as ["09:00", "12:30"];
+    `closures` is a list of [first day, last day] in ISO form, both included.
     """
 
     merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="shops")
@@ -108,6 +109,7 @@ class Shop(models.Model):
     postcode = models.CharField(_("postcode"), max_length=5)
     city = models.CharField(_("town"), max_length=80)
     hours = models.JSONField(_("opening hours"), default=dict, blank=True)
+    closures = models.JSONField(_("exceptional closures"), default=list, blank=True)
     lat = models.DecimalField(max_digits=8, decimal_places=6, null=True, blank=True)
     lon = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)

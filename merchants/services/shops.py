@@ -1,6 +1,7 @@
 """Shops of a merchant."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -23,11 +24,15 @@ def save_shop(
     city: str,
     hours: dict[str, list[list[str]]],
     at: datetime,
+    closures: list[list[str]] | None = None,
+    lat: Decimal | None = None,
+    lon: Decimal | None = None,
     shop: Shop | None = None,
 ) -> Shop:
     """Open a shop or correct one."""
     require(access.can_manage(actor, merchant))
     values: dict[str, Any] = {"name": name, "street": street, "postcode": postcode, "city": city, "hours": hours}
+    values |= {"closures": closures or [], "lat": lat, "lon": lon}
     if shop is None:
         shop = Shop.objects.create(merchant=merchant, **values)
         action = "shop.opened"

@@ -1,5 +1,8 @@
 """Offers and opening hours in templates."""
 
+from datetime import date
+from typing import Any
+
 from django import template
 from django.utils import timezone
 
@@ -42,10 +45,23 @@ def sign(offer: Offer) -> str:
 
 @register.filter
 def open_now(shop: Shop) -> bool:
-    return opening.is_open(shop.hours, timezone.localtime())
+    return opening.is_open(shop.hours, timezone.localtime(), shop.closures)
 
 
 @register.filter
 def hours_of(shop: Shop) -> list[tuple[int, str]]:
     """The week as (ISO weekday, text) pairs; empty text means closed."""
     return [(day, opening.show_day(shop.hours.get(str(day), []))) for day in range(1, 8)]
+
+
+@register.filter
+def closed_for(shop: Shop) -> list[tuple[date, date]]:
+    """Exceptional closures that run or are still to come."""
+    today = timezone.localdate().isoformat()
+    return [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in shop.closures if last >= today]
+
+
+@register.filter
+def of(mapping: dict[Any, Any], key: Any) -> Any:
+    """What a mapping holds under a key; empty when nothing."""
+    return mapping.get(key, "")

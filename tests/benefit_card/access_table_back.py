@@ -37,6 +37,7 @@ VISITS = [
     Visit("benefit_card:merchant_figures", OWNER, merchant),
     Visit("benefit_card:merchant_today", OWNER, merchant),
     Visit("benefit_card:merchant_void", OWNER, lambda w: {**merchant(w), "client_id": w.sale.client_id}, method="post"),
+    Visit("benefit_card:offers", SIGNED_IN),
     Visit("benefit_card:statements", OWNER, merchant),
     Visit("benefit_card:statement_pdf", OWNER, statement),
     Visit("benefit_card:statement_csv", OWNER, statement),

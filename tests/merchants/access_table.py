@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from merchants.models import Cashier, MerchantRole
+from merchants.services.discovery import stop_token
 from tests.access import EVERYBODY, SIGNED_IN, Visit
 from tests.factories.benefit_card import MerchantFactory, ShopFactory, TillFactory, offer, token
 
@@ -54,6 +55,10 @@ VISITS = [
     Visit("merchants:apply", EVERYBODY),
     Visit("merchants:apply", EVERYBODY, method="post"),
     Visit("merchants:offers", SIGNED_IN),
+    Visit("merchants:offers_worker", EVERYBODY),
+    Visit("merchants:digest", SIGNED_IN, method="post"),
+    Visit("merchants:favourite", {"employee"}, lambda w: {"merchant": w.merchant.pk}, "post"),
+    Visit("merchants:digest_stop", EVERYBODY, lambda w: {"token": stop_token(w.users["employee"])}),
     Visit("merchants:home", OWNER, merchant),
     Visit("merchants:shop_list", OWNER, merchant),
     Visit("merchants:shop_new", OWNER, merchant),

@@ -1,0 +1,49 @@
+/**
+ * "Near me" on the device: the browser's position is compared with the published places of the shops and goes nowhere.
+ * Texts come from the page.
+ */
+const RADIUS_M = 6371000;
+const list = document.querySelector("[data-offers]");
+const button = document.querySelector("[data-near]");
+const status = document.querySelector("[data-near-status]");
+
+export function metres(aLat, aLon, bLat, bLon) {
+  const rad = Math.PI / 180;
+  const h = Math.sin(((bLat - aLat) * rad) / 2) ** 2
+    + Math.cos(aLat * rad) * Math.cos(bLat * rad) * Math.sin(((bLon - aLon) * rad) / 2) ** 2;
+  return 2 * RADIUS_M * Math.asin(Math.sqrt(h));
+}
+
+function words(distance) {
+  const language = document.documentElement.lang;
+  if (distance < 950) return new Intl.NumberFormat(language, { style: "unit", unit: "meter" }).format(Math.round(distance / 50) * 50);
+  return new Intl.NumberFormat(language, { style: "unit", unit: "kilometer", maximumFractionDigits: 1 }).format(distance / 1000);
+}
+
+function sort({ coords }) {
+  const rows = [...list.children].map((row) => {
+    const places = [...row.querySelectorAll("[data-lat]")].map((shop) => {
+      const distance = metres(coords.latitude, coords.longitude, Number(shop.dataset.lat), Number(shop.dataset.lon));
+      shop.querySelector("[data-distance]").textContent = ` · ${words(distance)}`;
+      return distance;
+    });
+    return { row, distance: Math.min(Infinity, ...places) };
+  });
+  rows.sort((one, other) => one.distance - other.distance);
+  list.append(...rows.map(({ row }) => row));
+  status.textContent = button.dataset.done;
+}
+
+if (list && button && "geolocation" in navigator) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    status.textContent = button.dataset.busy;
+    navigator.geolocation.getCurrentPosition(sort, () => { status.textContent = button.dataset.refused; }, { timeout: 10000 });
+  });
+}
+const offline = document.querySelector("[data-offline]");
+const tell = () => { if (offline) offline.hidden = navigator.onLine; };
+addEventListener("online", tell);
+addEventListener("offline", tell);
+tell();
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/me/offers/sw.js", { scope: "/me/offers/" }).catch(() => {});
