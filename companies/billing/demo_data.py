@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from companies.billing import bulk, invoices, settlement
+from companies.billing import bulk, demo_collection, invoices, settlement
 from companies.billing.invoices import LineDraft, Prepared
 from companies.billing.models import Invoice, LegalModel, LineKind, Payment, PaymentState
 from companies.billing.settlement import Dispute, Observation
@@ -42,10 +42,11 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
     """Dues and monthly fees of twelve months, nearly all paid; the home company's last ones tell a story each."""
     drafts = [draft for company in world.companies for draft in _year(rng, company, at)]
     drafts += _stories_to_tell(rng, world.home, at)
+    drafts += _never_paid(world, at)
     made = bulk.issue_many(drafts)
     recent = at - timedelta(days=40)
     stories = [row for row in made if row.source.startswith("training")]
-    kept = {row.pk for row in stories}
+    kept = {row.pk for row in made if row.source.startswith(("training", "late"))}
     paid = [
         bulk.Paid(row, _paid_at(rng, row, at), *rng.choice([("sepa_debit", 35), ("sepa_debit", 35), ("card", 150)]))
         for row in made
@@ -53,6 +54,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
     ]
     bulk.pay_many([row for row in paid if row.at < at], now=at)
     _stories(stories, at)
+    demo_collection.seed(world=world, at=at)
 
 
 def _year(rng: random.Random, company: Company, at: datetime) -> list[Prepared]:
@@ -86,6 +88,21 @@ def _stories_to_tell(rng: random.Random, company: Company, at: datetime) -> list
             LegalModel.LISTING,
         )
         for number in range(1, 5)
+    ]
+
+
+def _never_paid(world: World, at: datetime) -> list[Prepared]:
+    """Four invoices that nobody paid, of companies without a mandate: reminded once, twice, three times."""
+    late = [company for company in world.companies[3::3] if company.pk != world.home.pk][:4]
+    return [
+        _draft(
+            company,
+            [_line("Formation sécurité inter-entreprises", 24_000 + 3_500 * place, 2_000)],
+            at - timedelta(days=company.payment_days + 75 - 18 * place),
+            f"late-{place}",
+            LegalModel.LISTING,
+        )
+        for place, company in enumerate(late)
     ]
 
 

@@ -5,13 +5,13 @@ from django.urls import path
 from companies.billing.views import collection, desk, dues, links, mandates
 
 urlpatterns = [
-    path("company/<int:company>/mandate/", mandates.mandate, name="mandate"),
-    path("company/<int:company>/mandate/<int:pk>/revoke/", mandates.revoke, name="mandate_revoke"),
+    path("company/<int:company>/accounts/mandate/", mandates.mandate, name="mandate"),
+    path("company/<int:company>/accounts/mandate/<int:pk>/revoke/", mandates.revoke, name="mandate_revoke"),
     path("company/<int:company>/accounts/", desk.company_desk, name="desk"),
     path("company/<int:company>/accounts/open.csv", desk.open_items, name="open_items"),
-    path("company/<int:company>/statement/", desk.statement, name="statement"),
-    path("company/<int:company>/statement/pdf/", desk.statement, {"form": "pdf"}, name="statement_pdf"),
-    path("company/<int:company>/statement/csv/", desk.statement, {"form": "csv"}, name="statement_csv"),
+    path("company/<int:company>/accounts/statement/", desk.statement, name="statement"),
+    path("company/<int:company>/accounts/statement/pdf/", desk.statement, {"form": "pdf"}, name="statement_pdf"),
+    path("company/<int:company>/accounts/statement/csv/", desk.statement, {"form": "csv"}, name="statement_csv"),
     path("company/<int:company>/invoices/<int:pk>/instalments/", desk.plan, name="plan"),
     path("pay/<str:token>/", links.pay_by_link, name="pay_by_link"),
     path("pay/<str:token>/pdf/", links.link_pdf, name="link_pdf"),
@@ -23,6 +23,6 @@ urlpatterns = [
     path("erb/invoices/<int:invoice>/write-off/", collection.ask_write_off, name="write_off"),
     path("erb/invoices/<int:invoice>/credit/", collection.credit, name="credit"),
     path("erb/invoices/<int:invoice>/instalments/", collection.propose_plan, name="propose_plan"),
-    path("erb/dues/", dues.home, name="dues"),
-    path("erb/dues/<int:pk>/", dues.run, name="dues_run"),
+    path("erb/collection/dues/", dues.home, name="dues"),
+    path("erb/collection/dues/<int:pk>/", dues.run, name="dues_run"),
 ]

@@ -148,7 +148,7 @@ def _run(mode: str, port: int, state_dir: Path, started: float) -> int:
             "stripe",
             kept(
                 *(python, "-m", "deploy.standalone.stripe_double", "--port", os.environ["STRIPE_DOUBLE_PORT"]),
-                *("--state", str(state_dir / "stripe.sqlite3"), "--secret", os.environ["STRIPE_WEBHOOK_SECRET"]),
+                *("--state", str(state_dir / "stripe.sqlite3"), "--secret=" + os.environ["STRIPE_WEBHOOK_SECRET"]),
                 *("--webhook", f"http://127.0.0.1:{port}/webhooks/stripe/"),
             ),
             cwd=str(BASE_DIR),

@@ -34,7 +34,7 @@ VIEWS = {
     "": gettext_lazy("To be paid"),
     "collecting": gettext_lazy("In collection"),
     "announced": gettext_lazy("Announced debits"),
-    "disputes": gettext_lazy("Claims"),
+    "disputes": gettext_lazy("Payers’ claims"),
     "proposals": gettext_lazy("Suspensions proposed"),
     "write_offs": gettext_lazy("Debts to give up"),
 }

@@ -8,6 +8,7 @@ from deploy.standalone.stripe_double.resources import (
     attach_payment_method,
     create_mandate,
     create_payment_method,
+    demo_mandate,
     mandate_of,
     payment_method,
     redirect_action,
@@ -313,6 +314,8 @@ def _start_debit(world: World, intent: JSON, method: JSON, params: JSON) -> JSON
     if intent["amount"] > SEPA_LIMIT_CENTS:
         raise invalid("Amount must be no more than €10,000.00 for SEPA Direct Debit.", code="amount_too_large")
     named = params.get("mandate") or intent.get("_mandate")
+    if named and str(named).startswith("mandate_demo_") and world.store.get(named) is None:
+        demo_mandate(world, named, method)
     mandate = world.find(named, "mandate") if named else mandate_of(world, method)
     if named and mandate and mandate["status"] != "active":
         raise invalid("The mandate is not active.", code="payment_intent_mandate_invalid", param="mandate")

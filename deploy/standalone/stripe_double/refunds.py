@@ -17,7 +17,7 @@ def open_dispute(world: World, intent_id: str, reason: str = "") -> JSON:
     dispute = world.create(
         "du" if sepa else "dp",
         "dispute",
-        amount=charge["amount_captured"],
+        amount=charge["amount_captured"] - charge["amount_refunded"],
         charge=charge["id"],
         payment_intent=intent["id"],
         currency="eur",

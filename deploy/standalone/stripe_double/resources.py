@@ -97,7 +97,35 @@ def payment_method(world: World, method_id: str) -> JSON:
     found = world.store.get(method_id, "payment_method")
     if found is None and method_id.startswith("pm_card_") and method_id.removeprefix("pm_card_") in cards.TOKENS:
         return create_payment_method(world, {"type": "card", "card": {"token": method_id.removeprefix("pm_card_")}})
+    if found is None and method_id.startswith("pm_demo_"):
+        return demo_account(world, method_id)
     return world.find(method_id, "payment_method") if found is None else found
+
+
+def demo_account(world: World, method_id: str) -> JSON:
+    """The account of a mandate that a demonstration's seed invented, made on first sight: `pm_demo_<last4>_<company>`."""
+    last4 = method_id.split("_")[2]
+    iban = next((iban for iban in cards.DEBITS if iban.endswith(last4)), next(iter(cards.DEBITS)))
+    made = create_payment_method(
+        world,
+        {
+            "type": "sepa_debit",
+            "sepa_debit": {"iban": iban},
+            "billing_details": {"name": "Demo", "email": "demo@example.org"},
+        },
+    )
+    world.store.rename(made["id"], method_id)
+    made["id"] = method_id
+    return world.store.save(made)
+
+
+def demo_mandate(world: World, mandate_id: str, method: JSON) -> JSON:
+    """The mandate that belongs to it."""
+    acceptance = {"customer_acceptance": {"type": "offline"}}
+    made = create_mandate(world, method, {"mandate_data": acceptance}, single_use=False)
+    world.store.rename(made["id"], mandate_id)
+    made["id"] = mandate_id
+    return world.store.save(made)
 
 
 def attach_payment_method(world: World, method_id: str, params: JSON) -> JSON:

@@ -75,6 +75,10 @@ class Store:
         self._db.execute("UPDATE objects SET body = ? WHERE id = ?", (json.dumps(body), body["id"]))
         return body
 
+    def rename(self, old: str, new: str) -> None:
+        """Give an object another id; the caller saves its body."""
+        self._db.execute("UPDATE objects SET id = ? WHERE id = ?", (new, old))
+
     def get(self, object_id: str, kind: str = "") -> JSON | None:
         row = self._db.execute("SELECT kind, body FROM objects WHERE id = ?", (object_id,)).fetchone()
         if row is None or (kind and row[0] != kind):

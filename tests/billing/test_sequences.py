@@ -1,0 +1,208 @@
+"""Random sequences of everything that can happen to invoices; after each step the books are right.
+
+What Stripe knows is a small model here (`Truth`); news of it come at any time, twice, and also old ones after newer ones.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from companies.billing import allocation, checking, credit_notes, ledger, settlement, write_offs
+from companies.billing.models import AccountKind, CreditNote, Invoice, Payment, PaymentState, Refund
+from companies.billing.models.payment import UNDER_WAY
+from companies.billing.settlement import Dispute, Observation
+from tests.factories.billing import AT, invoice, line, payment
+from tests.factories.companies import CompanyFactory, staff
+
+
+@dataclass
+class Truth:
+    """One payment as Stripe has it."""
+
+    payment_id: int
+    cents: int
+    outcome: str = "processing"
+    disputes: list[Dispute] = field(default_factory=list)
+    refunds: list[tuple[str, int]] = field(default_factory=list)
+    news: list[Observation] = field(default_factory=list)
+
+    def tell(self) -> Observation:
+        """What a reader of Stripe would see now; kept, because it may arrive late."""
+        paid = self.outcome == "succeeded"
+        seen = Observation(
+            self.outcome,
+            received_cents=self.cents if paid else 0,
+            fee_cents=35 if paid else 0,
+            intent_id=f"pi_{self.payment_id}",
+            disputes=tuple(self.disputes) if paid else (),
+            refunds=tuple(self.refunds) if paid else (),
+        )
+        self.news.append(seen)
+        return seen
+
+
+class Books(RuleBasedStateMachine):
+    """Two companies, their invoices, what Stripe and the bank do."""
+
+    invoices = Bundle("invoices")
+    truths = Bundle("truths")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = transaction.savepoint()
+        self.companies = [CompanyFactory(), CompanyFactory()]
+        self.staff = [staff(), staff()]
+        self.at, self.steps, self.numbers = AT, 0, 0
+
+    def now(self):
+        self.steps += 1
+        self.at += timedelta(hours=1)
+        return self.at
+
+    @rule(
+        target=invoices,
+        place=st.integers(0, 1),
+        lines=st.lists(
+            st.tuples(st.integers(1, 900_000), st.sampled_from([0, 550, 1_000, 2_000])), min_size=1, max_size=3
+        ),
+    )
+    def issue(self, place, lines):
+        self.numbers += 1
+        drafts = [line(cents, rate) for cents, rate in lines]
+        made = invoice(self.companies[place], *drafts, at=self.now(), due_on=date(2026, 4, 1 + self.numbers % 25))
+        settlement.set_invoice(made, "due", at=self.at, label="ERB")
+        return made.pk
+
+    @rule(place=st.integers(0, 1))
+    def issue_and_stumble(self, place):
+        """A transaction that dies takes its number with it."""
+        inner = transaction.savepoint()
+        invoice(self.companies[place], at=self.now())
+        transaction.savepoint_rollback(inner)
+
+    @rule(target=truths, pk=invoices, part=st.integers(1, 100))
+    def try_to_pay(self, pk, part):
+        row = Invoice.objects.get(pk=pk)
+        under_way = row.payments.filter(state__in=UNDER_WAY).first()
+        if not row.is_payable or under_way is not None:
+            return None
+        cents = max(1, row.balance_cents * part // 100)
+        return Truth(payment(row, amount_cents=cents).pk, cents)
+
+    @rule(truth=truths, outcome=st.sampled_from(["succeeded", "failed", "cancelled"]))
+    def stripe_decides(self, truth, outcome):
+        if truth and truth.outcome == "processing":
+            truth.outcome = outcome
+
+    @rule(truth=truths, won=st.booleans())
+    def payer_claims(self, truth, won):
+        if truth is None or truth.outcome != "succeeded":
+            return
+        if not truth.disputes:
+            truth.disputes.append(Dispute(f"du_{truth.payment_id}", truth.cents, returned=False))
+        elif won:
+            truth.disputes = [Dispute(truth.disputes[0].id, truth.cents, returned=True, status="won")]
+
+    @rule(truth=truths, part=st.integers(1, 100))
+    def staff_refunds(self, truth, part):
+        if truth is None or truth.outcome != "succeeded" or truth.disputes:
+            return
+        left = truth.cents - sum(cents for _key, cents in truth.refunds)
+        cents = left * part // 100
+        if cents and Payment.objects.get(pk=truth.payment_id).state == PaymentState.SUCCEEDED:
+            key = f"re_{truth.payment_id}_{len(truth.refunds)}"
+            Refund.objects.create(
+                payment_id=truth.payment_id, amount_cents=cents, reason="x", refund_id=key, created_at=self.now()
+            )
+            truth.refunds.append((key, cents))
+
+    @rule(truth=truths, times=st.integers(1, 2))
+    def news_arrive(self, truth, times):
+        if truth:
+            seen = truth.tell()
+            for _ in range(times):
+                settlement.apply(payment_id=truth.payment_id, seen=seen, at=self.now())
+
+    @rule(truth=truths, data=st.data())
+    def old_news_arrive(self, truth, data):
+        if truth and truth.news:
+            seen = data.draw(st.sampled_from(truth.news))
+            settlement.apply(payment_id=truth.payment_id, seen=seen, at=self.now())
+
+    @rule(pk=invoices, part=st.integers(1, 120))
+    def credit(self, pk, part):
+        row = Invoice.objects.get(pk=pk)
+        one = row.lines.first()
+        cents = one.net_cents * part // 100
+        inner = transaction.savepoint()
+        try:
+            if cents:
+                credit_notes.issue(
+                    invoice=row, nets={one.pk: cents}, reason="x", key=f"k{self.steps}", actor=None, at=self.now()
+                )
+        except credit_notes.CreditRefused:
+            transaction.savepoint_rollback(inner)
+
+    @rule(place=st.integers(0, 1), cents=st.integers(1, 2_000_000))
+    def bank_line(self, place, cents):
+        allocation.receive(
+            company=self.companies[place], cents=cents, key=f"bank-{self.steps}", at=self.now(), actor=None
+        )
+
+    @rule(pk=invoices)
+    def give_up(self, pk):
+        try:
+            asked = write_offs.ask(invoice=Invoice.objects.get(pk=pk), reason="x", actor=self.staff[0], at=self.now())
+            write_offs.decide(write_off=asked, agreed=True, actor=self.staff[1], at=self.now())
+        except write_offs.WriteOffRefused:
+            pass
+
+    @invariant()
+    def books_balance_and_agree_with_every_invoice(self):
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        rows = list(Invoice.objects.filter(company__in=self.companies))
+        owed = ledger.owed(rows)
+        assert {row.pk: row.balance_cents for row in rows} == owed
+        for company in self.companies:
+            own = sum(owed[row.pk] for row in rows if row.company_id == company.pk)
+            assert own == ledger.balance(AccountKind.RECEIVABLE, company=company)
+            assert ledger.balance(AccountKind.DEPOSITS, company=company) <= 0
+        assert checking.first_break() == ""
+
+    @invariant()
+    def numbers_are_unbroken(self):
+        for model, series in ((Invoice, "ERB"), (CreditNote, "AV")):
+            found = sorted(model.objects.values_list("number", flat=True))
+            assert found == [f"{series}-2026-{n:05d}" for n in range(1, len(found) + 1)]
+
+    @invariant()
+    def settled_invoices_owe_nothing_and_open_ones_something(self):
+        for row in Invoice.objects.filter(company__in=self.companies):
+            if row.is_settled or row.state == "written_off":
+                assert row.balance_cents <= 0
+            elif row.state in ("due", "part_paid", "failed", "charged_back"):
+                assert row.balance_cents > 0, row.state
+
+    def teardown(self):
+        transaction.savepoint_rollback(self.before)
+
+
+@pytest.mark.django_db
+class TestAnySequence:
+    def test_leaves_books_that_balance_and_numbers_without_a_gap(self):
+        run_state_machine_as_test(
+            Books,
+            settings=settings(
+                max_examples=5,
+                stateful_step_count=20,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+            ),
+        )
