@@ -92,26 +92,41 @@ def build(tender: Tender, options: Options, *, on: date) -> Case:
     lines = [line for line in pool_lines(tender.pool) if line.asked_quantity]
     quotes = current_quotes(tender)
     spare = tolerances(tender)
-    case = Case(Instance((), ()), Instance((), ()), [], [], [], all_quotes=quotes)
+    need = {line.pk: line.asked_quantity for line in lines}
+    case = assemble(lines, quotes, need, spare, options, on=on)
     case.fingerprint = fingerprint(lines, quotes, spare, on)
+    return case
+
+
+def assemble(
+    lines: Sequence[PoolLine],
+    quotes: Sequence[Quote],
+    need: Mapping[int, int],
+    spare: Mapping[int, int],
+    options: Options,
+    *,
+    on: date,
+) -> Case:
+    """The problem of buying `need` (pool line → quantity) at these quotes, for a pool or for one company alone."""
+    case = Case(Instance((), ()), Instance((), ()), [], [], [], all_quotes=list(quotes))
     chosen: dict[int, list[tuple[QuoteLine, Choice]]] = {}
     most: dict[int, int] = {}
     for quote in quotes:
         for offer in quote.lines.all():
-            line = next((row for row in lines if row.pk == offer.pool_line_id), None)
-            if line is None or not offer.tiers.all():
+            wanted = need.get(offer.pool_line_id, 0)
+            if not wanted or not offer.tiers.all():
                 continue
             reason = _why_out(quote, options, on)
-            competes = choice(offer, line.asked_quantity, spare.get(line.pk, 0))
+            competes = choice(offer, wanted, spare.get(offer.pool_line_id, 0))
             if reason or competes is None:
                 case.out[offer.pk] = reason or NOT_ENOUGH
                 continue
             chosen.setdefault(quote.pk, []).append((offer, competes))
-            most[line.pk] = max(most.get(line.pk, 0), competes.units)
+            most[offer.pool_line_id] = max(most.get(offer.pool_line_id, 0), competes.units)
     case.lines = [line for line in lines if line.pk in most]
-    case.open_lines = [line for line in lines if line.pk not in most]
+    case.open_lines = [line for line in lines if line.pk not in most and need.get(line.pk)]
     case.quotes = [quote for quote in quotes if quote.pk in chosen]
-    _fill(case, chosen, most, options)
+    _fill(case, chosen, most, need, options)
     return case
 
 
@@ -161,12 +176,15 @@ def _why_out(quote: Quote, options: Options, on: date) -> str:
 
 
 def _fill(
-    case: Case, chosen: Mapping[int, list[tuple[QuoteLine, Choice]]], most: Mapping[int, int], options: Options
+    case: Case,
+    chosen: Mapping[int, list[tuple[QuoteLine, Choice]]],
+    most: Mapping[int, int],
+    need: Mapping[int, int],
+    options: Options,
 ) -> None:
     index = {line.pk: k for k, line in enumerate(case.lines)}
     products = tuple(
-        Product(str(line.pk), line.asked_quantity, max(0, most[line.pk] - line.asked_quantity), 1)
-        for line in case.lines
+        Product(str(line.pk), need[line.pk], max(0, most[line.pk] - need[line.pk]), 1) for line in case.lines
     )
     suppliers = []
     for i, quote in enumerate(case.quotes):

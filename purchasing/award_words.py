@@ -266,12 +266,12 @@ def _alone(alone: Mapping[str, Any], cost: int, companies_shown: bool) -> Saving
         return Saving(title, None, None, _("Not shown: with so few companies it would give one away."))
     if without:
         note = ngettext(
-            "%(n)d company could not buy so little alone: no supplier goes below its minimum.",
-            "%(n)d companies could not buy so little alone: no supplier goes below its minimum.",
+            "%(n)d company could not buy its needs alone: minimum orders stand in the way.",
+            "%(n)d companies could not buy their needs alone: minimum orders stand in the way.",
             without,
         ) % {"n": without}
         return Saving(title, None, None, note)
-    return Saving(title, alone["total_cents"], alone["total_cents"] - cost)
+    return Saving(title, alone["total_cents"], alone["total_cents"] - cost, _("as cheaply as found for each"))
 
 
 def _impossible(study: AwardStudy, lines: Mapping[int, PoolLine]) -> str:

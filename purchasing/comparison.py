@@ -82,6 +82,10 @@ class Row:
     cells: list[Cell | None]
     chosen: int | None = None
 
+    @property
+    def offered(self) -> int:
+        return sum(cell is not None for cell in self.cells)
+
 
 @dataclass(slots=True)
 class Comparison:

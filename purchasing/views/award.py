@@ -15,6 +15,7 @@ from purchasing import comparison as comparisons
 from purchasing.forms.tender import AwardForm
 from purchasing.models import Award, Pool, Tender
 from purchasing.services import award as service
+from purchasing.services import award_measure
 from purchasing.states import AwardState, TenderState
 from purchasing.steps import steps_of
 from purchasing.views.doors import attempt, led_pool, led_tender, reader
@@ -42,7 +43,8 @@ def _context(
     shown = award or pending
     if shown is not None:
         chosen = {line.pool_line_id: line.quote_line_id for line in shown.lines.all()}
-    preset = chosen or comparisons.suggestion(found)
+    study = None if chosen or tender.state != TenderState.OPENED else award_measure.yardstick(tender)
+    preset = chosen or (award_measure.proposal(study).choices if study else comparisons.suggestion(found))
     for row in found.rows:
         row.chosen = preset.get(row.line.pk)
     return {
@@ -51,6 +53,7 @@ def _context(
         "comparison": found,
         "form": form,
         "steps": steps_of(pool),
+        "ticked_study": study,
         "pending": pending,
         "award": award,
         "deciding": tender.state == TenderState.OPENED and pending is None,

@@ -105,6 +105,14 @@ class Search:
                 random, tuple(len(s.starts) - 1 for supplier in self.instance.suppliers for s in supplier.schemes)
             )
 
+    def follow(self, tiers: Sequence[int]) -> None:
+        """Begin again from assumed tiers that somebody else found promising; keep what is better in the end."""
+        before, self.best = self.best, None
+        self._try(State(frozenset(), tuple(tiers)))
+        self._climb()
+        if before is not None and (self.best is None or self.best.cost_cents >= before.cost_cents):
+            self.best = before
+
     def _over(self) -> bool:
         return self.clock() > self.deadline or self.enough()
 

@@ -31,6 +31,7 @@ class Model:
     f: dict[int, int] = field(default_factory=dict)
     u: dict[int, int] = field(default_factory=dict)  # offer → column
     t: dict[tuple[int, int], int] = field(default_factory=dict)  # (group, supplier)
+    tight: list[int] = field(default_factory=list)  # the rows of constraint 2
 
     def column(self, upper: int, cost: int = 0) -> int:
         self.cost.append(cost)
@@ -151,6 +152,7 @@ def _scheme(
             reached[column] = step
             goods[column] = offer.prices[tier]
             units[column] = offer.pack
+            model.tight.append(len(model.row_lower))
             model.row({column: 1, active: -packs}, upper=0)  # 2
         if start:
             model.row({**reached, active: -start}, lower=0)  # 3

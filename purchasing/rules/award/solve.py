@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 OPTIMAL, FEASIBLE, INFEASIBLE, UNKNOWN = "optimal", "feasible", "infeasible", "unknown"
 FIRST_ANSWER_SECONDS = 1.5
 SECOND_SOLVE_COLUMNS = 3_000
+# From here on the relaxation alone takes the time there is: it guides the local search and gives the bound.
+GUIDED_COLUMNS = 25_000
+GUIDE_SHARE = 0.4
 # From here on the solver needs seconds before its first answer, which the local search uses.
 LARGE_COLUMNS = 10_000
 GRACE_SECONDS = 1.0
@@ -140,6 +143,9 @@ class _Solving:
         twice = self.columns < SECOND_SOLVE_COLUMNS
         together = twice and (os.cpu_count() or 1) > 1
         try:
+            if self.columns >= GUIDED_COLUMNS:
+                self._guided()
+                return self.runs
             self._start("choose")
             if together:
                 self._start("off")
@@ -155,14 +161,44 @@ class _Solving:
                 run.stop()
         return self.runs
 
-    def _start(self, presolve: str) -> None:
+    def _start(self, presolve: str, **how: Any) -> None:
         left = max(0.1, self.until - self.clock())
         packs = self.best.packs or None
         data = dump(self.best.instance)
         scale = {"mip_abs_gap": 0.5 * self.best.instance.scale}
         self.runs.append(
-            highs.start(data, presolve=presolve, seconds=left, packs=packs, on_packs=self.best.offer, extra=scale)
+            highs.start(
+                data, presolve=presolve, seconds=left, packs=packs, on_packs=self.best.offer, extra=scale, **how
+            )
         )
+
+    def _guided(self) -> None:
+        """The relaxation by rows beside the local search, which then follows its tiers; then the solver on those alone."""
+        began = self.clock()
+        self._start("choose", guide=True)
+        guide = self.runs[0]
+        turn = began + GUIDE_SHARE * (self.until - began)
+        self.search.deadline = self.until
+        self.search.enough = lambda: self._tick() or guide.ended() or self.clock() >= turn
+        self.search.resume(Random(SEED))  # noqa: S311
+        while not self._tick() and not guide.wait(TICK_SECONDS) and self.clock() < turn:
+            pass
+        if guide.tiers and not self._stopped:
+            self.search.enough = self._tick
+            for number, guess in enumerate(guide.tiers):
+                self.search.follow(guess)
+                if number == 0 and guide.ended():
+                    self._start("choose", tiers=self._promising(guide.support))
+            self.search.resume(Random(SEED))  # noqa: S311
+        self._wait()
+
+    def _promising(self, support: list[list[int]]) -> list[list[int]]:
+        """The tiers the relaxation uses, those of the best award and every first tier."""
+        found = {(i, g, r) for i, g, r in support}
+        found |= {(i, g, 0) for i, s in enumerate(self.best.instance.suppliers) for g in range(len(s.schemes))}
+        if self.best.evaluation:
+            found |= {(o.supplier, g, r) for o in self.best.evaluation.orders for g, r in enumerate(o.tiers)}
+        return [list(key) for key in sorted(found)]
 
     def _search_enough(self) -> bool:
         return self._tick() or self.runs[0].ended()
@@ -180,7 +216,7 @@ class _Solving:
         if not self._stopped and self.clock() >= self._told + TICK_SECONDS:
             self._told = self.clock()
             cost = self.best.evaluation.cost_cents if self.best.evaluation else None
-            bounds = [b for run in self.runs if (b := certified(run)) is not None]
+            bounds = [b for run in self.runs if not run.only_awards and (b := certified(run)) is not None]
             bound = max(self.floor, min(bounds, default=self.floor))
             self.watch.on_progress(cost, bound if cost is None else min(cost, bound))
             self._stopped = self.watch.stop()
@@ -214,8 +250,9 @@ def judge(
         "columns": columns,
         "runs": [{**r.options, "version": r.version, "end": r.end, "bound": r.bound} for r in runs],
     }
+    runs = [run for run in runs if not run.only_awards]
     if best.evaluation is None:
-        if all(r.end == highs.INFEASIBLE for r in runs):
+        if runs and all(r.end == highs.INFEASIBLE for r in runs):
             reason = reasons.family_reason(instance, _possible)
             return Result(INFEASIBLE, clock() - began, reason=reason, proof=proof)
         return Result(UNKNOWN, clock() - began, reason=reasons.UNDECIDED, bound_cents=floor, proof=proof)

@@ -32,12 +32,25 @@ def main() -> None:
     with suppress(ValueError, OSError):  # not every system lets a process limit itself
         resource.setrlimit(resource.RLIMIT_DATA, (task["memory_bytes"], task["memory_bytes"]))
     start = {int(offer): count for offer, count in task["start"].items()}
-    run(parse(task["instance"]), task["options"], start, _say)
+    instance = parse(task["instance"])
+    if task.get("guide"):
+        from purchasing.rules.award.guide import guide
+
+        guide(instance, task["options"], _say)
+    else:
+        run(instance, task["options"], start, _say, tiers=task.get("tiers"))
 
 
-def run(instance: Instance, options: dict[str, Any], start: dict[int, int], say: Say) -> None:
-    """Solve once from the award `start` (may be empty), telling `say` every line described above."""
+def run(
+    instance: Instance, options: dict[str, Any], start: dict[int, int], say: Say, tiers: list[list[int]] | None = None
+) -> None:
+    """Solve once from the award `start` (may be empty), telling `say` every line described above.
+
+    `tiers`, (supplier, scheme, tier) each, leaves the others out: a search for awards, whose bound says nothing.
+    """
     model = build(instance)
+    if tiers is not None:
+        keep(model, instance, {(i, g, r) for i, g, r in tiers})
     if not model.cost:  # HiGHS has no verdict on a model without columns
         possible = not any(product.demand for product in instance.products)
         say(
@@ -66,6 +79,17 @@ def run(instance: Instance, options: dict[str, Any], start: dict[int, int], say:
         last["packs"] = model.packs(list(solver.getSolution().col_value))
     last["bound"] = info.mip_dual_bound if abs(info.mip_dual_bound) < NO_BOUND else None
     say(last)
+
+
+def keep(model: Model, instance: Instance, tiers: set[tuple[int, int, int]]) -> None:
+    """Close every tier but these."""
+    for key, column in model.y.items():
+        if key not in tiers:
+            model.upper[column] = 0
+    for (index, tier), column in model.x.items():
+        offer = instance.offers[index]
+        if (offer.supplier, offer.scheme, tier) not in tiers:
+            model.upper[column] = 0
 
 
 def linear(model: Model) -> highspy.HighsLp:

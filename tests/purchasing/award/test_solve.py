@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purchasing.rules.award import Evaluation, evaluate, highs, parse, solve, worker
+from purchasing.rules.award import Evaluation, Watch, evaluate, highs, parse, solve, worker
+from purchasing.rules.award.guide import guide
 from purchasing.rules.award.local_search import Search
+from purchasing.rules.award.preference import prefer
 from purchasing.rules.award.solve import Incumbent, judge
 from tests.purchasing.award.build import DATA, SAMPLES, cheapest, count, tiny
 
 ENUMERABLE = 3_000
+solving = sys.modules["purchasing.rules.award.solve"]
 
 
 def tiny_problems(number, first=0):
@@ -168,3 +171,68 @@ class TestTheJudge:
         best = Incumbent(parse(SAMPLES["A12"]))
         best.offer({0: 1})
         assert best.evaluation is None and "breaks demand" in caplog.text
+
+
+class TestTheGuide:
+    """Large problems: the relaxation by rows gives the bound, its tiers guide the local search."""
+
+    def test_gives_a_bound_below_the_optimum_that_never_falls(self):
+        lines = []
+        guide(parse(SAMPLES["A30"]), highs.options("choose", 30.0), lines.append)
+        bounds = [line["bound"] for line in lines if "bound" in line]
+        assert bounds == sorted(bounds) and len(bounds) > 1 and lines[-1]["end"] == "stopped"
+        assert 14217802 * 0.98 < bounds[-1] <= 14217802
+
+    def test_is_never_above_what_enumeration_finds(self):
+        for data in tiny_problems(40, first=5_000):
+            instance = parse(data)
+            best, lines = cheapest(instance), []
+            guide(instance, highs.options("choose", 10.0), lines.append)
+            for line in lines:
+                assert best is None or line.get("bound", 0) <= best + 0.01
+
+    def test_certifies_only_its_own_bound_on_a_large_problem(self, monkeypatch):
+        """A search among some tiers finds awards; its bound and its end say nothing about the whole problem."""
+        monkeypatch.setattr(solving, "GUIDED_COLUMNS", 1)
+        result = solve(parse(SAMPLES["A22"]), seconds=6)
+        assert result.status == "feasible" and result.bound_cents <= 791725 <= result.evaluation.cost_cents
+        assert result.gap < 0.05
+        assert len(result.proof["runs"]) == 1
+
+
+class TestWatching:
+    def test_stops_when_told_and_keeps_the_best_found(self):
+        told = []
+
+        def stop():
+            return len(told) >= 2
+
+        watch = Watch(stop=stop, on_progress=lambda cost, bound: told.append((cost, bound)))
+        result = solve(parse(SAMPLES["A30"]), seconds=120, watch=watch)
+        assert result.seconds < 60 and result.evaluation.cost_cents >= 14217802 >= result.bound_cents
+        assert all(bound <= cost for cost, bound in told)
+
+    def test_begins_from_an_award_known_before(self):
+        known = solve(parse(SAMPLES["A12"]), seconds=20).packs
+        heard = []
+        solve(parse(SAMPLES["A12"]), seconds=5, on_better=lambda c, _: heard.append(c), watch=Watch(known=known))
+        assert heard == [SAMPLES["A12"]["optimal_cents"]]
+
+
+class TestPreferring:
+    @given(st.integers(0, 10**6), st.integers(1, 50))
+    @settings(deadline=None, max_examples=40)
+    def test_judges_goods_lower_and_binds_every_rule_as_before(self, seed, percent):
+        data = tiny(Random(seed))
+        for supplier in data["suppliers"]:
+            supplier["schemes"] = [{**scheme, "metric": "units"} for scheme in supplier["schemes"]]
+        instance = parse(data)
+        judged = prefer(instance, {0}, percent)
+        random = Random(seed)
+        for _ in range(20):
+            packs = {o.index: random.randint(0, 4) for o in instance.offers}
+            real, seen = evaluate(instance, packs), evaluate(judged, packs)
+            assert isinstance(real, Evaluation) == isinstance(seen, Evaluation)
+            if isinstance(real, Evaluation):
+                less = sum(o.goods_cents for o in real.orders if o.supplier == 0) * percent
+                assert seen.cost_cents * 100 == (real.cost_cents * 100 - less) * judged.scale
