@@ -37,6 +37,7 @@ def _staff_places() -> Names:
     return [
         ("home_staff", _("Home"), "house", staff),
         ("purchasing:staff_pool_list", _("Pooled orders"), "users", staff),
+        ("purchasing:catalogue", _("Catalogue"), "book-open", staff),
         ("companies:company_list", _("Companies"), "factory", staff),
         ("merchants:staff_list", _("Merchants"), "store", staff),
         ("billing:staff_invoices", _("Invoices"), "receipt-text", staff),

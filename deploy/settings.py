@@ -193,6 +193,7 @@ CELERY_BEAT_SCHEDULE = {
     "remind who is late": {"task": "billing.remind", "schedule": 900.0},
     "end unused mandates": {"task": "billing.lapse_mandates", "schedule": crontab(hour="4", minute="40")},
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
+    "write recurring needs": {"task": "purchasing.write_recurring_needs", "schedule": crontab(hour="5", minute="10")},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
     "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
     "tell that pools close": {"task": "purchasing.warn_closing", "schedule": 900.0},

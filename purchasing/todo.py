@@ -6,14 +6,17 @@ from importlib.util import find_spec
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from companies.models import Company, User
 from companies.shell import Todo
 from companies.templatetags.ui import euros
-from purchasing import selectors
+from purchasing import prices, selectors
+from purchasing.authority import may_approve_in
 from purchasing.models import Pool, PurchaseRequest, Tender
+from purchasing.services import supplier as suppliers
 from purchasing.states import AwardState, PoolState, RequestState, TenderState
 
 SOON = timedelta(days=2)
@@ -30,20 +33,41 @@ def _back(function: str, *args: object) -> list[Todo]:
 def for_company(user: User, company: Company, roles: set[str], at: datetime) -> list[Todo]:
     """Approvals for approvers; returned requests and drafts for their buyers; pools for lead buyers."""
     found: list[Todo] = []
-    if "approver" in roles:
-        found += [
-            Todo(
-                _("Approve: %(title)s") % {"title": request.title},
-                f"{euros(request.amount_cents)} · {request.requester}",
-                reverse("purchasing:request", args=[company.pk, request.pk]),
-                tone="warning",
-            )
-            for request in selectors.to_approve(user, company)[:10]
-        ]
+    if "approver" in roles or may_approve_in(user, company, at=at):
+        found += _to_approve(user, company)
     if "buyer" in roles:
+        found += _price_rises(company, at)
         found += _of_buyer(user, company)
         found += _of_pools(Pool.objects.filter(lead=user), at)
     return found + _back("for_company", user, company, roles, at)
+
+
+def _to_approve(user: User, company: Company) -> list[Todo]:
+    return [
+        Todo(
+            _("Approve: %(title)s") % {"title": request.title},
+            f"{euros(request.amount_cents)} · {request.requester}",
+            reverse("purchasing:request", args=[company.pk, request.pk]),
+            tone="warning",
+        )
+        for request in selectors.to_approve(user, company)[:10]
+    ]
+
+
+def _price_rises(company: Company, at: datetime) -> list[Todo]:
+    """One line for all articles of the company that became dearer."""
+    found = list(prices.rises_for(company, at)[:20])
+    if not found:
+        return []
+    words = ngettext(
+        "The price of %(n)d article you buy rose", "The prices of %(n)d articles you buy rose", len(found)
+    ) % {"n": len(found)}
+    url = (
+        reverse("purchasing:article", args=[found[0].article_id])
+        if len(found) == 1
+        else reverse("purchasing:catalogue")
+    )
+    return [Todo(words, found[0].article.name, url)]
 
 
 def _of_buyer(user: User, company: Company) -> list[Todo]:
@@ -66,6 +90,16 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
     if waiting:
         words = ngettext("%(n)d need waits for a pool", "%(n)d needs wait for a pool", waiting) % {"n": waiting}
         found.append(Todo(words, _("Group what several companies need."), reverse("purchasing:needs")))
+    rising = prices.rises(at).count()
+    if rising:
+        words = ngettext("%(n)d price rose", "%(n)d prices rose", rising) % {"n": rising}
+        found.append(Todo(words, _("Companies that buy them are told."), reverse("purchasing:catalogue")))
+    for document in suppliers.expiring(at)[:5]:
+        words = _("%(kind)s of %(name)s") % {"kind": document.get_kind_display(), "name": document.supplier.name}
+        over = document.expires_on is not None and document.expires_on < timezone.localdate(at)
+        detail = _("This document has expired: ask for a new one.") if over else _("This document expires soon.")
+        url = reverse("purchasing:supplier_file", args=[document.supplier_id])
+        found.append(Todo(words, detail, url, tone="danger" if over else "warning"))
     return found + _of_pools(Pool.objects.all(), at, user=user) + _back("for_staff", user, at)
 
 

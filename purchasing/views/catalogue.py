@@ -26,7 +26,7 @@ def supplier_list(request: HttpRequest) -> HttpResponse:
         asked=Count("invitations"),
         answered=Count("invitations", filter=Q(invitations__state__in=answered)),
         won=Count("invitations", filter=Q(invitations__state__in=["awarded", "part_awarded"])),
-    ).order_by("name")
+    ).order_by("name", "pk")
     if category:
         rows = rows.filter(category=category)
     if words:

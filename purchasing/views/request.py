@@ -14,10 +14,11 @@ from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company
 from purchasing import access, history, selectors
-from purchasing.authority import may_approve_in
+from purchasing.authority import may_approve_in, need_of
 from purchasing.forms import request as forms
-from purchasing.models import PurchaseRequest
+from purchasing.models import PurchaseRequest, RequestDecision
 from purchasing.services import request as service
+from purchasing.services import request_file
 from purchasing.states import RequestState
 from purchasing.views.doors import attempt, company_of, reader, request_of
 
@@ -112,6 +113,10 @@ def request_detail(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "lines": lines,
         "history": history.of(purchase),
         "decision": purchase.decisions.last(),
+        "files": purchase.files.select_related("line", "document").defer("document__content"),
+        "can_attach": own and purchase.state in request_file.WRITABLE,
+        "agreed": _agreed(purchase),
+        "need": need_of(row, purchase.amount_cents),
         "can_edit": own and purchase.state in (RequestState.DRAFT, RequestState.RETURNED),
         "can_submit": own and purchase.state == RequestState.DRAFT,
         "can_cancel": own and may_cancel and purchase.state in ("draft", "submitted", "returned", "approved"),
@@ -120,6 +125,14 @@ def request_detail(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "unpriced": any(line.ref_price_e4 is None for line in lines),
     }
     return render(request, "purchasing/request.html", context)
+
+
+def _agreed(purchase: PurchaseRequest) -> list[RequestDecision]:
+    """Who agreed to the present submission; two or more are worth a list."""
+    if purchase.submitted_at is None:
+        return []
+    rows = purchase.decisions.filter(verdict="approved", at__gte=purchase.submitted_at)
+    return list(rows.select_related("approver", "on_behalf_of"))
 
 
 @require_POST

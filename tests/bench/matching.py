@@ -92,7 +92,7 @@ def _fill() -> list[tuple[str, str]]:
 def _other(rng: random.Random, text: str) -> str:
     """The same words, sometimes misspelt, sometimes with another size."""
     if rng.random() < 0.3:
-        text = "".join(str((int(c) + rng.randrange(1, 4)) % 10) if c.isdigit() else c for c in text)
+        text = "".join(str((int(c) + rng.randrange(1, 4)) % 10) if c.isdecimal() else c for c in text)
     if rng.random() < 0.3 and len(text) > 8:
         at = rng.randrange(3, len(text) - 2)
         text = text[:at] + text[at + 1 :]

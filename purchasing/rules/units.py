@@ -1,0 +1,73 @@
+"""Units a price list may use, and exact conversion between those that measure the same. Integers only."""
+
+from dataclasses import dataclass
+
+# unit → (what it measures, how many of the smallest)
+MEASURES: dict[str, tuple[str, int]] = {
+    "gram": ("mass", 1), "kilo": ("mass", 1_000), "millilitre": ("volume", 1), "litre": ("volume", 1_000),
+    "piece": ("piece", 1), "box": ("box", 1), "pair": ("pair", 1), "metre": ("length", 1), "hour": ("time", 1),
+}  # fmt: skip
+WORDS: dict[str, str] = {
+    **dict.fromkeys(["piece", "pieces", "pce", "pces", "pc", "pcs", "u", "un", "unite", "unites", "p"], "piece"),
+    **dict.fromkeys(["g", "gr", "gramme", "grammes", "gram", "grams"], "gram"),
+    **dict.fromkeys(["kg", "kgs", "kilo", "kilos", "kilogramme"], "kilo"),
+    **dict.fromkeys(["ml", "millilitre", "millilitres"], "millilitre"),
+    **dict.fromkeys(["l", "lt", "litre", "litres", "liter"], "litre"),
+    **dict.fromkeys(["m", "metre", "metres", "mtr"], "metre"),
+    **dict.fromkeys(["boite", "boites", "bte", "bt", "box", "boxes"], "box"),
+    **dict.fromkeys(["paire", "paires", "pr", "pair", "pairs"], "pair"),
+    **dict.fromkeys(["h", "heure", "heures", "hour", "hours"], "hour"),
+}
+PACK = "pack"
+PACK_WORDS = frozenset({"colis", "carton", "cartons", "pack", "lot", "conditionnement", "pcb", "uv", "crt"})
+HUNDRED_WORDS = {"cent": 100, "100": 100, "c": 100, "mille": 1_000, "1000": 1_000, "mil": 1_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a price is for: so many of a unit, or of a pack."""
+
+    count: int = 1
+    unit: str = ""  # blank = the article's own; PACK = one pack
+
+
+def convert(quantity: int, source: str, target: str, *, pack: int = 1) -> int | None:
+    """A quantity in another unit, None when it does not come out whole or measures something else.
+
+    >>> convert(2, "kilo", "gram"), convert(1_500, "gram", "kilo"), convert(3, "pack", "piece", pack=12)
+    (2000, None, 36)
+    """
+    if source == PACK:
+        return quantity * pack
+    (kind, many), (other, fewer) = MEASURES[source], MEASURES[target]
+    if kind != other or (quantity * many) % fewer:
+        return None
+    return quantity * many // fewer
+
+
+def unit_price(price_e4: int, base: Base, unit: str, *, pack: int = 1) -> int | None:
+    """The price of one `unit`, in ten-thousandths, from a price for a base; half up. None when they do not convert.
+
+    >>> unit_price(120_000, Base(100), "piece"), unit_price(36_000, Base(1, "kilo"), "gram")
+    (1200, 36)
+    """
+    if base.unit == PACK:
+        top, bottom = 1, base.count * pack
+    elif not base.unit:
+        top, bottom = 1, base.count
+    else:
+        (kind, many), (other, fewer) = MEASURES[base.unit], MEASURES[unit]
+        if kind != other:
+            return None
+        top, bottom = fewer, base.count * many
+    return (2 * price_e4 * top + bottom) // (2 * bottom)
+
+
+def change_bp(was_e4: int, now_e4: int) -> int:
+    """How much a price changed, in basis points, rounded towards zero.
+
+    >>> change_bp(10_000, 10_300), change_bp(10_000, 9_700)
+    (300, -300)
+    """
+    difference = now_e4 - was_e4
+    return abs(difference) * 10_000 // was_e4 * (1 if difference >= 0 else -1)
