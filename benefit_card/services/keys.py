@@ -159,6 +159,9 @@ def withdraw_key(*, actor: User | None, kid: int, reason: str, at: datetime) -> 
         key.withdrawn_at = at
         key.save(update_fields=["withdrawn_at"])
         audit.record("signingkey.withdrawn", target=key, at=at, actor=actor, reason=reason)
+        transaction.on_commit(
+            _publish_set, robust=True
+        )  # tills that work alone hear of it at their next look, not later
     forget_cached()
 
 

@@ -138,3 +138,18 @@ class TestPriceScript:
             texts,
         )
         assert found == [1250, 1250, 123456, 700, None, None, None, None, None, None]
+
+
+class TestAHostileSquare:
+    def test_is_named_foreign_and_never_anything_else(self, at_home):
+        """Threat: scan of hostile QR: `javascript:`, look-alike host, 4 kB payload."""
+        hostile = [
+            "javascript:alert(1)", "HTTPS://EVIL.EXAMPLE/C", "HTTPS://ERB.FR.EVIL.EXAMPLE/X#A", "erb1:" + "A" * 115,
+            "ERB1:" + "A" * 4096, "ERB1:<script>alert(1)</script>", "data:text/html,x", "ERB-TILL:<img>", "\u202eERB1:",
+        ]  # fmt: skip
+        found = at_home.evaluate(
+            f"""async texts => {{ const {{kind}} = await import("{FOLDER}/codes.js");
+                 return texts.map(text => kind(text)); }}""",
+            hostile,
+        )
+        assert found == [{"kind": "foreign", "code": ""}] * len(hostile)

@@ -1,0 +1,134 @@
+"""Rows of the threat table of the card's design, each named. Others stand where the thing they threaten is tested."""
+
+import logging
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.core.management import call_command
+
+from benefit_card import credential, keyring, short_code
+from benefit_card.models import PublishedList, Redemption, SigningKey
+from benefit_card.services.keys import PHONE_COUNTS_AFTER, current_keys
+from companies.models import AuditEntry
+from tests.benefit_card.device import Device
+from tests.factories.benefit_card import TillFactory, card, offer, phone_code, print_code, sale, typed_code
+
+from .test_credential import PRINT_KEY
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def till():
+    return TillFactory(last_seen_at=NOON)
+
+
+@pytest.fixture
+def ask(at_till, till):
+    def ask(path, body, *, at=None):
+        return at_till(at or till).post(f"/api/v1/{path}/", body, format="json")
+
+    with time_machine.travel(NOON, tick=False) as clock:
+        ask.clock = clock
+        yield ask
+
+
+class TestForging:
+    def test_or_altering_or_mixing_up_keys_never_opens_the_till(self, ask):
+        """Threat: forge / alter a code, key confusion: every bit, swapped type byte, foreign key, kid 0, 255, retired."""
+        raw = credential.from_text(print_code(card()))
+        tried = [
+            raw[: bit // 8] + bytes([raw[bit // 8] ^ 1 << bit % 8]) + raw[bit // 8 + 1 :] for bit in range(0, 584, 9)
+        ]
+        tried.append(bytes([0x12]) + raw[1:])
+        index = int.from_bytes(raw[2:6], "big")
+        tried += [
+            credential.print_token(key=PRINT_KEY, kid=kid, index=index, expires_on=NOON.date(), generation=0)
+            for kid in (0, raw[1], 255)
+        ]
+        cache.clear()
+        verdicts = {credential.verify(credential.to_text(one), keys=current_keys(), at=NOON).verdict for one in tried}
+        assert verdicts == {"forged", "unknown_key", "malformed"}
+        assert {ask("scans", {"code": credential.to_text(one)}).status_code for one in tried[-4:]} == {400, 409}
+
+    def test_a_retired_key_counts_on_its_last_day_of_grace_and_not_after(self, ask):
+        """Case: retired kid accepted on its last grace day, refused next day; the till asks for an update."""
+        made = card()
+        phone_code(made, at=NOON)
+        key = SigningKey.objects.filter(use="phone").order_by("sign_until").first()
+        assert key.accept_until - key.sign_until == PHONE_COUNTS_AFTER == timedelta(days=8)
+        for at, kind in ((key.accept_until - timedelta(seconds=1), "valid"), (key.accept_until, "unknown_key")):
+            day, slot = divmod(credential.absolute_slot(at), credential.SLOTS)
+            signer = keyring.private_key(use="phone", kid=key.kid)
+            prefix = credential.day_pass(key=signer, kid=key.kid, index=made.status_index, day=day, seed=bytes(16))
+            text = credential.to_text(credential.phone_code(prefix, seed=bytes(16), slot=slot))
+            assert credential.verify(text, keys=current_keys(), at=at).verdict == kind
+
+    def test_with_a_leaked_key_ends_with_one_command(self, ask, django_capture_on_commit_callbacks):
+        """Decision "Keys": emergency: remove `kid` from the set = everything it signed is refused, at once and offline."""
+        made = card()
+        assert ask("scans", {"code": print_code(made)}).status_code == 200
+        with django_capture_on_commit_callbacks(execute=True):
+            call_command("withdraw_key", str(made.print_kid), "--reason", "leaked")
+        assert ask("scans", {"code": print_code(made)}).data["code"] == "unknown_key"
+        published = PublishedList.objects.filter(kind="keys").latest("number").document
+        assert made.print_kid not in {key["kid"] for key in published["keys"]}
+
+
+class TestPhotocopy:
+    def test_of_a_printed_card_takes_a_single_use_gift_once(self, ask, till):
+        """Threat: photocopy of print: two tills, single-use offer, S code."""
+        made, row = card(), offer(till.merchant, per_person_limit=1)
+        second = TillFactory(shop=till.shop, last_seen_at=NOON)
+        assert ask("redemptions", sale(made, row)).status_code == 201
+        answer = ask("redemptions", sale(made, row), at=second)
+        assert (answer.status_code, answer.data["code"]) == (409, "limit_reached")
+        assert answer.data["used_at"] and answer.data["shop"] == till.shop.name
+
+
+class TestBrowsing:
+    def test_people_by_guessed_codes_or_ids_gets_one_answer_and_then_none(self, ask, till):
+        """Threat: merchant staff browse people: no search by name; enumeration returns 404/429 equally."""
+        guesses = [short_code.from_number(number) for number in (1, 2**44)]
+        first, second = (ask("scans", {"code": guess}) for guess in guesses)
+        assert (first.status_code, first.data) == (404, second.data)
+        assert ask(f"redemptions/{uuid.uuid4()}/void", {}).status_code == 404
+        foreign = TillFactory(last_seen_at=NOON)
+        made, row = card(), offer(foreign.merchant)
+        sold = ask("redemptions", sale(made, row), at=foreign).data["client_id"]
+        unknown, other = (ask(f"redemptions/{name}/void", {}) for name in (uuid.uuid4(), sold))
+        assert (unknown.status_code, unknown.data) == (other.status_code, other.data)
+
+
+class TestAnOracle:
+    def test_is_not_to_be_had_without_a_paired_till(self, client):
+        """Threat: card-status oracle: verify needs a paired device; the landing page reveals nothing and keeps nothing."""
+        good, lost = card(), card()
+        type(lost).objects.filter(pk=lost.pk).update(blocked_at=NOON)
+        for made in (good, lost):
+            assert client.post("/api/v1/scans/", {"code": print_code(made)}).status_code == 401
+        page = client.get("/C")
+        assert page.status_code == 200 and not page.cookies and page["Referrer-Policy"] == "no-referrer"
+        listed = client.get("/api/v1/revocations/").json()
+        assert set(listed) == {"format", "number", "issued_at", "kid", "size", "sha256", "bitmap", "signature"}
+
+
+class TestLogs:
+    def test_and_audit_rows_never_hold_a_credential(self, ask, till, caplog):
+        """Threat: credential in logs/referrer: looks, sales, refusals and late arrivals, at the most talkative level."""
+        made, row = card(), offer(till.merchant, per_person_limit=2)
+        text, typed = print_code(made), typed_code(made)
+        with caplog.at_level(logging.DEBUG):
+            ask("scans", {"code": text})
+            ask("scans", {"code": typed})
+            ask("redemptions", sale(made, row))
+            ask("redemptions", sale(made, row, code=text[:-2] + "00"))
+            ask("redemptions/sync", {"entries": [Device(till).entry(made, row, at=NOON), {"code": text}]})
+        assert Redemption.objects.count() == 2
+        kept = caplog.text + "".join(map(str, AuditEntry.objects.values_list("data", "reason", "actor_label")))
+        secret = text.removeprefix("ERB1:")
+        assert secret[:40] not in kept and typed not in kept.replace(" ", "") and secret[40:80] not in kept
