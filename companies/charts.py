@@ -7,7 +7,7 @@ import leather
 from django.utils.safestring import SafeString, mark_safe
 
 LEATHER = "#a35a30"  # 3:1 on paper and on the dark background
-ROW, WIDTH = 44, 640
+ROW, WIDTH = 40, 440
 _LONG = 30
 
 
@@ -18,7 +18,7 @@ def bars(rows: Sequence[tuple[str, float]], *, colour: str = LEATHER) -> SafeStr
     chart = leather.Chart()
     least, most = min(0.0, *(value for _label, value in rows)), max(value for _label, value in rows)
     chart.add_x_scale(least, most)
-    chart.add_bars([(value, _short(label)) for label, value in reversed(rows)], fill_color=colour)
+    chart.add_bars([(value, _short(label)) for label, value in rows], fill_color=colour)
     return _ours(chart.to_svg(width=WIDTH, height=ROW * len(rows) + 90))
 
 

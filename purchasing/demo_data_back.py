@@ -1,10 +1,13 @@
 """The way of the goods in the demonstration: commitments, locks, orders, deliveries, invoices, by the real services."""
 
+import io
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.utils import timezone
+from PIL import Image, ImageDraw
 
 from companies.demo_data import World
 from companies.models import Company, User
@@ -20,7 +23,7 @@ from purchasing.models import (
     PurchaseOrder,
     Receipt,
 )
-from purchasing.services import delivery, lock, order, parcels, settlement
+from purchasing.services import claims, decide_claim, delivery, lock, order, parcels, settlement
 from purchasing.services.bulk import move_many, move_needs, needs_of
 from purchasing.services.pool import winning_lines
 from purchasing.services.settlement import InvoiceIn, Kind, LineIn
@@ -166,8 +169,15 @@ def _receive(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> Non
         if not counts:
             continue
         when = teller.past(at + timedelta(days=3 * (number - 1)))
+        damaged = aim == "receiving" and number == 1
         receipt = delivery.receive(
-            actor=teller.staff, order=row, counts=counts, at=when, delivery_note=f"BL {row.pk:04d}-{number}"
+            actor=teller.staff,
+            order=row,
+            counts=counts,
+            at=when,
+            delivery_note=f"BL {row.pk:04d}-{number}",
+            notes="Un carton écrasé au déchargement, contenu intact." if damaged else "",
+            photos=[_photo()] if damaged else (),
         )
         _hand_over(teller, receipt, aim, when)
     row.refresh_from_db()
@@ -237,3 +247,40 @@ def _bill(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:
     own = row.pool.legal_model != Pool.LegalModel.LISTING
     issued = teller.past(teller.at - timedelta(minutes=30)) if own else at
     settlement.issue_invoices(actor=teller.staff, invoice=invoice, at=issued, quietly=True)
+    if own:
+        _claim(teller, row, settled=teller.rng.random() < 0.5)
+
+
+def _claim(teller: _Teller, row: PurchaseOrder, *, settled: bool) -> None:
+    """The home company found a crushed box; the supplier answered, and one claim ended in a credit."""
+    row.refresh_from_db()
+    home = teller.world.home
+    mine = Commitment.objects.filter(company=home, pool_line__order_lines__order=row, state="locked", granted__gt=1)
+    taken = mine.select_related("pool_line").order_by("pk").first()
+    if taken is None:
+        return
+    line = row.lines.get(pool_line=taken.pool_line)
+    word = claims.Word("damaged", "Deux unités écrasées dans le carton du bas.", {line.pk: 2}, None, [_photo()])
+    at = teller.past(teller.at - timedelta(minutes=25))
+    claim = claims.open_claim(actor=teller.staff, order=row, company=home, word=word, at=at)
+    worth = line_total(2, line.unit_price_e4)
+    later = teller.past(teller.at - timedelta(minutes=15))
+    claims.answer(claim=claim, verdict="accept", offered_cents=worth, text="Nous faisons un avoir.", at=later)
+    if settled:
+        decide_claim.resolve(
+            actor=teller.staff, claim=claim, outcome="credit", credit_cents=worth, reason="Accord du fournisseur",
+            at=teller.past(teller.at - timedelta(minutes=5)),
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _photo() -> bytes:
+    """A drawn stand-in for a photo: a box with a dent."""
+    image = Image.new("RGB", (640, 480), "#d8cfc2")
+    pen = ImageDraw.Draw(image)
+    pen.polygon([(120, 160), (520, 140), (540, 400), (140, 420)], fill="#b98d5c", outline="#6b4a2b", width=4)
+    pen.polygon([(420, 146), (520, 140), (526, 230), (470, 250)], fill="#8d6a43", outline="#6b4a2b", width=3)
+    pen.line([(130, 240), (460, 228)], fill="#6b4a2b", width=6)
+    out = io.BytesIO()
+    image.save(out, "JPEG")
+    return out.getvalue()

@@ -145,6 +145,7 @@ class SupplierInvoiceForm(forms.Form):
     freight = MoneyField(label=_("Freight before VAT"), required=False)
     freight_vat = forms.TypedChoiceField(label=_("VAT on freight"), choices=VatRate.choices, coerce=int, initial=2000)
     discount = MoneyField(label=_("Discount before VAT"), required=False)
+    kept = forms.CharField(widget=forms.HiddenInput, required=False, max_length=300)
 
     def __init__(self, *args: Any, lines: Sequence[PurchaseOrderLine], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from companies.models import Company
-from companies.money import euros
+from companies.money import euros, unit_price
 from purchasing.models import CostShare, Pool, SupplierInvoice
 from purchasing.rules.hints import FEW
 from purchasing.states import SupplierInvoiceState
@@ -71,32 +72,62 @@ def _source(share: CostShare) -> str:
 
 def _rule(share: CostShare, total: int, base: int | None) -> str:
     amount = euros(total).replace(".", ",")
-    values = {"weight": share.weight, "base": base, "total": amount}
+    values = {
+        "weight": share.weight,
+        "base": base,
+        "total": amount,
+        "euros": euros(share.weight).replace(".", ","),
+        "all": euros(base or 0).replace(".", ","),
+    }
     if share.kind == CostShare.Kind.FEE:
         return _("Fee of the association on your net share.")
     if share.kind == CostShare.Kind.FAIRNESS:
         if share.net_cents < 0:
             return _("You never pay more than buying alone: this is what the others carry for you.")
         return _("Nobody pays more than alone; you carry part of this in proportion to what you save.")
-    if share.rule == Pool.Freight.EQUAL:
-        text = _("%(total)s € in equal parts.") % values
-    elif share.rule == "value":
-        text = _("%(total)s € in proportion to the value of the goods.") % values
-    elif share.rule == Pool.Freight.WEIGHT:
-        text = _("%(total)s € in proportion to the weight of the goods.") % values
-    elif base is None:
-        text = _("%(total)s € in proportion to the units received; you received %(weight)s.") % values
-    else:
-        text = _("%(total)s € × %(weight)s of %(base)s units received.") % values
+    text = _how(share, values, base)
+    if base:
+        text += " " + _("Exactly %(exact)s €.") % {"exact": exact(total, share.weight, base)}
     if share.rank:
         text += " " + _("One cent of the rounding is yours (place %(rank)s in the queue).") % {"rank": share.rank}
     return text
 
 
+def _how(share: CostShare, values: dict[str, Any], base: int | None) -> str:
+    """The rule in words; with few companies the sum of the weights would give one away and is left out."""
+    if share.rule == Pool.Freight.EQUAL:
+        return _("%(total)s € in equal parts.") % values
+    if base is None:
+        words = {
+            "value": _("%(total)s € in proportion to the value of the goods; yours are worth %(euros)s €."),
+            Pool.Freight.WEIGHT: _("%(total)s € in proportion to the weight of the goods; yours weigh %(weight)s g."),
+            Pool.Freight.DROP_POINT: _("%(total)s € by delivery place; you have %(weight)s."),
+        }
+        units = _("%(total)s € in proportion to the units received; you received %(weight)s.")
+    else:
+        words = {
+            "value": _("%(total)s € × %(euros)s € of %(all)s € of goods."),
+            Pool.Freight.WEIGHT: _("%(total)s € × %(weight)s g of %(base)s g."),
+            Pool.Freight.DROP_POINT: _("%(total)s € × %(weight)s of %(base)s delivery places."),
+        }
+        units = _("%(total)s € × %(weight)s of %(base)s units received.")
+    return words.get(share.rule, units) % values
+
+
+def exact(total_cents: int, weight: int, base: int) -> str:
+    """The unrounded share in euros, cut after four decimals: who has the largest rest gets the next cent.
+
+    >>> exact(12570, 11, 36)
+    '38,4083'
+    """
+    sign = "-" if total_cents < 0 else ""
+    return sign + unit_price(abs(total_cents) * weight * 100 // base).replace(".", ",")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     company: Company
-    by_kind: dict[str, int]
+    parts: list[tuple[str, int]]  # label of the kind, cents
     net_cents: int
     vat_cents: int
 
@@ -109,6 +140,7 @@ class Row:
 class Table:
     kinds: list[tuple[str, str]]
     rows: list[Row]
+    sums: list[tuple[str, int]]
     net_cents: int
     vat_cents: int
 
@@ -128,10 +160,11 @@ def table(invoice: SupplierInvoice) -> Table:
     built = [
         Row(
             held[0].company,
-            {kind: sum(s.net_cents for s in held if s.kind == kind) for kind, _label in kinds},
+            [(label, sum(s.net_cents for s in held if s.kind == kind)) for kind, label in kinds],
             sum(s.net_cents for s in held),
             sum(s.vat_cents for s in held),
         )
         for held in rows.values()
     ]
-    return Table(kinds, built, sum(r.net_cents for r in built), sum(r.vat_cents for r in built))
+    sums = [(label, sum(s.net_cents for s in shares if s.kind == kind)) for kind, label in kinds]
+    return Table(kinds, built, sums, sum(r.net_cents for r in built), sum(r.vat_cents for r in built))

@@ -17,7 +17,7 @@ class ClaimForm(forms.Form):
 
     kind = forms.ChoiceField(label=_("What is wrong"), choices=Claim.Kind.choices, widget=forms.RadioSelect)
     text = forms.CharField(
-        label=_("What happened"), max_length=2_000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Tell what happened"), max_length=2_000, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
     asked = MoneyField(
         label=_("Credit you ask for, before VAT"), required=False, help_text=_("Leave it empty if you do not know.")

@@ -1,26 +1,29 @@
 """The supplier's invoice and the proof of who pays what."""
 
 import csv
+from collections.abc import Sequence
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from companies import documents
 from companies.access import has_role, is_staff, require
 from companies.billing.models import Invoice
 from companies.employees.sheets import harmless
 from companies.errors import DomainError
 from companies.forms import form_error
-from companies.models import Role
+from companies.models import Document, Role
 from companies.money import euros, line_total
-from purchasing import access, savings
+from purchasing import access, proof_document, savings
 from purchasing import proof as proofs
 from purchasing.forms_back import SupplierInvoiceForm
-from purchasing.models import Pool, SupplierInvoice
-from purchasing.services import delivery
+from purchasing.models import Pool, PurchaseOrder, PurchaseOrderLine, SupplierInvoice
+from purchasing.services import delivery, supplier_file
 from purchasing.services import settlement as service
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.order import order_of
@@ -28,9 +31,34 @@ from purchasing.views.order import order_of
 
 @require_http_methods(["GET", "POST"])
 def record(request: HttpRequest, pk: int) -> HttpResponse:
-    """Enter the supplier's invoice, filled with what is expected."""
+    """Enter the supplier's invoice, filled with what is expected, or with what its own file says."""
     order = order_of(request, pk)
     lines = list(order.lines.order_by("position"))
+    expected = _expected(order, lines)
+    if request.method == "POST" and "read" in request.POST:
+        found = _read_file(request, order, lines)
+        form = SupplierInvoiceForm(lines=lines, initial=found or expected)
+        return _form_page(request, order, form)
+    form = SupplierInvoiceForm(request.POST or None, lines=lines, initial=expected)
+    if request.method == "POST" and form.is_valid():
+        try:
+            document = supplier_file.kept(form.cleaned_data["kept"], order)
+            draft = _draft(form, document)
+            invoice = service.record(actor=reader(request), order=order, draft=draft, at=timezone.now())
+        except DomainError as error:
+            if error.status == 403:
+                raise
+            form_error(form, error)
+        else:
+            return redirect("purchasing:supplier_invoice", invoice.pk)
+    return _form_page(request, order, form)
+
+
+def _form_page(request: HttpRequest, order: PurchaseOrder, form: SupplierInvoiceForm) -> HttpResponse:
+    return render(request, "purchasing/settlement_form.html", {"order": order, "form": form})
+
+
+def _expected(order: PurchaseOrder, lines: Sequence[PurchaseOrderLine]) -> dict[str, Any]:
     goods = 0
     initial: dict[str, Any] = {"issued_on": timezone.localdate()}
     for line in lines:
@@ -40,20 +68,31 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
         if received:
             initial |= {f"quantity{line.pk}": received, f"price{line.pk}": line.unit_price_e4, f"net{line.pk}": net}
     initial["freight"] = service.expected_freight(order, goods) or None
-    form = SupplierInvoiceForm(request.POST or None, lines=lines, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            invoice = service.record(actor=reader(request), order=order, draft=_draft(form), at=timezone.now())
-        except DomainError as error:
-            if error.status == 403:
-                raise
-            form_error(form, error)
-        else:
-            return redirect("purchasing:supplier_invoice", invoice.pk)
-    return render(request, "purchasing/settlement_form.html", {"order": order, "form": form})
+    return initial
 
 
-def _draft(form: SupplierInvoiceForm) -> service.InvoiceIn:
+def _read_file(request: HttpRequest, order: PurchaseOrder, lines: Sequence[PurchaseOrderLine]) -> dict[str, Any] | None:
+    """What the uploaded file says, as the form's first values; None, and a message, when it cannot be kept."""
+    upload = request.FILES.get("file")
+    if upload is None:
+        messages.error(request, _("Choose the supplier's file first."))
+        return None
+    try:
+        content = upload.read(supplier_file.MOST_BYTES + 1)
+        found, read = supplier_file.take(reader(request), order, content, str(upload.name), at=timezone.now())
+    except DomainError as error:
+        if error.status == 403:
+            raise
+        messages.error(request, error.sentence)
+        return None
+    if not read.lines:
+        messages.info(request, _("The file is kept. It has no data to read: please enter the figures."))
+        return _expected(order, lines) | {"kept": found}
+    messages.success(request, _("The figures come from the file. Compare them with the paper, then enter the invoice."))
+    return supplier_file.initial(read, lines) | {"kept": found}
+
+
+def _draft(form: SupplierInvoiceForm, document: Document | None) -> service.InvoiceIn:
     data = form.cleaned_data
     kind = service.Kind
     lines = [
@@ -73,7 +112,7 @@ def _draft(form: SupplierInvoiceForm) -> service.InvoiceIn:
     if data.get("discount"):
         rate = form.lines[0].vat_bp if form.lines else 2000
         lines.append(service.LineIn(kind.DISCOUNT, -data["discount"], rate))
-    return service.InvoiceIn(data["number"], data["issued_on"], lines, data.get("due_on"))
+    return service.InvoiceIn(data["number"], data["issued_on"], lines, data.get("due_on"), document)
 
 
 def _invoice_of(request: HttpRequest, pk: int) -> SupplierInvoice:
@@ -167,7 +206,8 @@ def proof_csv(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="preuve-{pool.pk}.csv"'
     response.write("\ufeff")
     writer = csv.writer(response, delimiter=";")
-    writer.writerow([_("Invoice"), _("Line"), _("Rule"), _("Weight"), _("Of"), _("Net"), _("VAT rate"), _("VAT")])
+    writer.writerow([_("Invoice"), _("Line"), _("Rule"), _("To share"), _("Weight"), _("Of"), _("Exact share"), _("Place"),
+                     _("Net"), _("VAT rate"), _("VAT")])  # fmt: skip
     for document in found:
         for step in document.steps:
             share = step.share
@@ -176,11 +216,39 @@ def proof_csv(request: HttpRequest, company: int, pk: int) -> HttpResponse:
                     harmless(document.invoice.number),
                     harmless(step.source),
                     step.rule,
+                    _comma(euros(step.total_cents)),
                     share.weight,
                     step.weights,
-                    euros(share.net_cents).replace(".", ","),
-                    f"{share.vat_bp / 100:g}".replace(".", ","),
-                    euros(share.vat_cents).replace(".", ","),
+                    proofs.exact(step.total_cents, share.weight, step.weights) if step.weights else "",
+                    share.rank or "",
+                    _comma(euros(share.net_cents)),
+                    _comma(f"{share.vat_bp / 100:g}"),
+                    _comma(euros(share.vat_cents)),
                 ]
             )
     return response
+
+
+def _comma(number: str) -> str:
+    return number.replace(".", ",")
+
+
+@require_GET
+def proof_pdf(request: HttpRequest, company: int, pk: int) -> HttpResponse:
+    """The same on paper."""
+    row, pool, found = _own_pool(request, company, pk)
+    if not found:
+        raise Http404
+    response = HttpResponse(proof_document.pdf(pool, row, found, at=timezone.now()), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="preuve-{pool.pk}.pdf"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_GET
+def supplier_invoice_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """The supplier's own file."""
+    row = _invoice_of(request, pk)
+    if row.document is None:
+        raise Http404
+    return documents.download(row.document)

@@ -6,7 +6,17 @@ from django.utils import timezone
 
 from companies import documents
 from purchasing import labels, links
-from purchasing.models import Claim, ClaimEvidence, Commitment, HandOver, ReceiptPhoto
+from purchasing.models import (
+    Claim,
+    ClaimEvidence,
+    Commitment,
+    CostShare,
+    HandOver,
+    Pool,
+    PurchaseOrder,
+    ReceiptPhoto,
+    SupplierInvoice,
+)
 from purchasing.services import claims
 from tests.access import EVERYBODY, Visit
 from tests.purchasing.access_table_back import READERS, A, P, company, of, token
@@ -24,6 +34,8 @@ def prepare(w):
         at=hours(900),
     )
 
+    paper = documents.store(kind="supplier_invoice", name="f.pdf", content=b"%PDF-", at=hours(900))
+    SupplierInvoice.objects.filter(pk=w.supplier_invoice.pk).update(document=paper)
     at = hours(940)
     orders = {"order": w.goods_order, "opened_by": w.users["staff"], "opened_at": at, "due_at": at}
     w.claim = Claim.objects.create(number="RC-1", kind="other", text="x", **orders)
@@ -47,6 +59,39 @@ def prepare(w):
         quantity=1,
         granted=0,
         committed_at=at,
+    )
+
+    _own_share(w, at)
+
+
+def _own_share(w, at):
+    """A settled pool in which the own company pays something, for its proof sheet."""
+    w.shared_pool = Pool.objects.create(
+        title="Réglé", lead=w.users["staff"], state="settling", created_by=w.users["staff"], created_at=at
+    )
+    order = PurchaseOrder.objects.create(
+        pool=w.shared_pool,
+        supplier=w.goods_order.supplier,
+        number="BC-X",
+        state="received",
+        created_by=w.users["staff"],
+        created_at=at,
+        sent_at=at,
+    )
+    invoice = SupplierInvoice.objects.create(
+        order=order,
+        supplier=order.supplier,
+        number="F-X",
+        state="shared",
+        issued_on=at.date(),
+        net_cents=0,
+        vat_cents=0,
+        gross_cents=0,
+        recorded_by=w.users["staff"],
+        recorded_at=at,
+    )
+    CostShare.objects.create(
+        invoice=invoice, kind="fee", company=w.company, rule="fee_0", net_cents=0, vat_bp=2000, vat_cents=0
     )
 
 
@@ -74,6 +119,8 @@ VISITS = [
     Visit(P + "claim_evidence", READERS, lambda w: {"pk": w.own_claim.pk, "photo": w.evidence.pk}),
     Visit(P + "supplier_claim", EVERYBODY, lambda w: {"token": w.claim_token}),
     Visit(P + "supplier_claim_evidence", EVERYBODY, lambda w: {"token": w.claim_token, "photo": w.evidence.pk}),
+    Visit(P + "proof_pdf", READERS, lambda w: {"company": w.company.pk, "pk": w.shared_pool.pk}),
+    Visit(P + "supplier_invoice_file", {"staff"}, of("supplier_invoice")),
     Visit(P + "company_savings", READERS, company),
     Visit(P + "company_savings_csv", READERS, company),
     Visit(P + "staff_savings", {"staff"}),
