@@ -187,7 +187,7 @@ def _vat_by_line(lines: Sequence[LineIn]) -> list[int]:
 def expected_net(order: PurchaseOrder) -> int:
     """What order and receipts make us expect: received units at the ordered price, freight by its terms."""
     goods = sum(line_total(accepted_of(line.pk), line.unit_price_e4) for line in order.lines.all())
-    return goods + expected_freight(order, goods)
+    return goods + (expected_freight(order, goods) if goods else 0)  # nothing kept, nothing carried
 
 
 def expected_freight(order: PurchaseOrder, goods_cents: int) -> int:
