@@ -1,10 +1,10 @@
 """What the demonstration shows of months that are over: statements and figures. No mail is sent for the past."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from benefit_card import months
-from benefit_card.models import Statement
-from benefit_card.services import monthly_use, statement_files, statements
+from benefit_card.models import Redemption, Signal, SignalKind, SignalState, Statement
+from benefit_card.services import fraud, monthly_use, statement_files, statements
 from companies.demo_data import World
 from companies.documents import store
 from merchants.models import Merchant
@@ -31,3 +31,30 @@ def seed(*, world: World, at: datetime, scale: str) -> None:
         for merchant in Merchant.objects.active().order_by("pk"):
             statements.close(merchant=merchant, month=last, at=months.closing_time(last))
     monthly_use.count_missing(at=at, back=SHOWN)
+    _signals(world, at)
+
+
+def _signals(world: World, at: datetime) -> None:
+    """A few things to judge: what the look finds, a day pass at two merchants, and a use that is contested."""
+    fraud.look(at=at)
+    sales = Redemption.objects.filter(voids=None, card__isnull=False).select_related("merchant").order_by("-at", "-pk")
+    pair = list(sales.exclude(person__user=world.employee)[:2])
+    if len(pair) == 2:
+        Signal.objects.create(
+            kind=SignalKind.PARALLEL, key="parallel:demo", card_id=pair[0].card_id, raised_at=at - timedelta(hours=5),
+            facts={"merchants": [row.merchant_id for row in pair]},
+        )  # fmt: skip
+    mine = sales.filter(person__user=world.employee).first() if world.employee else None
+    if mine is not None:
+        Signal.objects.create(
+            kind=SignalKind.CONTESTED, key=f"contested:{mine.pk}", card_id=mine.card_id, merchant=mine.merchant,
+            redemption=mine, words="Je n'étais pas à Romans ce jour-là.", raised_at=at - timedelta(hours=20),
+        )  # fmt: skip
+    decided = sales.order_by("at").first()
+    if decided is not None:
+        Signal.objects.create(
+            kind=SignalKind.CONTESTED, key=f"contested:{decided.pk}", card_id=decided.card_id, redemption=decided,
+            merchant=decided.merchant, words="Montant inconnu.", raised_at=decided.at, state=SignalState.DISMISSED,
+            decided_at=at - timedelta(days=30), decided_by=world.staff[0] if world.staff else None,
+            reason="Le titulaire a retrouvé son ticket.",
+        )  # fmt: skip

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from benefit_card import typesetting
 from benefit_card.models import CardBatch
-from benefit_card.services import cards, lists, monthly_use, printing, retention, signals, statements
+from benefit_card.services import cards, fraud, lists, monthly_use, printing, retention, signals, statements
 from companies import jobs
 from companies.errors import DomainError
 
@@ -145,3 +145,9 @@ def make_statements(*, job_id: str) -> None:
             "label": _("See the statements"),
         },
     )
+
+
+@shared_task(name="benefit_card.look_for_misuse")
+def look_for_misuse() -> None:
+    """Raise signals for people to judge."""
+    fraud.look(at=timezone.now())

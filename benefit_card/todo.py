@@ -1,6 +1,6 @@
 """What the card needs from the reader now."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
@@ -9,8 +9,8 @@ from django.utils.translation import ngettext
 
 from benefit_card import selectors
 from benefit_card.credential import PARIS
-from benefit_card.models import Card, CardBatch
-from companies.models import AuditEntry, Company, Employment, User
+from benefit_card.models import Card, CardBatch, Signal
+from companies.models import Company, Employment, User
 from companies.shell import Todo
 from merchants.models import Merchant
 
@@ -39,20 +39,13 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
 
 
 def for_staff(user: User, at: datetime) -> list[Todo]:
-    """Signals of misuse of the last week."""
-    week = at - timedelta(days=7)
-    seen = AuditEntry.objects.filter(action="card.seen_elsewhere", at__gte=week).count()
-    if not seen:
-        return []
-    title = ngettext("%(n)s code shown at two merchants", "%(n)s codes shown at two merchants", seen) % {"n": seen}
-    return [
-        Todo(
-            title,
-            _("The second scan was refused. Judge whether a card is passed on."),
-            reverse("home_staff"),
-            tone="warning",
-        )
-    ]
+    """Signals of misuse that wait for a judgement, and statements that were not made."""
+    found = []
+    if waiting := Signal.objects.waiting().count():
+        title = ngettext("%(n)s signal to judge", "%(n)s signals to judge", waiting) % {"n": waiting}
+        detail = _("Judge whether a card is passed on or a use is contested with reason.")
+        found.append(Todo(title, detail, reverse("benefit_card:signals"), tone="warning"))
+    return found
 
 
 def for_merchant(user: User, merchant: Merchant, at: datetime) -> list[Todo]:

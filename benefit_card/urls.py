@@ -1,7 +1,7 @@
 from django.urls import path
 
 from benefit_card import till_urls
-from benefit_card.views import company, holder, offers, privacy, statements
+from benefit_card.views import company, fraud, holder, offers, privacy, statements
 
 app_name = "benefit_card"
 urlpatterns = [
@@ -32,6 +32,9 @@ urlpatterns = [
     path("merchant/<int:merchant>/statements/<int:pk>.pdf", statements.file, {"kind": "pdf"}, name="statement_pdf"),
     path("merchant/<int:merchant>/statements/<int:pk>.csv", statements.file, {"kind": "csv"}, name="statement_csv"),
     path("erb/statements/", statements.staff_index, name="staff_statements"),
+    path("me/redemptions/<uuid:client_id>/contest/", fraud.contest, name="contest"),
+    path("erb/signals/", fraud.queue, name="signals"),
+    path("erb/signals/<int:pk>/", fraud.decide, name="signal_decide"),
     path("erb/people/", privacy.staff_person, name="staff_person"),
     path("erb/retention/", privacy.staff_retention, name="staff_retention"),
     path("activate/", holder.activate, name="activate"),

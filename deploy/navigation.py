@@ -45,6 +45,7 @@ def _staff_places() -> Names:
         ("billing:bank", _("Bank"), "landmark", staff),
         ("billing:collection", _("Collection"), "wallet", staff),
         ("billing:books", _("Books"), "book-open", staff),
+        ("benefit_card:signals", _("Signals"), "siren", staff),
         ("benefit_card:staff_statements", _("Statements"), "file-text", staff),
         ("benefit_card:staff_retention", _("Privacy"), "shield-check", staff),
     ]

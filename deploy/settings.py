@@ -208,6 +208,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="5", minute="10"),
     },
     "tell new offers": {"task": "merchants.send_digests", "schedule": crontab(hour="10", minute="5")},
+    "look for misuse": {"task": "benefit_card.look_for_misuse", "schedule": crontab(minute="25")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.urls import reverse
 
-from benefit_card.models import Card
+from benefit_card.models import Card, Signal, SignalKind
 from companies import audit, mail
 from companies.models import AuditEntry
 
@@ -22,6 +22,10 @@ def seen_elsewhere(*, status_index: int, slot: int, first: int, second: int, at:
     )
     if same.filter(data=data).exists():
         return
+    Signal.objects.get_or_create(
+        key=f"parallel:{card.pk}:{slot}",
+        defaults={"kind": SignalKind.PARALLEL, "card": card, "facts": data, "raised_at": at},
+    )
     audit.record("card.seen_elsewhere", target=card, at=at, actor=None, actor_label="system", data=data)
     user = card.person.user
     if user is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from benefit_card.models import Redemption, Shown, Statement
+from benefit_card.models import Redemption, Shown, Signal, Statement
 from tests.access import SIGNED_IN, Visit
 
 OWNER = {"merchant"}
@@ -23,6 +23,7 @@ def prepare(w: Any) -> None:
         merchant=w.merchant, month=date(2026, 1, 1), number="REL-T", closed_at=timezone.now(), sales=0, conflicts=0,
         voids=0, corrections=0, gross_cents=0, discount_cents=0, sha256="0" * 64,
     )  # fmt: skip
+    w.signal = Signal.objects.create(kind="typed", key="typed:x", merchant=w.merchant, raised_at=timezone.now())
 
 
 def statement(w: Any) -> dict[str, Any]:
@@ -37,6 +38,9 @@ VISITS = [
     Visit("benefit_card:merchant_figures", OWNER, merchant),
     Visit("benefit_card:merchant_today", OWNER, merchant),
     Visit("benefit_card:merchant_void", OWNER, lambda w: {**merchant(w), "client_id": w.sale.client_id}, method="post"),
+    Visit("benefit_card:signals", {"staff"}),
+    Visit("benefit_card:signal_decide", {"staff"}, lambda w: {"pk": w.signal.pk}, "post"),
+    Visit("benefit_card:contest", {"employee"}, lambda w: {"client_id": w.sale.client_id}, "post"),
     Visit("benefit_card:offers", SIGNED_IN),
     Visit("benefit_card:statements", OWNER, merchant),
     Visit("benefit_card:statement_pdf", OWNER, statement),
