@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.views import account, admissions, company, employees, imports, invitation, roles, tokens
+from companies.views import account, admissions, company, employees, imports, invitation, roles, tokens, webhooks
 
 COMPANY = "company/<int:company>/"
 urlpatterns = [
@@ -31,6 +31,9 @@ urlpatterns = [
     path(COMPANY + "people/invitations/<int:pk>/withdraw/", roles.withdraw, name="invitation_withdraw"),
     path(COMPANY + "people/tokens/", tokens.index, name="tokens"),
     path(COMPANY + "people/tokens/<int:pk>/revoke/", tokens.revoke, name="token_revoke"),
+    path(COMPANY + "people/webhooks/", webhooks.index, name="webhooks"),
+    path(COMPANY + "people/webhooks/<int:pk>/remove/", webhooks.remove, name="webhook_remove"),
+    path(COMPANY + "people/webhooks/<int:pk>/resume/", webhooks.resume, name="webhook_resume"),
     path("invitation/<str:token>/", invitation.invitation, name="invitation"),
     path("apply/", admissions.apply, name="apply"),
     path("erb/companies/", admissions.index, name="company_list"),

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from companies import audit, jobs
 from companies.models import Heartbeat, Job, JobState, OutboxMail
-from companies.services import imports
+from companies.services import imports, webhooks
 
 MAIL_ATTEMPTS = 12
 STALE_JOB = timedelta(minutes=2)
@@ -82,6 +82,27 @@ def sweep_jobs() -> None:
 def heartbeat() -> None:
     """Leave a sign of life of beat and worker for /healthz."""
     Heartbeat.objects.update_or_create(name="worker", defaults={"at": timezone.now()})
+
+
+@shared_task(name="companies.feed_webhooks")
+def feed_webhooks() -> None:
+    """Write and send what members' programs want to be told; what failed is tried again when its time comes."""
+    at = timezone.now()
+    webhooks.feed(at=at)
+    for delivery_id in webhooks.due(at=at):
+        deliver_webhook.delay(delivery_id=delivery_id)
+
+
+@shared_task(name="companies.deliver_webhook")
+def deliver_webhook(*, delivery_id: int) -> None:
+    """Send one message to a member's program."""
+    webhooks.deliver(delivery_id=delivery_id, at=timezone.now())
+
+
+@shared_task(name="companies.forget_webhooks")
+def forget_webhooks() -> int:
+    """Drop messages to programs older than thirty days."""
+    return webhooks.forget(at=timezone.now())
 
 
 @shared_task(name="companies.clear_sessions")

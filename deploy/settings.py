@@ -181,6 +181,11 @@ CELERY_TIMEZONE = "Europe/Paris"
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "seal the audit log": {"task": "companies.seal_audit", "schedule": 5.0},
+    "tell members' programs": {"task": "companies.feed_webhooks", "schedule": 5.0},
+    "forget old messages to programs": {
+        "task": "companies.forget_webhooks",
+        "schedule": crontab(hour="3", minute="30"),
+    },
     "send what mail stayed behind": {"task": "companies.sweep_mail", "schedule": 30.0},
     "resume work that stopped": {"task": "companies.sweep_jobs", "schedule": 30.0},
     "beat": {"task": "companies.heartbeat", "schedule": 20.0},
@@ -239,6 +244,7 @@ MFA_TOTP_ISSUER = "ERB"
 MFA_ADAPTER = "companies.accounts.SecondFactorAdapter"
 MFA_TOTP_TOLERANCE = 1  # a phone may be half a minute off
 # Tests sign in as staff without one; those about the second factor switch it on.
+WEBHOOK_PRIVATE_ADDRESSES = env.bool("WEBHOOK_PRIVATE_ADDRESSES", DEMO)  # members' programs inside our own network
 STAFF_NEEDS_SECOND_FACTOR = not TESTING
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https

@@ -10,6 +10,7 @@ from companies.models.job import Heartbeat, Job, JobState
 from companies.models.mail import OutboxMail
 from companies.models.person import Employment, Person
 from companies.models.user import User
+from companies.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "ApiToken",
@@ -35,4 +36,6 @@ __all__ = [
     "Site",
     "StaffRole",
     "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

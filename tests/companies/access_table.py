@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from companies.models import ApiToken, EmployeeImport, Invitation
+from companies.models import ApiToken, EmployeeImport, Invitation, WebhookEndpoint
 from tests.access import COMPANY_ROLES, EVERYBODY, SIGNED_IN, Visit
 
 PEOPLE = {"hr", "admin"}
@@ -28,6 +28,11 @@ def prepare(w: Any) -> None:
     w.api_token = ApiToken.objects.create(
         company=w.company, user=w.users["admin"], name="ERP", scopes=["hr"], token_hash="x", created_at=now
     )
+
+    w.webhook = WebhookEndpoint.objects.create(
+        company=w.company, url="https://erp.example", topics=["invoices"], secret="whsec_", created_by=w.users["admin"],
+        created_at=now,
+    )  # fmt: skip
 
 
 def company(w: Any) -> dict[str, Any]:
@@ -90,6 +95,10 @@ VISITS = [
     Visit("companies:leave", COMPANY_ROLES | STAFF, company, method="post"),
     Visit("companies:invitation_resend", ADMINS, invitation, method="post"),
     Visit("companies:invitation_withdraw", ADMINS, invitation, method="post"),
+    Visit("companies:webhooks", ADMINS, company),
+    Visit("companies:webhooks", ADMINS, company, method="post"),
+    Visit("companies:webhook_resume", ADMINS, lambda w: {**company(w), "pk": w.webhook.pk}, method="post"),
+    Visit("companies:webhook_remove", ADMINS, lambda w: {**company(w), "pk": w.webhook.pk}, method="post"),
     Visit("companies:tokens", ADMINS, company),
     Visit("companies:tokens", ADMINS, company, method="post"),
     Visit("companies:token_revoke", ADMINS, lambda w: {"company": w.company.pk, "pk": w.api_token.pk}, method="post"),

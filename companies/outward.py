@@ -1,0 +1,65 @@
+"""One POST to an address that somebody else chose: never into our own network, never followed elsewhere."""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from companies.errors import Invalid
+
+TIMEOUT = 10  # seconds
+
+
+class AddressRefused(Invalid):
+    """Not an https address on the public Internet."""
+
+    code = "address_refused"
+    message = _("Give an https address that can be reached from the Internet, such as https://erp.example.fr/erb.")
+    field = "url"
+
+
+def addresses_of(url: str) -> tuple[Any, list[str]]:
+    """The parts of an address and the IP addresses behind it, all of them public; raises `AddressRefused`.
+
+    Who connects must use one of these, not ask the name again: it may answer differently the second time.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = socket.getaddrinfo(parts.hostname or "", port, type=socket.SOCK_STREAM)
+    except (ValueError, OSError, UnicodeError) as error:
+        raise AddressRefused from error
+    hosts = sorted({str(row[4][0]) for row in found})
+    private_allowed = settings.WEBHOOK_PRIVATE_ADDRESSES
+    schemes = {"https", "http"} if private_allowed else {"https"}
+    if parts.scheme not in schemes or parts.username or parts.password or not hosts:
+        raise AddressRefused
+    if not private_allowed and any(not ipaddress.ip_address(host.split("%")[0]).is_global for host in hosts):
+        raise AddressRefused
+    return parts, hosts
+
+
+def post(url: str, body: bytes, headers: dict[str, str]) -> int:
+    """Send a body and return the status. Raises `AddressRefused`, or `OSError` when nobody answered within ten seconds."""
+    parts, hosts = addresses_of(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    connection = http.client.HTTPConnection(parts.hostname, port, timeout=TIMEOUT)
+    try:
+        connection.sock = socket.create_connection((hosts[0], port), timeout=TIMEOUT)
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=parts.hostname)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("POST", path, body=body, headers=headers)
+        answer = connection.getresponse()
+        answer.read(1_000)
+        return answer.status
+    except http.client.HTTPException as error:
+        raise OSError(str(error) or type(error).__name__) from error
+    finally:
+        connection.close()
