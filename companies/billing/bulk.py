@@ -34,6 +34,7 @@ class Posting:
     kind: str
     at: datetime
     sides: Sequence[ledger.Side]
+    reason: str = ""  # the piece, as the accountant's files name it
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def post_many(postings: Sequence[Posting]) -> None:
     """Write many new transactions; their keys must be new."""
     accounts: dict[tuple[str, int | None, int | None], Account] = {}
     made = LedgerTransaction.objects.bulk_create(
-        (LedgerTransaction(key=row.key, kind=row.kind, at=row.at) for row in postings), batch_size=2_000
+        (LedgerTransaction(key=row.key, kind=row.kind, at=row.at, reason=row.reason) for row in postings), batch_size=2_000
     )
     entries = []
     for row, posting in zip(made, postings, strict=True):
@@ -84,7 +85,7 @@ def issue_many(prepared: Iterable[Prepared]) -> list[Invoice]:
             vat_row.invoice = row.invoice
     InvoiceLine.objects.bulk_create((line for row in rows for line in row.lines), batch_size=2_000)
     InvoiceVat.objects.bulk_create((vat for row in rows for vat in row.vat_rows), batch_size=2_000)
-    post_many([Posting(f"invoice-{r.invoice.pk}", "invoice", r.invoice.issued_at, r.sides) for r in rows])
+    post_many([Posting(f"invoice-{r.invoice.pk}", "invoice", r.invoice.issued_at, r.sides, r.invoice.number) for r in rows])
     AuditEntry.objects.bulk_create(
         (
             audit.entry(
@@ -136,8 +137,8 @@ def pay_many(paid: Sequence[Paid], *, now: datetime) -> list[Payment]:
             ledger.Side(AccountKind.BANK_CHARGES, row.fee_cents),
             ledger.Side(AccountKind.STRIPE, -row.fee_cents),
         ]
-        postings.append(Posting(f"payment-{payment.pk}", "payment", row.at, [got, owed]))
-        postings.append(Posting(f"payment-{payment.pk}-fee", "fee", row.at, fee))
+        postings.append(Posting(f"payment-{payment.pk}", "payment", row.at, [got, owed], row.invoice.number))
+        postings.append(Posting(f"payment-{payment.pk}-fee", "fee", row.at, fee, row.invoice.number))
     post_many(postings)
     closed = [row.invoice.pk for row in paid if row.at < now - CLAIM_WINDOW]
     Invoice.objects.filter(pk__in=[row.invoice.pk for row in paid]).update(state=InvoiceState.PAID, balance_cents=0)

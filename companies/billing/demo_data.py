@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from companies.billing import bulk, demo_collection, invoices, settlement
+from companies.billing import bulk, demo_collection, demo_data_books, invoices, settlement
 from companies.billing.invoices import LineDraft, Prepared
 from companies.billing.models import Invoice, LegalModel, LineKind, Payment, PaymentState
 from companies.billing.settlement import Dispute, Observation
@@ -55,6 +55,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
     bulk.pay_many([row for row in paid if row.at < at], now=at)
     _stories(stories, at)
     demo_collection.seed(world=world, at=at)
+    demo_data_books.seed(rng=rng, world=world, at=at)
 
 
 def _year(rng: random.Random, company: Company, at: datetime) -> list[Prepared]:

@@ -44,7 +44,7 @@ def invoice_xml(invoice: Invoice) -> bytes:
     """The structured invoice, checked against the published schema while it is made."""
     with override(invoice.language):
         rows = list(invoice.vat_rows.all())
-        return _generate(
+        return document_xml(
             _head(invoice, invoice.number, INVOICE, invoice.issued_on)
             | _payment(invoice)
             | {
@@ -63,7 +63,7 @@ def credit_note_xml(note: CreditNote) -> bytes:
         rows = {row.vat_bp: row for row in invoice.vat_rows.all()}
         lines = list(note.lines.select_related("line").order_by("line__position"))
         sums = sums_by_rate(lines)
-        return _generate(
+        return document_xml(
             _head(invoice, note.number, CREDIT_NOTE, note.issued_on)
             | {
                 "BT-9": note.issued_on,
@@ -95,7 +95,8 @@ def embed(pdf: bytes, xml: bytes, *, title: str, author: str, language: str) -> 
     )
 
 
-def _generate(terms: dict[str, Any]) -> bytes:
+def document_xml(terms: dict[str, Any]) -> bytes:
+    """The XML of business terms, checked against the schema; raises when a term is missing or of the wrong kind."""
     from facturx import generate_cii_xml
 
     found = generate_cii_xml(terms, level=LEVEL, check_xsd=True, check_schematron=False)

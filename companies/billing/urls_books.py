@@ -26,6 +26,6 @@ urlpatterns = [
     path("erb/received/<int:pk>/approve/", einvoice.approve_received, name="approve_received"),
     path("erb/received/<int:pk>/refuse/", einvoice.refuse_received, name="refuse_received"),
     path("erb/received/<int:pk>/paid/", einvoice.pay_received, name="pay_received"),
-    path("erb/e-invoicing/", einvoice.transmissions, name="transmissions"),
-    path("erb/e-invoicing/<int:pk>/", einvoice.e_address, name="e_address"),
+    path("erb/received/platform/", einvoice.transmissions, name="transmissions"),
+    path("erb/received/platform/<int:pk>/", einvoice.e_address, name="e_address"),
 ]

@@ -5,6 +5,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.access import is_staff
 from companies.billing.models.credit_note import CreditNote
@@ -89,10 +90,10 @@ class Transmission(models.Model):
 class ReceivedState(models.TextChoices):
     """What was decided about a received invoice."""
 
-    RECEIVED = "received", _("To be checked")
-    APPROVED = "approved", _("Approved")
-    REFUSED = "refused", _("Refused")
-    PAID = "paid", _("Paid")
+    RECEIVED = "received", pgettext_lazy("invoice", "To be checked")
+    APPROVED = "approved", pgettext_lazy("invoice", "Approved")
+    REFUSED = "refused", pgettext_lazy("invoice", "Refused")
+    PAID = "paid", pgettext_lazy("invoice", "Paid")
 
 
 RECEIVED_TRANSITIONS: dict[str, frozenset[str]] = {
@@ -194,12 +195,12 @@ class StatusCode(models.IntegerChoices):
     RECEIVED = 202, _("Received by the other platform")
     AVAILABLE = 203, _("Made available to the reader")
     TAKEN = 204, _("Taken in hand")
-    APPROVED = 205, _("Approved")
+    APPROVED = 205, pgettext_lazy("invoice", "Approved")
     PART_APPROVED = 206, _("Approved in part")
     DISPUTED = 207, _("In dispute")
     SUSPENDED = 208, _("Suspended")
     COMPLETED = 209, _("Completed")
-    REFUSED = 210, _("Refused")
+    REFUSED = 210, pgettext_lazy("invoice", "Refused")
     PAYMENT_SENT = 211, _("Payment sent")
     COLLECTED = 212, _("Payment received")
     REJECTED = 213, _("Rejected")

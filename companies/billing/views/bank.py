@@ -179,7 +179,10 @@ def _line_context(request: HttpRequest, line: BankLine, error: str) -> dict[str,
     is_open = line.state == LineState.OPEN
     found = matching.suggestion(line) if is_open and line.cents > 0 else None
     chosen = request.GET.get("company", "")
-    company = Company.objects.filter(pk=int(chosen)).first() if chosen.isdecimal() else found.company if found else None
+    if chosen.isdecimal():
+        company = Company.objects.filter(pk=int(chosen)).first()
+    else:
+        company = found.company if found else Company.objects.filter(name__iexact=line.name).first()
     parts = {row.pk: cents for row, cents in found.invoices} if found and company == found.company else {}
     if company and not parts and is_open:
         parts = {row.pk: cents for row, cents in matching.oldest_first(line, company)}

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from companies import audit
@@ -30,11 +30,11 @@ from companies.models import Company, User
 
 PER_PAGE = 40
 TABS = {
-    "received": gettext_lazy("To be checked"),
-    "approved": gettext_lazy("Approved"),
-    "refused": gettext_lazy("Refused"),
-    "paid": gettext_lazy("Paid"),
-    "": gettext_lazy("All"),
+    "received": pgettext_lazy("invoice", "To be checked"),
+    "approved": pgettext_lazy("invoice", "Approved"),
+    "refused": pgettext_lazy("invoice", "Refused"),
+    "paid": pgettext_lazy("invoice", "Paid"),
+    "": pgettext_lazy("invoice", "All"),
 }
 TONES = {
     ReceivedState.RECEIVED: ("warning", "inbox"),

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from companies import audit, demo_data
+from companies.billing import demo_data_books
 from companies.models import Company
 
 ROOMS = ["companies.billing", "merchants", "benefit_card", "purchasing"]  # in the order their rows need each other
@@ -42,6 +43,9 @@ class Command(BaseCommand):
                 room_rng = random.Random(f"{options['seed']}-{room}")  # noqa: S311 - a room never shifts another's draws
                 import_module(f"{room}.demo_data").seed(rng=room_rng, world=world, at=at, scale=options["scale"])
                 self._report(room, started)
+        started = time.monotonic()
+        demo_data_books.close_old_months(world=world, at=at)
+        self._report("months closed", started)
         audit.seal()
         if options["json"]:
             facts = {
