@@ -51,7 +51,8 @@ def post_many(postings: Sequence[Posting]) -> None:
     """Write many new transactions; their keys must be new."""
     accounts: dict[tuple[str, int | None, int | None], Account] = {}
     made = LedgerTransaction.objects.bulk_create(
-        (LedgerTransaction(key=row.key, kind=row.kind, at=row.at, reason=row.reason) for row in postings), batch_size=2_000
+        (LedgerTransaction(key=row.key, kind=row.kind, at=row.at, reason=row.reason) for row in postings),
+        batch_size=2_000,
     )
     entries = []
     for row, posting in zip(made, postings, strict=True):
@@ -85,7 +86,9 @@ def issue_many(prepared: Iterable[Prepared]) -> list[Invoice]:
             vat_row.invoice = row.invoice
     InvoiceLine.objects.bulk_create((line for row in rows for line in row.lines), batch_size=2_000)
     InvoiceVat.objects.bulk_create((vat for row in rows for vat in row.vat_rows), batch_size=2_000)
-    post_many([Posting(f"invoice-{r.invoice.pk}", "invoice", r.invoice.issued_at, r.sides, r.invoice.number) for r in rows])
+    post_many(
+        [Posting(f"invoice-{r.invoice.pk}", "invoice", r.invoice.issued_at, r.sides, r.invoice.number) for r in rows]
+    )
     AuditEntry.objects.bulk_create(
         (
             audit.entry(
