@@ -1,7 +1,7 @@
 from django.urls import path
 
 from benefit_card import till_urls
-from benefit_card.views import company, fraud, holder, offers, privacy, statements
+from benefit_card.views import company, figures, fraud, holder, offers, privacy, statements
 
 app_name = "benefit_card"
 urlpatterns = [
@@ -35,6 +35,9 @@ urlpatterns = [
     path("me/redemptions/<uuid:client_id>/contest/", fraud.contest, name="contest"),
     path("erb/signals/", fraud.queue, name="signals"),
     path("erb/signals/<int:pk>/", fraud.decide, name="signal_decide"),
+    path("company/<int:company>/cards/use/", figures.company_use, name="company_use"),
+    path("merchant/<int:merchant>/visits/", figures.merchant_visits, name="merchant_visits"),
+    path("erb/use/", figures.staff_use, name="staff_use"),
     path("erb/people/", privacy.staff_person, name="staff_person"),
     path("erb/retention/", privacy.staff_retention, name="staff_retention"),
     path("activate/", holder.activate, name="activate"),

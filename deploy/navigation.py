@@ -25,6 +25,7 @@ def _company_places() -> Names:
         ("purchasing:budget_list", _("Budgets"), "wallet", frozenset({"approver", "accountant", "admin"})),
         ("companies:employee_list", _("Employees"), "contact", frozenset({"hr", "admin"})),
         ("benefit_card:company_cards", _("Cards"), "id-card", frozenset({"hr", "admin"})),
+        ("benefit_card:company_use", _("Use of the card"), "chart-column", frozenset({"hr", "admin"})),
         ("billing:invoice_list", _("Invoices"), "receipt-text", frozenset({"accountant", "admin"})),
         ("billing:desk", _("Accounts"), "wallet", frozenset({"accountant"})),
         ("companies:role_list", _("Roles"), "key-round", frozenset({"admin"})),
@@ -45,6 +46,7 @@ def _staff_places() -> Names:
         ("billing:bank", _("Bank"), "landmark", staff),
         ("billing:collection", _("Collection"), "wallet", staff),
         ("billing:books", _("Books"), "book-open", staff),
+        ("benefit_card:staff_use", _("Use of the card"), "chart-column", staff),
         ("benefit_card:signals", _("Signals"), "siren", staff),
         ("benefit_card:staff_statements", _("Statements"), "file-text", staff),
         ("benefit_card:staff_retention", _("Privacy"), "shield-check", staff),
@@ -59,6 +61,7 @@ def _merchant_places() -> Names:
         ("merchants:till_list", _("Tills"), "scan-qr-code", owner),
         ("benefit_card:merchant_today", _("Today"), "list-checks", owner),
         ("benefit_card:statements", _("Statements"), "file-text", owner),
+        ("benefit_card:merchant_visits", _("Visits"), "chart-column", owner),
     ]
 
 

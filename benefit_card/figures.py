@@ -1,0 +1,129 @@
+"""What dashboards read: closed months of everybody through the rules of anonymity, and a merchant's own sales."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import connection
+from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from benefit_card import months
+from benefit_card.anonymity import BIG_COMPANY, Raw, Shown, cell, row
+from benefit_card.models import Card, MonthlyUse, UseScope
+from companies import charts
+from companies.models import Company, Employment
+from merchants.models import Category, Merchant
+
+SHOWN = 12  # months
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of figures with a picture of the same."""
+
+    title: str
+    rows: list[tuple[str, Shown]]
+    total: Shown | None
+    chart: SafeString
+
+
+def _month(day: date) -> str:
+    return f"{day:%m/%Y}"
+
+
+def _table(title: str, rows: list[tuple[str, Shown]], total: Shown | None = None) -> Table:
+    return Table(title, rows, total, charts.bars([(name, float(shown.uses)) for name, shown in rows]))
+
+
+def _raws(scope: UseScope, *, month: date | None = None, keys: list[str] | None = None) -> list[tuple[str, date, Raw]]:
+    found = MonthlyUse.objects.filter(scope=scope)
+    found = found.filter(month=month) if month else found
+    found = found.filter(key__in=keys) if keys is not None else found
+    return [
+        (item.key, item.month, Raw(item.people, item.uses, item.discount_cents))
+        for item in found.order_by("-month", "key")[: SHOWN * 60]
+    ]
+
+
+def _months(scope: UseScope, key: str) -> Table:
+    rows = [(_month(month), cell(raw)) for _key, month, raw in _raws(scope, keys=[key])[:SHOWN]]
+    return _table(_("By month"), rows)
+
+
+def _split(title: str, scope: UseScope, names: dict[str, str], *, month: date, total: Raw | None) -> Table:
+    raws = {key: raw for key, _month_, raw in _raws(scope, month=month, keys=list(names))}
+    shown, whole = row(raws, total=total)
+    return _table(title, [(names[key], shown[key]) for key in names if key in shown], whole)
+
+
+def _categories() -> dict[str, str]:
+    return {category.slug: str(category) for category in Category.objects.all()}
+
+
+def for_company(company: Company, *, at: datetime) -> list[Table]:
+    """Use by month, and by category in the last month for companies of 50 cards and more. Never by merchant."""
+    tables = [_months(UseScope.COMPANY, str(company.pk))]
+    month = months.last_closed(at)
+    cards = enrolment(company, at=at)["cards"]
+    total = next((raw for _key, _day, raw in _raws(UseScope.COMPANY, month=month, keys=[str(company.pk)])), None)
+    if cards >= BIG_COMPANY and total is not None:
+        names = {f"{company.pk}:{slug}": name for slug, name in _categories().items()}
+        title = _("By category, %(month)s") % {"month": _month(month)}
+        tables.append(_split(title, UseScope.COMPANY_CATEGORY, names, month=month, total=total))
+    return tables
+
+
+def enrolment(company: Company, *, at: datetime) -> dict[str, int]:
+    """Who could have a card, has one, has opened it: state, never use."""
+    people = Employment.objects.filter(company=company).current(on=at.date()).values("person")
+    cards = Card.objects.current().filter(person__in=people, blocked_at__isnull=True)
+    return {
+        "people": people.distinct().count(),
+        "cards": cards.count(),
+        "opened": cards.filter(activated_at__isnull=False).count(),
+    }
+
+
+def for_staff(*, at: datetime) -> list[Table]:
+    """Use by month, by company size and by category."""
+    month = months.last_closed(at)
+    total = next((raw for _key, _day, raw in _raws(UseScope.ALL, month=month)), None)
+    sizes = {size: _("%(size)s employees") % {"size": size} for size in ("1-9", "10-49", "50-249", "250+")}
+    label = {"month": _month(month)}
+    return [
+        _months(UseScope.ALL, ""),
+        _split(_("By company size, %(month)s") % label, UseScope.SIZE, sizes, month=month, total=total),
+        _split(_("By category, %(month)s") % label, UseScope.CATEGORY, _categories(), month=month, total=total),
+    ]
+
+
+_VISITS = """
+SELECT date_trunc('month', at AT TIME ZONE 'Europe/Paris')::date AS month, count(*), sum(discount_cents), sum(gross_cents)
+FROM benefit_card_redemption r WHERE merchant_id = %(merchant)s AND at >= %(since)s AND voids_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id) GROUP BY 1 ORDER BY 1 DESC
+"""
+_HOURS = """
+SELECT EXTRACT(ISODOW FROM at AT TIME ZONE 'Europe/Paris')::int, EXTRACT(HOUR FROM at AT TIME ZONE 'Europe/Paris')::int,
+       count(*) FROM benefit_card_redemption r WHERE merchant_id = %(merchant)s AND at >= %(since)s AND voids_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+"""
+
+
+def for_merchant(merchant: Merchant, *, at: datetime) -> dict[str, object]:
+    """A merchant's own visits: by month, and the hours that bring most."""
+    since = months.last_closed(at)
+    for _step in range(SHOWN - 2):
+        since = months.before(since)
+    scope = {"merchant": merchant.pk, "since": months.bounds(since)[0]}
+    with connection.cursor() as cursor:
+        cursor.execute(_VISITS, scope)
+        visits = cursor.fetchall()
+        cursor.execute(_HOURS, scope)
+        hours = [(f"{WEEKDAYS_ABBR[day - 1]} {hour} h", count) for day, hour, count in cursor.fetchall()[:8]]
+    return {
+        "visits": [(_month(month), count, off, gross) for month, count, off, gross in visits],
+        "visits_chart": charts.bars([(_month(month), float(count)) for month, count, _off, _gross in visits]),
+        "hours": hours,
+        "hours_chart": charts.bars([(name, float(count)) for name, count in hours]),
+    }
