@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from django.urls import path
 
-from purchasing.api import award_studies, pools, requests, tenders
+from purchasing.api import award_studies, catalogue, pools, requests, tenders
 
 app_name = "purchasing_api"
 REQUESTS = "companies/<int:company>/requests/"
@@ -18,6 +18,16 @@ urlpatterns = [
     path(f"{REQUESTS}<int:pk>/decide/", requests.RequestDecide.as_view(), name="request_decide"),
     path(f"{REQUESTS}<int:pk>/cancel/", requests.RequestCancel.as_view(), name="request_cancel"),
     path("articles/", requests.ArticleList.as_view(), name="articles"),
+    path("articles/<int:pk>/prices/", catalogue.ArticlePrices.as_view(), name="article_prices"),
+    path("suppliers/", catalogue.SupplierList.as_view(), name="suppliers"),
+    path("suppliers/<int:pk>/", catalogue.SupplierDetail.as_view(), name="supplier"),
+    path("suppliers/<int:pk>/price-lists/", catalogue.SupplierPriceLists.as_view(), name="price_lists"),
+    path("suppliers/<int:pk>/price-lists/<int:number>/", catalogue.SupplierPriceList.as_view(), name="price_list"),
+    path(
+        "suppliers/<int:pk>/price-lists/<int:number>/apply/",
+        catalogue.SupplierPriceListApply.as_view(),
+        name="price_list_apply",
+    ),
     path("needs/", pools.NeedList.as_view(), name="needs"),
     path("pools/", pools.PoolList.as_view(), name="pools"),
     path(POOL, pools.PoolDetail.as_view(), name="pool"),

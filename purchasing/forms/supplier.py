@@ -17,7 +17,7 @@ class ClosureForm(forms.Form):
 
 
 class DocumentForm(forms.Form):
-    kind = forms.ChoiceField(label=_("Document"), choices=SupplierDocument.Kind.choices)
+    kind = forms.ChoiceField(label=_("Kind of document"), choices=SupplierDocument.Kind.choices)
     file: Any = forms.FileField(label=_("PDF file"))
     expires_on = forms.DateField(label=_("Valid until"), widget=DAY, required=False)
 

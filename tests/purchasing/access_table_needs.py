@@ -100,4 +100,11 @@ VISITS = [
     Visit(P + "delegation_add", {"approver", "accountant", "admin"}, company, "post"),
     Visit(P + "delegation_end", {"approver", "admin"}, of("delegation"), "post"),
     Visit(P + "approve_by_link", EVERYBODY, lambda w: {"token": w.approval_token}),
+    Visit(A + "article_prices", SEE_POOLS, lambda w: {"pk": w.article.pk}),
+    Visit(A + "suppliers", SEE_POOLS),
+    Visit(A + "supplier", SEE_POOLS, bought()),
+    Visit(A + "price_lists", STAFF, bought()),
+    Visit(A + "price_lists", STAFF, bought(), "post"),
+    Visit(A + "price_list", STAFF, bought(number="list")),
+    Visit(A + "price_list_apply", STAFF, bought(number="list"), "post"),
 ]
