@@ -54,7 +54,7 @@ class TestAMissedTier:
         for link, quote in zip(links, QUOTES, strict=True):
             story.answer_as_supplier(people(width=360), link, *quote)
         steps.award(staff, people(stack.door("Association staff, second person")))
-        for buyer, company, quantity in zip(buyers, companies, ["10", "15"], strict=True):
+        for buyer, company, quantity in zip(buyers, companies, ["12", "13"], strict=True):
             self.commit(buyer, quantity)
             steps.approve_commitment(people(stack.door(f"Approver, {company}")))
         steps.let_the_deadline_pass(stack)
@@ -113,7 +113,7 @@ class TestAMissedTier:
         expect(staff.get_by_role("link", name="Labels", exact=True)).to_be_visible()
 
     def receive_short(self, staff: Page):
-        """22 arrive, two of them crushed and refused with a photo: 8 and 12 are shared out, the rest is given up."""
+        """22 arrive, two of them crushed and refused with a photo: 10 and 10 are shared out, the rest is given up."""
         staff.reload()
         order = staff.url
         staff.get_by_role("link", name="Enter a delivery", exact=True).click()
@@ -136,10 +136,10 @@ class TestAMissedTier:
         self.order = staff.url
 
     def hand_over_signed(self, staff: Page, company: str):
-        """The second company collects its 12 and signs on the screen."""
+        """The second company collects its 10 and signs on the screen."""
         staff.goto(self.receipt)
         staff.get_by_role("row", name=company).get_by_role("link", name="Hand over", exact=True).click()
-        expect(staff.locator(".parcel strong")).to_have_text("12")
+        expect(staff.locator(".parcel strong")).to_have_text("10")
         staff.get_by_label("Collected by").fill("Camille Roux")
         box = staff.locator("[data-sign] canvas")
         box.scroll_into_view_if_needed()
@@ -153,7 +153,7 @@ class TestAMissedTier:
         expect(staff.get_by_alt_text("Signature of Camille Roux")).to_be_visible()
 
     def settle(self, staff: Page):
-        """20 × 400.00, free of freight; the companies pay 3,200.00 and 4,800.00 before VAT."""
+        """20 × 400.00 and the freight of 199.00; each company pays 4,000.00 and half of the freight before VAT."""
         staff.goto(self.order)
         staff.get_by_role("link", name="Enter the supplier's invoice", exact=True).click()
         staff.locator("#id_number").fill(f"F-{RUN}")
@@ -162,13 +162,13 @@ class TestAMissedTier:
         staff.get_by_role("button", name="Enter and compare with the order", exact=True).click()
         for button in ["Accept the invoice", "Share it between the companies"]:
             staff.get_by_role("button", name=button, exact=True).click()
-        expect(staff.get_by_role("cell", name="€4,800.00", exact=True).first).to_be_visible()
+        expect(staff.get_by_role("cell", name="€4,099.50", exact=True).first).to_be_visible()
         staff.locator("summary", has_text="Issue the invoices").click()
         staff.get_by_role("button", name="Issue the invoices", exact=True).last.click()
         expect(staff.get_by_text("The companies' invoices are issued.")).to_be_visible()
 
     def claim(self, buyer: Page) -> str:
-        """Two of the twelve are damaged: the buyer says so at the delivery and opens a claim."""
+        """Two of the ten are damaged: the buyer says so at the delivery and opens a claim."""
         buyer.get_by_role("link", name="Deliveries", exact=True).click()
         part = buyer.get_by_role("row", name=story.TITLE)
         part.locator("summary", has_text="Something is wrong").click()
@@ -202,9 +202,9 @@ class TestAMissedTier:
         expect(staff.get_by_text("The claim is closed and the companies concerned are told.")).to_be_visible()
 
     def see_the_credit(self, buyer: Page):
-        """Of the 4,800.00 invoiced, 800.00 come back by a credit note with a number of its own."""
+        """Of the 4,000.00 invoiced, 800.00 come back by a credit note with a number of its own."""
         buyer.reload()
         row = buyer.get_by_role("table", name="Credits").get_by_role("row").last
-        expect(row.get_by_role("cell", name="€4,800.00", exact=True)).to_be_visible()
+        expect(row.get_by_role("cell", name="€4,000.00", exact=True)).to_be_visible()
         expect(row.get_by_role("cell", name="€800.00", exact=True)).to_be_visible()
         expect(row.get_by_role("cell", name=re.compile(r"\d{4}-\d+"))).to_be_visible()
