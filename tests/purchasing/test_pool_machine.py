@@ -38,13 +38,14 @@ class PoolMachine(RuleBasedStateMachine):
     @initialize(
         pack=st.sampled_from([1, 6, 12]),
         moq=st.sampled_from([0, 24]),
-        minimum=st.sampled_from([0, 10_000]),
+        minimum=st.sampled_from([0, 0, 10_000]),
         missed=st.sampled_from(["round_down", "extend", "fail"]),
         shortage=st.sampled_from(["proportional", "first_come"]),
         completes=st.booleans(),
         limit=st.sampled_from([4_000, 100_000_000]),
+        first=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 6)), min_size=2, max_size=5),
     )
-    def open(self, pack, moq, minimum, missed, shortage, completes, limit):
+    def open(self, pack, moq, minimum, missed, shortage, completes, limit, first):
         self.now = hours(1)
         self.w = world(
             tiers=((1, 42_000), (30, 36_000), (60, 31_500)),
@@ -60,6 +61,8 @@ class PoolMachine(RuleBasedStateMachine):
             self.w.company(letter, limit=limit if letter == "E" else 100_000_000)
         self.order = None
         self.received = 0
+        for letter, (quantity, tolerance) in zip(LETTERS, first, strict=False):
+            self.say(letter, quantity, tolerance, tier=True, cap=None, useful=0, draft=False)
 
     def attempt(self, step):
         """Run a step; a refusal is fine but must leave everything as it was."""
@@ -110,17 +113,14 @@ class PoolMachine(RuleBasedStateMachine):
         self.now += timedelta(hours=step)
 
     @rule()
-    def wait_for_the_deadline(self):
-        deadline = standings.deadline_of(self.w.pool)
-        if self.w.pool.state in SPEAKING and deadline is not None:
-            self.now = max(self.now, deadline)
-
-    @rule()
     def warn(self):
         self.attempt(lambda: closing.warn(pool=self.w.pool, at=self.now))
 
-    @rule()
-    def lock_twice(self):
+    @rule(wait=st.sampled_from([True, True, False]))
+    def lock_twice(self, wait):
+        deadline = standings.deadline_of(self.w.pool)
+        if wait and self.w.pool.state in SPEAKING and deadline is not None:
+            self.now = max(self.now, deadline)
         self.attempt(lambda: lock.lock(pool=self.w.pool, at=self.now))
         if self.w.pool.state in ("locked", "failed"):  # I12
             before = self.snapshot()
@@ -128,11 +128,12 @@ class PoolMachine(RuleBasedStateMachine):
             assert self.snapshot() == before
 
     @precondition(lambda self: self.w.pool.state not in ("locked", "ordered", "receiving"))
-    @rule(chance=st.integers(0, 7))
+    @rule(chance=st.integers(0, 9))
     def cancel(self, chance):
         if chance == 0:
             self.attempt(lambda: pool.cancel(actor=self.w.staff, pool=self.w.pool, reason="essai", at=self.now))
 
+    @precondition(lambda self: self.w.pool.state not in SPEAKING or self.now > CLOSES)
     @rule()
     def send_the_order(self):
         def send():
@@ -254,7 +255,7 @@ class TestAnyPool:
             PoolMachine,
             settings=settings(
                 max_examples=14,
-                stateful_step_count=16,
+                stateful_step_count=14,
                 deadline=None,
                 derandomize=True,
                 suppress_health_check=list(HealthCheck),
