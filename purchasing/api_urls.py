@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from django.urls import path
 
-from purchasing.api import award_studies, catalogue, pools, requests, tenders
+from purchasing.api import award_studies, catalogue, pools, questions, requests, tenders
 
 app_name = "purchasing_api"
 REQUESTS = "companies/<int:company>/requests/"
@@ -38,12 +38,20 @@ urlpatterns = [
     path(f"{POOL}tender/suppliers/", tenders.TenderInvite.as_view(), name="tender_invite"),
     path(f"{POOL}tender/send/", tenders.TenderSend.as_view(), name="tender_send"),
     path(f"{POOL}tender/open/", tenders.TenderOpen.as_view(), name="tender_open"),
+    path(f"{POOL}tender/questions/", questions.QuestionList.as_view(), name="tender_questions"),
+    path(f"{POOL}tender/questions/<int:question>/", questions.QuestionAnswer.as_view(), name="tender_answer"),
+    path(
+        f"{POOL}tender/invitations/<int:invitation>/<slug:action>/",
+        questions.InvitationAct.as_view(),
+        name="invitation",
+    ),
     path(f"{POOL}comparison/", tenders.ComparisonDetail.as_view(), name="comparison"),
     path(f"{POOL}award/", tenders.AwardList.as_view(), name="award"),
     path(f"{POOL}award/<int:award>/<slug:answer>/", tenders.AwardAnswer.as_view(), name="award_answer"),
     path(f"{POOL}award-studies/", award_studies.StudyList.as_view(), name="award_studies"),
     path(f"{POOL}award-studies/<int:study>/", award_studies.StudyDetail.as_view(), name="award_study"),
     path(f"{POOL}award-studies/<int:study>/cancel/", award_studies.StudyCancel.as_view(), name="award_study_cancel"),
+    path("quotes/<str:token>/questions/", questions.QuestionsByLink.as_view(), name="quote_questions"),
     path("quotes/<str:token>/", tenders.QuoteByLink.as_view(), name="quote"),
 ]
 if find_spec("purchasing.api_back_urls"):

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from companies import mail
 from companies.models import Company, Role, User
-from purchasing.models import Award, Pool, PurchaseRequest, Tender, TenderInvitation
+from purchasing.models import Award, Pool, PurchaseRequest, Tender, TenderInvitation, TenderQuestion
 
 
 def _people(company: Company, *roles: Role) -> list[User]:
@@ -106,6 +106,22 @@ def quote_received(invitation: TenderInvitation, version: int, *, late: bool, at
     """Give the supplier a receipt of what it sent."""
     key = f"quote-received:{invitation.pk}:{version}"
     _to_supplier(invitation, "quote_received", key, at, version=version, late=late)
+
+
+def question_asked(question: TenderQuestion, *, at: datetime) -> None:
+    """Tell who leads the pool that a supplier asks something."""
+    pool = question.tender.pool
+    link = mail.absolute(reverse("purchasing:tender", args=[pool.pk]))
+    context: dict[str, object] = {"pool": pool, "question": question, "link": link}
+    _send(pool.lead, "question_asked", context, f"question:{question.pk}", at)
+
+
+def question_answered(question: TenderQuestion, tender: Tender, *, at: datetime) -> None:
+    """Every invited supplier reads the question, without its author, and the answer."""
+    rows = tender.invitations.filter(invited_at__isnull=False, revoked_at__isnull=True)
+    for invitation in rows.select_related("supplier", "tender__pool").order_by("pk"):
+        key = f"answer:{question.pk}:{invitation.pk}"
+        _to_supplier(invitation, "question_answered", key, at, question=question)
 
 
 def tender_cancelled(tender: Tender, *, reason: str, at: datetime) -> None:

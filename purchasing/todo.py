@@ -15,7 +15,7 @@ from companies.shell import Todo
 from companies.templatetags.ui import euros
 from purchasing import prices, selectors
 from purchasing.authority import may_approve_in
-from purchasing.models import Pool, PurchaseRequest, Tender
+from purchasing.models import Pool, PurchaseRequest, Tender, TenderQuestion
 from purchasing.services import supplier as suppliers
 from purchasing.states import AwardState, PoolState, RequestState, TenderState
 
@@ -119,6 +119,10 @@ def _of_pools(pools: QuerySet[Pool], at: datetime, user: User | None = None) -> 
             found.append(Todo(_("Open the quotes"), title, url, tone="warning"))
         elif not opened and tender.deadline <= at + SOON:
             found.append(Todo(_("Answers of suppliers end soon"), title, url, due=tender.deadline))
+    waiting = TenderQuestion.objects.filter(tender__in=running, answered_at__isnull=True).select_related("tender__pool")
+    for question in waiting[:10]:
+        url = reverse("purchasing:tender", args=[question.tender.pool_id])
+        found.append(Todo(_("Answer a supplier's question"), question.tender.pool.title, url, tone="warning"))
     for pool in pools.filter(state=PoolState.OFFER_READY):
         url = reverse("purchasing:pool", args=[pool.pk])
         found.append(Todo(_("Open it for commitments"), pool.title, url, tone="warning"))

@@ -37,6 +37,7 @@ urlpatterns = [
     path(f"{POOL}tender/invite/", tender.tender_invite, name="tender_invite"),
     path(f"{POOL}tender/send/", tender.tender_send, name="tender_send"),
     path(f"{POOL}tender/open/", tender.tender_open, name="tender_open"),
+    path(f"{POOL}tender/questions/<int:question>/", tender.tender_answer, name="tender_answer"),
     path(f"{POOL}tender/postpone/", tender.tender_postpone, name="tender_postpone"),
     path(f"{POOL}tender/<int:invitation>/<slug:action>/", tender.invitation, name="invitation"),
     path(f"{POOL}quotes/", award.comparison, name="comparison"),
@@ -53,6 +54,7 @@ urlpatterns = [
     path("q/<str:token>/", quote.quote, name="quote"),
     path("q/<str:token>/articles/<int:number>/", quote.quote_line, name="quote_line"),
     path("q/<str:token>/conditions/", quote.quote_terms, name="quote_terms"),
+    path("q/<str:token>/question/", quote.quote_question, name="quote_question"),
     path("q/<str:token>/decline/", quote.quote_decline, name="quote_decline"),
     path("q/<str:token>/withdraw/", quote.quote_withdraw, name="quote_withdraw"),
 ]

@@ -16,6 +16,7 @@ from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Recei
 from purchasing.models.order import Acknowledgement, AcknowledgementLine, Consent, PurchaseOrder, PurchaseOrderLine
 from purchasing.models.pool import Pool, PooledNeed, PoolLine
 from purchasing.models.price import Price, PriceList, PriceListRow, PriceListState
+from purchasing.models.question import TenderQuestion
 from purchasing.models.recurring import RecurringNeed, RecurringRun, RequestFile
 from purchasing.models.request import PurchaseRequest, RequestDecision, RequestLine
 from purchasing.models.settlement import CostShare, SupplierInvoice, SupplierInvoiceLine
@@ -79,6 +80,7 @@ __all__ = [
     "SupplierInvoiceLine",
     "Tender",
     "TenderInvitation",
+    "TenderQuestion",
     "Unit",
     "VatRate",
 ]

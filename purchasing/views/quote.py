@@ -16,7 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from companies.errors import DomainError
 from companies.forms import form_error
 from purchasing.forms import quote as forms
-from purchasing.models import PoolLine, Quote, QuoteLine, TenderInvitation
+from purchasing.models import PoolLine, Quote, QuoteLine, TenderInvitation, TenderQuestion
+from purchasing.services import question as questions
 from purchasing.services import quote as service
 from purchasing.states import QuoteState
 from purchasing.views.doors import attempt
@@ -83,6 +84,8 @@ def quote(request: HttpRequest, token: str, invitation: TenderInvitation) -> Htt
         "done": sum(row["state"] != "open" for row in rows),
         "late": timezone.now() >= invitation.tender.deadline,
         "won": _won(invitation),
+        "questions": TenderQuestion.objects.readable_by(invitation),
+        "may_ask": invitation.tender.state == "open" and timezone.now() < invitation.tender.deadline,
         "can_withdraw": invitation.state in (QuoteState.SUBMITTED, QuoteState.SHORTLISTED, QuoteState.LATE),
     }
     return render(request, "purchasing/quote.html", context)
@@ -177,6 +180,19 @@ def quote_terms(request: HttpRequest, token: str, invitation: TenderInvitation) 
         "late": timezone.now() >= invitation.tender.deadline,
     }
     return render(request, "purchasing/quote_terms.html", context)
+
+
+@by_link
+@require_POST
+def quote_question(request: HttpRequest, token: str, invitation: TenderInvitation) -> HttpResponse:
+    """Ask something; the answer goes to all who were asked, without saying who wanted to know."""
+    text = request.POST.get("question", "")
+    attempt(
+        request,
+        lambda: questions.ask(invitation=invitation, text=text, at=timezone.now()),
+        _("Your question is sent. The answer comes by mail, to all who were asked."),
+    )
+    return redirect("purchasing:quote", token)
 
 
 @by_link

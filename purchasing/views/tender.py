@@ -15,7 +15,8 @@ from companies.forms import form_error
 from purchasing import selectors
 from purchasing.forms import tender as forms
 from purchasing.forms.pool import evening
-from purchasing.models import Pool, Tender, TenderInvitation
+from purchasing.models import Pool, Tender, TenderInvitation, TenderQuestion
+from purchasing.services import question as questions
 from purchasing.services import tender as service
 from purchasing.states import PoolState, TenderState
 from purchasing.steps import steps_of
@@ -60,6 +61,7 @@ def _context(pool: Pool, row: Tender | None, form: forms.TenderForm) -> dict[str
         "preparing": pool.state in (PoolState.DRAFT, PoolState.GATHERING),
         "can_open": bool(row and row.state == TenderState.OPEN and not (row.sealed and now < row.deadline and silent)),
         "waits": bool(row and row.state == TenderState.OPEN and row.sealed and now < row.deadline and silent),
+        "questions": row.questions.select_related("invitation__supplier") if row else [],
         "postpone": forms.PostponeForm() if row and row.state == TenderState.OPEN else None,
     }
 
@@ -119,6 +121,21 @@ def tender_postpone(request: HttpRequest, pk: int) -> HttpResponse:
         )
     else:
         messages.error(request, _("Choose a date and a time."))
+    return redirect("purchasing:tender", pk)
+
+
+@require_POST
+def tender_answer(request: HttpRequest, pk: int, question: int) -> HttpResponse:
+    """Answer a supplier's question, for all."""
+    pool, user = led_pool(request, pk), reader(request)
+    rows = TenderQuestion.objects.visible_to(user).select_related("tender__pool")
+    row = get_object_or_404(rows, pk=question, tender__pool=pool)
+    text, wording = request.POST.get("answer", ""), request.POST.get("wording", "")
+    attempt(
+        request,
+        lambda: questions.answer(actor=user, question=row, text=text, wording=wording, at=timezone.now()),
+        _("All invited suppliers get the question and your answer by mail."),
+    )
     return redirect("purchasing:tender", pk)
 
 

@@ -2,7 +2,7 @@
 
 from companies.models import Role
 from purchasing.award_case import Options
-from purchasing.models import Award, RequestLine
+from purchasing.models import Award, RequestLine, TenderQuestion
 from purchasing.services import award as awards
 from purchasing.services import award_study as studies
 from purchasing.services import pool as pools
@@ -47,6 +47,9 @@ def prepare(w):
     w.tender = sent_tender(actor=actor)
     w.invitation = w.tender.invitations.first()
     w.token = link(w.invitation)
+    w.question = TenderQuestion.objects.create(
+        tender=w.tender, invitation=w.invitation, text="Quelle norme ?", asked_at=NOW
+    )
     w.opened = opened_tender(999_000, actor=actor)
     line = w.opened.pool.lines.get()
     w.award = awards.decide(
@@ -123,6 +126,13 @@ VISITS = [
     Visit(P + "tender_invite", LEADS, tender_pool("tender"), "post"),
     Visit(P + "tender_send", LEADS, tender_pool("tender"), "post"),
     Visit(P + "tender_open", LEADS, tender_pool("tender"), "post"),
+    Visit(P + "tender_answer", LEADS, lambda w: {"pk": w.tender.pool_id, "question": w.question.pk}, "post"),
+    Visit(P + "quote_question", EVERYBODY, token, "post"),
+    Visit(A + "tender_questions", LEADS, tender_pool("tender")),
+    Visit(A + "tender_answer", LEADS, lambda w: {"pk": w.tender.pool_id, "question": w.question.pk}, "post"),
+    Visit(A + "invitation", LEADS, invitation("resend"), "post"),
+    Visit(A + "quote_questions", EVERYBODY, token),
+    Visit(A + "quote_questions", EVERYBODY, token, "post"),
     Visit(P + "tender_postpone", LEADS, tender_pool("tender"), "post"),
     Visit(P + "invitation", LEADS, invitation("resend"), "post"),
     Visit(P + "comparison", LEADS, tender_pool("decidable")),
