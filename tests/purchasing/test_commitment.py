@@ -44,6 +44,7 @@ class TestACommitment:
         ],
     )
     def test_is_accepted_at_23_59_59_and_refused_at_midnight(self, closes, last):
+        """case: Closing at midnight Europe/Paris: 23:59:59 accepted, 00:00:00 refused; both DST nights."""
         w = world(closes_at=closes)
         w.commit("A", 10, at=last)
         with pytest.raises(commitment.DeadlinePassed):
@@ -51,6 +52,7 @@ class TestACommitment:
         assert Commitment.objects.count() == 1
 
     def test_lowered_and_raised_again_keeps_three_versions_and_a_young_part(self):
+        """case: Buyer lowers 12→8 then raises to 12: FIFO age of the last 4 is new; three versions."""
         w = world()
         w.commit("A", 12, at=hours(0))
         w.commit("A", 8, at=hours(1))
@@ -188,6 +190,7 @@ class TestTheLimit:
 
 class TestProgress:
     def test_of_two_members_is_a_band_that_gives_no_quantity_away(self):
+        """case: Two members only in a pool: a band through the service."""
         w = world(tiers=((1, 42_000), (100, 36_000)), pack=1)
         w.commit("A", 40)
         w.commit("B", 30)

@@ -38,6 +38,7 @@ class TestLocking:
         assert w.pool.state == "committing"
 
     def test_twice_has_one_effect(self):
+        """case: double click on "lock": one effect."""
         w = world()
         w.four()
         w.lock()
@@ -144,6 +145,7 @@ class TestWhoLeaves:
         assert w.line.order_quantity == 100
 
     def test_with_a_draft_does_not_count_towards_the_minimum(self):
+        """case: A draft is not a commitment: 180+150 and a 140 draft → 330, draft told and dropped."""
         w = world(tiers=((1, 10_000),), pack=1, moq=400)
         w.commit("A", 180)
         w.commit("B", 150)
@@ -160,6 +162,7 @@ class TestWhoLeaves:
         assert Commitment.objects.get(company=w.companies["C"]).drop_reason == "draft"
 
     def test_unapproved_in_time_drops_out_and_the_tier_is_read_again(self):
+        """case: no answer by the deadline → commitment drops out and the tier is recomputed."""
         w = world(tiers=((1, 42_000), (20, 40_000)), pack=1)
         w.commit("A", 15)
         w.company("B", limit=1_000)
@@ -200,6 +203,7 @@ class TestAMissedMinimum:
         return w
 
     def test_moves_the_date_once_and_tells_everybody_then_fails(self):
+        """case: Pooled minimum 500 €, 180+150+140: extend once and mail; second miss → failed, requests approved, no PO."""
         w = self.three(minimum_missed="extend")
         w.lock()
         assert w.pool.state == "committing"
@@ -225,6 +229,7 @@ class TestAMissedMinimum:
         assert w.lock().state == "failed"
 
     def test_of_a_pack_orders_less_by_policy(self):
+        """case: Q=33, T=2 → 24 by policy round down, through the lock."""
         w = world()
         for letter, quantity, tolerance in [("A", 10, 1), ("B", 7, 0), ("C", 12, 1), ("D", 4, 0)]:
             w.commit(letter, quantity, tolerance)
@@ -232,6 +237,7 @@ class TestAMissedMinimum:
         assert (w.line.order_quantity, w.granted()) == (24, {"A": 7, "B": 5, "C": 9, "D": 3})
 
     def test_of_a_pack_keeps_the_line_open_by_policy(self):
+        """case: Q=33, T=2 → line kept open by policy extend."""
         w = world(minimum_missed="extend")
         for letter, quantity, tolerance in [("A", 10, 1), ("B", 7, 0), ("C", 12, 1), ("D", 4, 0)]:
             w.commit(letter, quantity, tolerance)
@@ -248,6 +254,7 @@ class TestAMissedMinimum:
         ],
     )
     def test_extends_by_days_on_the_wall(self, before, after):
+        """case: the night clocks change closes once (29 March and 25 October 2026)."""
         assert lock.later(before) == after
 
 

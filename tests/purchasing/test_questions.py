@@ -25,7 +25,8 @@ def asked(tender, text="Quelle norme pour les gants ?"):
 
 
 class TestAQuestion:
-    def test_is_read_by_all_with_its_answer_and_without_its_author(self):
+    def test_is_read_by_all_with_its_answer_and_without_its_author(self, time_machine):
+        time_machine.move_to(NOW)
         tender = sent_tender(suppliers=3)
         question = asked(tender)
         one, two, _three = tender.invitations.order_by("pk")
@@ -63,7 +64,8 @@ class TestAQuestion:
         with pytest.raises(questions.AlreadyAnswered):
             questions.answer(actor=staff(), question=question, text="Non", at=NOW)
 
-    def test_is_asked_and_read_by_a_program_with_the_link(self):
+    def test_is_asked_and_read_by_a_program_with_the_link(self, time_machine):
+        time_machine.move_to(NOW)
         tender = sent_tender()
         path = f"/api/v1/quotes/{link(tender.invitations.first())}/questions/"
         client = Client(headers={"host": "localhost"})

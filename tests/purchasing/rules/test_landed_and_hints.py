@@ -39,9 +39,11 @@ class TestLandedCost:
 
 class TestFranco:
     def test_hints_that_five_euros_more_save_35(self):
+        """case: Franco 500 €: pool 495 + freight 35 → hint "5 € more saves 35 €"."""
         assert hints.franco(49_500, 3_500, 50_000) == hints.FrancoHint(500, 3_500)
 
     def test_is_reached_inclusively(self):
+        """case: at 500.00 freight 0 for all."""
         assert (freight_due(50_000, 3_500, 50_000), freight_due(49_999, 3_500, 50_000)) == (0, 3_500)
         assert hints.franco(50_000, 3_500, 50_000) is None
 
@@ -51,6 +53,7 @@ class TestFranco:
 
 class TestProgress:
     def test_of_two_members_is_a_band(self):
+        """case: Two members only in a pool → progress shown as a band (60-80 %)."""
         assert hints.progress(70, 100, members=2) == hints.Progress(None, 100, 60, 80)
 
     def test_of_many_members_is_exact(self):
@@ -70,12 +73,15 @@ class TestASuppliersChange:
         assert hints.needs_consent(36_000, confirmed, 200) is asked
 
     def test_from_3_60_to_3_70_is_2_78_percent(self):
+        """case: 30 at 3.70 instead of 36 at 3.60: +2.78 % is above a 2 % limit."""
         assert hints.price_rise_bp(36_000, 37_000) == 278
 
 
 class TestACrateOfTenKilos:
     def test_of_seven_kilos_misses_three(self):
+        """case: Two retail sizes of one crate of 10 kg: 2×1 + 1×5 → 7 kg, missing 3."""
         assert pack_fill([(2, 1), (1, 5)], 10) == PackFill(7, 0, 7, 3)
 
     def test_of_seventeen_kilos_fills_one_and_lets_seven_wait(self):
+        """case: 2×1 + 1×5 + 1×10 = 17 → one crate fills, 7 kg wait."""
         assert pack_fill([(2, 1), (1, 5), (1, 10)], 10) == PackFill(17, 1, 7, 3)

@@ -33,6 +33,7 @@ class TestTheWorkedExample:
         assert vat(statement) == [890, 566, 1_132, 324]
 
     def test_splits_a_bill_that_is_three_cents_higher(self):
+        """case: Supplier bills 125.73: 38.42, 24.45, 48.89, 13.97."""
         statement = self.statement(12_573)
         assert [statement.total(m, "goods") for m in "ABCD"] == [3_842, 2_445, 4_889, 1_397]
 
@@ -72,9 +73,11 @@ class TestShare:
         ],
     )
     def test_gives_the_left_over_cents_to_the_earliest(self, total, count, expected):
+        """case: 50.00 over 3, 100.00 over 7, 0.01 over 4, 0.02 over 3."""
         assert share(total, [1] * count) == expected
 
     def test_of_9_999_99_over_4_000_employees_is_exact(self):
+        """case: 9,999.99 € over 4,000 employees → 3,999 × 2.50 + 1 × 2.49."""
         assert share(999_999, [1] * 4_000) == [250] * 3_999 + [249]
 
     @given(st.integers(-(10**9), 10**9), st.lists(st.integers(0, 10**7), min_size=1, max_size=40).filter(any))
@@ -88,6 +91,7 @@ class TestShare:
 
 class TestVat:
     def test_of_four_times_12_33_at_5_5_percent_rounds_per_invoice_in_resale(self):
+        """case: Four × 12.33 € at 5.5 %: 2.72 against 2.71."""
         goods = [Goods("goods", 550, 4_932, dict.fromkeys("ABCD", 1))]
         resale = shares.settle(MEMBERS, goods, model="resale")
         assert (sum(vat(resale)), resale.vat_rounding_cents) == (272, 1)
@@ -95,6 +99,7 @@ class TestVat:
         assert (sum(vat(agent)), agent.vat_rounding_cents) == (271, 0)
 
     def test_follows_freight_to_each_rate(self):
+        """case: Freight 10.00 € on 60.00 at 5.5 % and 40.00 at 20 % → 6.00 and 4.00."""
         goods = [Goods("food", 550, 6_000, {"A": 1}), Goods("boxes", 2000, 4_000, {"A": 1})]
         statement = shares.settle([Party("A")], goods, [Charge("freight", "freight", 1_000)])
         assert statement.net["A"] == {550: 6_600, 2000: 4_400}

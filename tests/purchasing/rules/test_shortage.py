@@ -28,28 +28,36 @@ def one_by_one(units, claims, floors=None):
 
 class TestAShortage:
     def test_of_30_of_36_gives_9_6_12_3(self):
+        """case: 30 of 36 received → 9, 6, 12, 3."""
         assert allocate(30, GRANTED) == {"A": 9, "B": 6, "C": 12, "D": 3}
 
     def test_of_30_of_36_first_come_gives_11_7_12_0(self):
+        """case: 30 of 36 received, FIFO 11, 7, 12, 0."""
         assert allocate(30, GRANTED, "first_come") == {"A": 11, "B": 7, "C": 12, "D": 0}
 
     def test_of_35_gives_11_7_13_4(self):
+        """case: 35 → 11, 7, 13, 4."""
         assert allocate(35, GRANTED) == {"A": 11, "B": 7, "C": 13, "D": 4}
 
     def test_of_one_unit_gives_it_to_the_largest(self):
+        """case: 1 → C gets it."""
         assert allocate(1, GRANTED) == {"A": 0, "B": 0, "C": 1, "D": 0}
 
     def test_of_nothing_gives_nothing(self):
+        """case: 0 → all 0."""
         assert set(allocate(0, GRANTED).values()) == {0}
 
     def test_of_weights_6_6_2_is_monotone(self):
+        """case: Weights 6, 6, 2: 10 → 5, 4, 1; 11 → 5, 5, 1; 12 → 5, 5, 2."""
         assert [highest_average(n, [6, 6, 2]) for n in (10, 11, 12)] == [[5, 4, 1], [5, 5, 1], [5, 5, 2]]
 
     def test_keeps_a_useful_minimum_whole(self):
+        """case: 10, 10, 10 with 20 received, the third min_useful=10 → 10, 10, 0."""
         claims = [Claim("A", 10, minute(0)), Claim("B", 10, minute(1)), Claim("C", 10, minute(2), min_useful=10)]
         assert allocate(20, claims) == {"A": 10, "B": 10, "C": 0}
 
     def test_without_a_useful_minimum_gives_7_7_6(self):
+        """case: 10, 10, 10 with 20 received → 7, 7, 6."""
         assert allocate(20, [Claim(m, 10, minute(n)) for n, m in enumerate("ABC")]) == {"A": 7, "B": 7, "C": 6}
 
     def test_with_three_useful_minimums_still_serves_two(self):
@@ -57,6 +65,7 @@ class TestAShortage:
         assert allocate(20, claims) == {"A": 10, "B": 10, "C": 0}
 
     def test_of_weighed_goods_goes_to_the_gram(self):
+        """case: Weighed goods 24.180 of 25.000 kg → 12.090, 7.012, 5.078."""
         claims = [Claim(m, q, minute(n)) for n, (m, q) in enumerate([("A", 12_500), ("B", 7_250), ("C", 5_250)])]
         assert allocate(24_180, claims) == {"A": 12_090, "B": 7_012, "C": 5_078}
 

@@ -19,13 +19,16 @@ def order_of(quantity: int, tolerance: int, pack: int, moq: int = 0, consent: bo
 
 class TestTheOrder:
     def test_fills_the_pack_of_twelve_from_tolerance(self):
+        """case: A10+2 B7 C12+5 D4+1 → order 36; A11 B7 C14 D4."""
         outcome = settle(by_twelve(), four())
         assert (outcome.ordered, outcome.granted) == (36, {"A": 11, "B": 7, "C": 14, "D": 4})
 
     def test_fills_first_come_first_served_when_asked(self):
+        """case: FIFO option → 12, 7, 13, 4."""
         assert settle(by_twelve(), four(), tolerance="first_come").granted == {"A": 12, "B": 7, "C": 13, "D": 4}
 
     def test_rounds_down_when_tolerance_misses_the_pack(self):
+        """case: Q=33, T=2 → order 24 by policy round down; 10, 7, 12, 4 → 7, 5, 9, 3."""
         rows = [commit("A", 10, 1), commit("B", 7), commit("C", 12, 1), commit("D", 4)]
         outcome = settle(by_twelve(), rows)
         assert (outcome.outcome, outcome.ordered) == ("rounded_down", 24)
@@ -37,16 +40,19 @@ class TestTheOrder:
         assert (outcome.outcome, outcome.ordered, set(outcome.granted.values())) == ("minimum_missed", 0, {0})
 
     def test_buys_no_pack_from_tolerance_alone(self):
+        """case: Q=0, T=40 → nothing ordered."""
         outcome = settle(by_twelve(), [commit("A", 0, 40)])
         assert (outcome.outcome, outcome.ordered) == ("empty", 0)
 
     def test_leaves_tolerance_alone_when_packs_are_full(self):
+        """case: Q=24, T=5 → 24, tolerance unused."""
         assert order_of(24, 5, pack=12) == 24
 
     @pytest.mark.parametrize(
         ("quantity", "tolerance", "moq", "ordered"), [(5, 0, 10, 0), (9, 1, 0, 10), (12, 1, 0, 10), (14, 1, 0, 15)]
     )
     def test_respects_packs_of_five(self, quantity, tolerance, moq, ordered):
+        """case: Pack 5, MOQ 2 packs, Q=5 → 0; Q=9, T=1 → 10; Q=12, T=1 → 10; Q=14, T=1 → 15."""
         assert order_of(quantity, tolerance, pack=5, moq=moq) == ordered
 
     def test_stays_in_the_tier_when_tolerance_is_for_packs_only(self):
@@ -58,6 +64,7 @@ class TestTheOrder:
         assert (outcome.ordered, outcome.tier.unit_price_e4) == (250, 31_500)
 
     def test_does_not_spend_240_to_save_nothing(self):
+        """case: Q=10, T=240 (tier consent) → 10 units at 4.20 = 42.00 €."""
         outcome = settle(terms(), [commit("A", 10, 240, tier_tolerance=True)])
         assert (outcome.ordered, outcome.tier.unit_price_e4) == (10, 42_000)
 
@@ -73,9 +80,11 @@ class TestTheOrder:
 
 class TestAPriceCap:
     def test_equal_to_the_price_stays_in(self):
+        """case: Cap equal to the price (3.15) stays in."""
         assert settle(terms(), [commit("A", 250, price_cap_e4=31_500)]).granted == {"A": 250}
 
     def test_a_ten_thousandth_below_goes_out_and_is_told(self):
+        """case: cap 3.1499 goes out."""
         rows = [commit("A", 250), commit("B", 20, price_cap_e4=31_499)]
         outcome = settle(terms(), rows)
         assert outcome.granted == {"A": 250, "B": 0}
@@ -105,16 +114,20 @@ class TestAUsefulMinimum:
 class TestTheBuyUpHint:
     @pytest.mark.parametrize("quantity", [86, 90, 99, 219, 249, 469, 499])
     def test_is_on_where_more_costs_less(self, quantity):
+        """case: Hint on for 86-99, 219-249, 469-499."""
         assert hints.buy_up(terms(), quantity)
 
     @pytest.mark.parametrize("quantity", [85, 100, 218, 250, 468, 500, 0])
     def test_is_off_elsewhere(self, quantity):
+        """case: Hint off for 85, 218, 468."""
         assert not hints.buy_up(terms(), quantity)
 
     def test_says_that_100_cost_360_instead_of_415_80(self):
+        """case: 99 → 4.20 (415.80 €) and the buy-up hint says 100 costs 360.00."""
         assert hints.buy_up(terms(), 99) == [hints.BuyUp(100, 3_600_000, 558_000)]
 
     def test_exact_threshold_has_the_better_price(self):
+        """case: Exactly 100 → 3.60 (inclusive)."""
         assert [tier_at(terms().tiers, q).unit_price_e4 for q in (99, 100)] == [42_000, 36_000]
 
 

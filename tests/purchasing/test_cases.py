@@ -1,0 +1,180 @@
+"""Where each acceptance case of the rules, tenders, commitments and the lock is a test.
+
+The cases after the order is sent, and those of budgets and approvals, are named in the tests of those concepts.
+"""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# case of the design, file, test
+CASES = [
+    (
+        "A10+2 B7 C12+5 D4+1 → order 36; A11 B7 C14 D4.",
+        "rules/test_tiers.py",
+        "test_fills_the_pack_of_twelve_from_tolerance",
+    ),
+    ("FIFO option → 12, 7, 13, 4.", "rules/test_tiers.py", "test_fills_first_come_first_served_when_asked"),
+    (
+        "Q=33, T=2 → order 24 by policy round down; 10, 7, 12, 4 → 7, 5, 9, 3.",
+        "rules/test_tiers.py",
+        "test_rounds_down_when_tolerance_misses_the_pack",
+    ),
+    ("Q=0, T=40 → nothing ordered.", "rules/test_tiers.py", "test_buys_no_pack_from_tolerance_alone"),
+    ("Q=24, T=5 → 24, tolerance unused.", "rules/test_tiers.py", "test_leaves_tolerance_alone_when_packs_are_full"),
+    (
+        "Pack 5, MOQ 2 packs, Q=5 → 0; Q=9, T=1 → 10; Q=12, T=1 → 10; Q=14, T=1 → 15.",
+        "rules/test_tiers.py",
+        "test_respects_packs_of_five",
+    ),
+    (
+        "Q=10, T=240 (tier consent) → 10 units at 4.20 = 42.00 €.",
+        "rules/test_tiers.py",
+        "test_does_not_spend_240_to_save_nothing",
+    ),
+    ("Cap equal to the price (3.15) stays in.", "rules/test_tiers.py", "test_equal_to_the_price_stays_in"),
+    ("cap 3.1499 goes out.", "rules/test_tiers.py", "test_a_ten_thousandth_below_goes_out_and_is_told"),
+    ("Hint on for 86-99, 219-249, 469-499.", "rules/test_tiers.py", "test_is_on_where_more_costs_less"),
+    ("Hint off for 85, 218, 468.", "rules/test_tiers.py", "test_is_off_elsewhere"),
+    (
+        "99 → 4.20 (415.80 €) and the buy-up hint says 100 costs 360.00.",
+        "rules/test_tiers.py",
+        "test_says_that_100_cost_360_instead_of_415_80",
+    ),
+    ("Exactly 100 → 3.60 (inclusive).", "rules/test_tiers.py", "test_exact_threshold_has_the_better_price"),
+    ("30 of 36 received → 9, 6, 12, 3.", "rules/test_shortage.py", "test_of_30_of_36_gives_9_6_12_3"),
+    ("30 of 36 received, FIFO 11, 7, 12, 0.", "rules/test_shortage.py", "test_of_30_of_36_first_come_gives_11_7_12_0"),
+    ("35 → 11, 7, 13, 4.", "rules/test_shortage.py", "test_of_35_gives_11_7_13_4"),
+    ("1 → C gets it.", "rules/test_shortage.py", "test_of_one_unit_gives_it_to_the_largest"),
+    ("0 → all 0.", "rules/test_shortage.py", "test_of_nothing_gives_nothing"),
+    (
+        "Weights 6, 6, 2: 10 → 5, 4, 1; 11 → 5, 5, 1; 12 → 5, 5, 2.",
+        "rules/test_shortage.py",
+        "test_of_weights_6_6_2_is_monotone",
+    ),
+    (
+        "10, 10, 10 with 20 received, the third min_useful=10 → 10, 10, 0.",
+        "rules/test_shortage.py",
+        "test_keeps_a_useful_minimum_whole",
+    ),
+    ("10, 10, 10 with 20 received → 7, 7, 6.", "rules/test_shortage.py", "test_without_a_useful_minimum_gives_7_7_6"),
+    (
+        "Weighed goods 24.180 of 25.000 kg → 12.090, 7.012, 5.078.",
+        "rules/test_shortage.py",
+        "test_of_weighed_goods_goes_to_the_gram",
+    ),
+    (
+        'Franco 500 €: pool 495 + freight 35 → hint "5 € more saves 35 €".',
+        "rules/test_landed_and_hints.py",
+        "test_hints_that_five_euros_more_save_35",
+    ),
+    ("at 500.00 freight 0 for all.", "rules/test_landed_and_hints.py", "test_is_reached_inclusively"),
+    (
+        "Two members only in a pool → progress shown as a band (60-80 %).",
+        "rules/test_landed_and_hints.py",
+        "test_of_two_members_is_a_band",
+    ),
+    (
+        "30 at 3.70 instead of 36 at 3.60: +2.78 % is above a 2 % limit.",
+        "rules/test_landed_and_hints.py",
+        "test_from_3_60_to_3_70_is_2_78_percent",
+    ),
+    (
+        "Two retail sizes of one crate of 10 kg: 2×1 + 1×5 → 7 kg, missing 3.",
+        "rules/test_landed_and_hints.py",
+        "test_of_seven_kilos_misses_three",
+    ),
+    (
+        "2×1 + 1×5 + 1×10 = 17 → one crate fills, 7 kg wait.",
+        "rules/test_landed_and_hints.py",
+        "test_of_seventeen_kilos_fills_one_and_lets_seven_wait",
+    ),
+    (
+        "50.00 over 3, 100.00 over 7, 0.01 over 4, 0.02 over 3.",
+        "rules/test_shares.py",
+        "test_gives_the_left_over_cents_to_the_earliest",
+    ),
+    (
+        "9,999.99 € over 4,000 employees → 3,999 × 2.50 + 1 × 2.49.",
+        "rules/test_shares.py",
+        "test_of_9_999_99_over_4_000_employees_is_exact",
+    ),
+    (
+        "Four × 12.33 € at 5.5 %: 2.72 against 2.71.",
+        "rules/test_shares.py",
+        "test_of_four_times_12_33_at_5_5_percent_rounds_per_invoice_in_resale",
+    ),
+    (
+        "Freight 10.00 € on 60.00 at 5.5 % and 40.00 at 20 % → 6.00 and 4.00.",
+        "rules/test_shares.py",
+        "test_follows_freight_to_each_rate",
+    ),
+    (
+        "Supplier bills 125.73: 38.42, 24.45, 48.89, 13.97.",
+        "rules/test_shares.py",
+        "test_splits_a_bill_that_is_three_cents_higher",
+    ),
+    (
+        "Pooled minimum 500 €, 180+150+140: extend once and mail; second miss → failed, requests approved, no PO.",
+        "test_lock.py",
+        "test_moves_the_date_once_and_tells_everybody_then_fails",
+    ),
+    ("Q=33, T=2 → line kept open by policy extend.", "test_lock.py", "test_of_a_pack_keeps_the_line_open_by_policy"),
+    ("Q=33, T=2 → 24 by policy round down, through the lock.", "test_lock.py", "test_of_a_pack_orders_less_by_policy"),
+    (
+        "A draft is not a commitment: 180+150 and a 140 draft → 330, draft told and dropped.",
+        "test_lock.py",
+        "test_with_a_draft_does_not_count_towards_the_minimum",
+    ),
+    (
+        "no answer by the deadline → commitment drops out and the tier is recomputed.",
+        "test_lock.py",
+        "test_unapproved_in_time_drops_out_and_the_tier_is_read_again",
+    ),
+    (
+        "the night clocks change closes once (29 March and 25 October 2026).",
+        "test_lock.py",
+        "test_extends_by_days_on_the_wall",
+    ),
+    ('double click on "lock": one effect.', "test_lock.py", "test_twice_has_one_effect"),
+    (
+        "Closing at midnight Europe/Paris: 23:59:59 accepted, 00:00:00 refused; both DST nights.",
+        "test_commitment.py",
+        "test_is_accepted_at_23_59_59_and_refused_at_midnight",
+    ),
+    (
+        "Buyer lowers 12→8 then raises to 12: FIFO age of the last 4 is new; three versions.",
+        "test_commitment.py",
+        "test_lowered_and_raised_again_keeps_three_versions_and_a_young_part",
+    ),
+    (
+        "Two members only in a pool: a band through the service.",
+        "test_commitment.py",
+        "test_of_two_members_is_a_band_that_gives_no_quantity_away",
+    ),
+    (
+        "Quote submitted at deadline+1 s → late.",
+        "test_questions.py",
+        "test_submitted_a_second_after_the_deadline_is_late",
+    ),
+    (
+        "quote v2 at a higher price than v1 keeps both; award on an expired quote refused.",
+        "test_questions.py",
+        "test_of_negotiation_keeps_both_versions_and_the_dearer_second_one_counts",
+    ),
+    (
+        "Two members only in a pool: B learns nothing by trying quantities either.",
+        "test_commit_page.py",
+        "test_learn_nothing_by_trying_quantities",
+    ),
+]
+
+
+class TestEveryCase:
+    @pytest.mark.parametrize(("case", "file", "name"), CASES)
+    def test_is_a_test_that_names_it(self, case, file, name):
+        text = (HERE / file).read_text()
+        assert f"def {name}(" in text
+        after = text.split(f"def {name}(", 1)[1]
+        assert "case:" in after.split("    def ", 1)[0] or "case:" in text.split(f"def {name}(", 1)[0]
