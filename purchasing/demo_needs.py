@@ -118,7 +118,7 @@ def _prices(rng: random.Random, world: World, at: datetime, suppliers: Sequence[
 
 def _waiting_list(world: World, at: datetime, supplier: Supplier) -> None:
     """A list that came this morning: dearer, one article new, one gone, and compared already."""
-    prices = list(Price.objects.filter(supplier=supplier, ended_on__isnull=True).select_related("article")[:12])
+    prices = list(Price.objects.filter(supplier=supplier, ended_on__isnull=True).select_related("article")[:40])
     lines = ["Référence;Désignation;Prix HT;Prix pour;Unité;Colisage"]
     for number, price in enumerate(prices[1:]):
         now = price.price_e4 if number % 3 == 0 else price.price_e4 * (100 + number % 5) // 100

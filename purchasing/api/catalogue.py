@@ -160,7 +160,7 @@ class SupplierPriceLists(_Lists):
 class SupplierPriceList(_Lists):
     """One list with what each line does; `?kind=error` and the like filter."""
 
-    serializer_class = PriceListRowOut
+    serializer_class = PriceListRowOut  # type: ignore[assignment]
 
     def get(self, request: Request, pk: int, number: int) -> Response:
         rows = self.one().rows.order_by("position")

@@ -64,10 +64,10 @@ def unit_price(price_e4: int, base: Base, unit: str, *, pack: int = 1) -> int | 
 
 
 def change_bp(was_e4: int, now_e4: int) -> int:
-    """How much a price changed, in basis points, rounded towards zero.
+    """How much a price changed, in basis points, rounded half up.
 
     >>> change_bp(10_000, 10_300), change_bp(10_000, 9_700)
     (300, -300)
     """
     difference = now_e4 - was_e4
-    return abs(difference) * 10_000 // was_e4 * (1 if difference >= 0 else -1)
+    return (2 * abs(difference) * 10_000 + was_e4) // (2 * was_e4) * (1 if difference >= 0 else -1)

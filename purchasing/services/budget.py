@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import BigIntegerField, F, IntegerField, QuerySet, Sum, Value
@@ -115,7 +116,7 @@ def committed(companies: Iterable[int], *, without_pool: int | None = None) -> d
     )
 
 
-def _summed(rows: "QuerySet[RequestLine] | QuerySet[Commitment]") -> dict[Key, int]:
+def _summed(rows: "QuerySet[Any]") -> dict[Key, int]:
     found: dict[Key, int] = {}
     totals = rows.order_by().values_list("who", "charged_year", "centre").annotate(total=Sum("cents"))
     for who, year, centre, total in totals:

@@ -15,7 +15,7 @@ def asked(request: HttpRequest, company: int) -> HttpResponse:
     """A line for the form: “already asked for by 3 companies”. Never who, never how much (I13)."""
     row, user = company_of(request, company), reader(request)
     require(access.can_request(user, row))
-    text = next((value for name, value in request.GET.items() if name.endswith("text")), "")[:200]
-    unit = next((value for name, value in request.GET.items() if name.endswith("unit")), Unit.PIECE)
+    text = next((str(value) for name, value in request.GET.items() if name.endswith("text")), "")[:200]
+    unit = next((str(value) for name, value in request.GET.items() if name.endswith("unit")), Unit.PIECE)
     found = likeness.asked_for(text, unit=unit, company=row) if unit in Unit.values else likeness.NOBODY
     return render(request, "purchasing/parts/asked.html", {"found": found, "company": row})

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from companies.access import require
 from purchasing import access, prices
 from purchasing.models import Article, Category, Price
+from purchasing.services.price_list import RISE_BP
 from purchasing.views.doors import reader
 
 WIDTH, HEIGHT = 640, 180
@@ -55,7 +56,7 @@ def article(request: HttpRequest, pk: int) -> HttpResponse:
         "history": list(reversed(found)),
         "current": sorted((p for p in found if p.ended_on is None), key=lambda p: p.price_e4),
         "chart": _chart(found),
-        "threshold": prices.RISE_BP,
+        "threshold": RISE_BP,
     }
     return render(request, "purchasing/article.html", context)
 

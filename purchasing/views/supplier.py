@@ -26,6 +26,7 @@ from purchasing.models import (
     SupplierDocument,
 )
 from purchasing.price_words import file_sentence, problem_sentence
+from purchasing.rules.units import change_bp
 from purchasing.services import price_list as lists
 from purchasing.services import supplier as service
 from purchasing.views.doors import attempt, reader
@@ -177,9 +178,9 @@ def price_list(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     rows = found.rows.select_related("article").exclude(kind="" if kind else "unchanged")
     page = Paginator(rows.filter(kind=kind) if kind else rows, 100).get_page(request.GET.get("page"))
     for line in page:
-        line.sentences = [problem_sentence(problem) for problem in line.problems]
+        line.sentences = [problem_sentence(problem) for problem in line.problems]  # type: ignore[attr-defined]
         if line.was_e4 and line.price_e4:
-            line.change_bp = lists.units.change_bp(line.was_e4, line.price_e4)
+            line.change_bp = change_bp(line.was_e4, line.price_e4)  # type: ignore[attr-defined]
     figures = [
         {"kind": k, "label": k.label, "tone": tone, "icon": icon, "count": found.counts.get(k, 0)}
         for k, tone, icon in KINDS
