@@ -11,6 +11,7 @@ urlpatterns = [
     path("me/offers/<int:merchant>/favourite/", discovery.favourite, name="favourite"),
     path("offers/stop/<str:token>/", discovery.digest_stop, name="digest_stop"),
     path("merchant/<int:merchant>/", owner.home, name="home"),
+    path("merchant/<int:merchant>/agreement.pdf", owner.agreement, name="agreement"),
     path("merchant/<int:merchant>/shops/", owner.shop_list, name="shop_list"),
     path("merchant/<int:merchant>/shops/new/", owner.shop_edit, name="shop_new"),
     path("merchant/<int:merchant>/shops/<int:pk>/", owner.shop_edit, name="shop_edit"),

@@ -1,11 +1,13 @@
 """Tables of the room, one module per concept."""
 
+from merchants.models.agreement import AgreementAcceptance
 from merchants.models.discovery import DigestChoice, Favourite
 from merchants.models.merchant import Category, Merchant, MerchantRole, MerchantStatus, Shop
 from merchants.models.offer import Kind, Offer, OfferState, OfferVersion, OfflinePolicy, Period
 from merchants.models.till import Cashier, PairingCode, Till
 
 __all__ = [
+    "AgreementAcceptance",
     "Cashier",
     "Category",
     "DigestChoice",

@@ -4,19 +4,21 @@ from datetime import datetime
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from stdnum.exceptions import ValidationError as SiretError
 from stdnum.fr import siret as siret_rules
 
 from companies import audit, mail
 from companies.access import require
+from companies.documents import render_pdf, store
 from companies.errors import DomainError
 from companies.models import User
 from companies.states import move
-from merchants import access
-from merchants.models import Category, Merchant, MerchantRole, MerchantStatus, Shop
+from merchants import access, agreement
+from merchants.models import AgreementAcceptance, Category, Merchant, MerchantRole, MerchantStatus, Shop
 
-AGREEMENT = "2026-1"
+AGREEMENT = agreement.CURRENT
 
 STATUS_TRANSITIONS = {
     MerchantStatus.APPLIED: frozenset({MerchantStatus.ACTIVE}),
@@ -42,6 +44,14 @@ class MerchantKnown(DomainError):
     message = _(
         "A merchant with this SIRET has already applied. Sign in with the e-mail address given then, or ask ERB."
     )
+
+
+class SuspensionUnexplained(DomainError):
+    """A merchant is told why it is stopped."""
+
+    code = "suspension_unexplained"
+    message = _("Say why: the merchant reads it.")
+    status = 400
 
 
 class AgreementMissing(DomainError):
@@ -73,6 +83,7 @@ def apply(
     postcode: str,
     city: str,
     agreed: bool,
+    address: str | None = None,
     at: datetime,
 ) -> Merchant:
     """Record an application: merchant, first shop, and an account for the owner, who signs in with a code sent to `email`.
@@ -96,18 +107,41 @@ def apply(
     if not new:
         raise MerchantKnown(field="siret")
     Shop.objects.create(merchant=merchant, name=name, street=street, postcode=postcode, city=city)
-    address = email.strip().lower()
-    owner = User.objects.filter(email=address).first() or User.objects.create_user(address, owner_name)
+    mailbox = email.strip().lower()
+    owner = User.objects.filter(email=mailbox).first() or User.objects.create_user(mailbox, owner_name)
     MerchantRole.objects.create(user=owner, merchant=merchant)
+    _keep_proof(merchant, owner, signer=owner_name, address=address, at=at)
     audit.record(
         "merchant.applied",
         target=merchant,
         at=at,
         actor=None,
-        actor_label=f"{owner_name} <{address}>",
+        actor_label=f"{owner_name} <{mailbox}>",
         data={"agreement": AGREEMENT},
     )
     return merchant
+
+
+def _keep_proof(merchant: Merchant, owner: User, *, signer: str, address: str | None, at: datetime) -> None:
+    """Who accepted which text, when and from where, and the file that says so."""
+    digest = agreement.fingerprint(AGREEMENT)
+    data = {
+        "title": f"Convention de commerce partenaire ERB, version {AGREEMENT}",
+        "articles": agreement.TEXTS[AGREEMENT],
+        "proof": [
+            ["Commerce", f"{merchant.name}, SIRET {merchant.siret}"],
+            ["Acceptée par", f"{signer} ({owner.email})"],
+            ["Le", f"{timezone.localtime(at):%d/%m/%Y à %H:%M:%S %Z}"],
+            ["Depuis l'adresse", address or "–"],
+            ["SHA-256 du texte", digest],
+        ],
+    }
+    content = render_pdf("merchants/documents/agreement.typ", data)
+    name = f"convention-{merchant.siret}-{AGREEMENT}.pdf"
+    AgreementAcceptance.objects.create(
+        merchant=merchant, version=AGREEMENT, sha256=digest, signer=signer, email=owner.email, user=owner, address=address,
+        at=at, document=store(kind="agreement", name=name, content=content, at=at),
+    )  # fmt: skip
 
 
 @transaction.atomic(durable=True)
@@ -128,8 +162,23 @@ def approve(*, actor: User, merchant: Merchant, at: datetime) -> None:
 
 @transaction.atomic(durable=True)
 def suspend(*, actor: User, merchant: Merchant, reason: str, at: datetime) -> None:
-    """Stop a merchant: its offers disappear and its tills are refused from the next scan on."""
+    """Stop a merchant and tell its owners why: its offers disappear, its tills are refused from the next scan on."""
     require(access.can_approve(actor))
+    if not reason.strip():
+        raise SuspensionUnexplained(field="reason")
     move(
         merchant, MerchantStatus.SUSPENDED, table=STATUS_TRANSITIONS, at=at, actor=actor, field="status", reason=reason
     )
+    for role in merchant.roles.select_related("user").filter(user__is_active=True):
+        mail.queue(
+            to=role.user.email,
+            template="merchants/mail/suspended",
+            context={
+                "merchant": merchant.name,
+                "reason": reason,
+                "url": mail.absolute(reverse("merchants:home", args=[merchant.pk])),
+            },
+            key=f"merchant-suspended:{merchant.pk}:{role.user_id}:{at.isoformat()}",
+            language=role.user.language,
+            at=at,
+        )

@@ -4,13 +4,15 @@ from io import BytesIO
 
 import qrcode
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from qrcode.image.svg import SvgPathImage
 
+from companies.audit import history
+from companies.documents import download
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.views.doors import me
@@ -41,8 +43,21 @@ def home(request: HttpRequest, merchant: int) -> HttpResponse:
             "offers": selectors.offers_of(row)[:6],
             "tills": selectors.tills_of(row),
             "shops": selectors.open_shops(row),
+            "acceptance": row.acceptances.first(),
+            "suspension": history(row).filter(action="merchant.suspended").last()
+            if row.status == "suspended"
+            else None,
         },
     )
+
+
+@require_safe
+def agreement(request: HttpRequest, merchant: int) -> HttpResponse:
+    """The agreement as it was accepted, with the proof."""
+    found = merchant_of(request, merchant).acceptances.select_related("document").first()
+    if found is None:
+        raise Http404
+    return download(found.document)
 
 
 def shop_list(request: HttpRequest, merchant: int) -> HttpResponse:

@@ -19,7 +19,9 @@ def apply(request: HttpRequest) -> HttpResponse:
     form = ApplicationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            merchant = services.apply(**form.cleaned_data, at=timezone.now())
+            merchant = services.apply(
+                **form.cleaned_data, address=request.META.get("REMOTE_ADDR") or None, at=timezone.now()
+            )
         except DomainError as error:
             form_error(form, error)
         else:

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from merchants.models import Cashier, MerchantRole
+from companies.models import Document
+from merchants.models import AgreementAcceptance, Cashier, MerchantRole
 from merchants.services.discovery import stop_token
 from tests.access import EVERYBODY, SIGNED_IN, Visit
 from tests.factories.benefit_card import MerchantFactory, ShopFactory, TillFactory, offer, token
@@ -20,6 +21,14 @@ def prepare(w: Any) -> None:
     w.till = TillFactory(shop=w.shop)
     w.till_token = w.till_token or token(w.till)
     w.offer = offer(w.merchant)
+    proof = Document.objects.create(
+        kind="agreement", name="x.pdf", media_type="application/pdf", sha256="0" * 64, content=b"%PDF",
+        created_at=timezone.now(),
+    )  # fmt: skip
+    AgreementAcceptance.objects.create(
+        merchant=w.merchant, version="x", sha256="0" * 64, signer="x", email="x@example.org", at=timezone.now(),
+        document=proof,
+    )  # fmt: skip
     # In a shop of its own: the till of the world goes on without saying who works.
     w.cashier = Cashier.objects.create(
         shop=ShopFactory(merchant=w.merchant), name="Zoé", pin_hash="!", created_at=timezone.now()
@@ -55,6 +64,7 @@ VISITS = [
     Visit("merchants:apply", EVERYBODY),
     Visit("merchants:apply", EVERYBODY, method="post"),
     Visit("merchants:offers", SIGNED_IN),
+    Visit("merchants:agreement", OWNER, lambda w: {"merchant": w.merchant.pk}),
     Visit("merchants:offers_worker", EVERYBODY),
     Visit("merchants:digest", SIGNED_IN, method="post"),
     Visit("merchants:favourite", {"employee"}, lambda w: {"merchant": w.merchant.pk}, "post"),

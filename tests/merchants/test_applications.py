@@ -1,14 +1,18 @@
 """How a merchant comes in."""
 
+import hashlib
+
 import pytest
+from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from companies.errors import NotAllowed
 from companies.models import OutboxMail, User
-from merchants import services
+from merchants import agreement, services
 from merchants.models import Merchant, MerchantStatus, Shop
-from merchants.services.applications import AgreementMissing, MerchantKnown, SiretRefused
+from merchants.services.applications import AgreementMissing, MerchantKnown, SiretRefused, SuspensionUnexplained
 from tests.factories.benefit_card import CategoryFactory, MerchantFactory
 from tests.factories.companies import PAST, siret, staff
 from tests.factories.merchants import owner
@@ -87,3 +91,41 @@ class TestApproval:
         assert merchant.status == MerchantStatus.ACTIVE
         mail = OutboxMail.objects.get()
         assert mail.to == user.email and merchant.name in mail.subject and f"/merchant/{merchant.pk}/" in mail.body
+
+
+class TestProof:
+    def test_of_the_agreement_says_who_when_from_where_and_which_text(self, client):
+        at = timezone.now()
+        merchant = services.apply(**application(address="192.0.2.7", at=at))
+        proof = merchant.acceptances.get()
+        assert (proof.signer, proof.address, proof.at, proof.version) == (
+            application()["owner_name"],
+            "192.0.2.7",
+            at,
+            agreement.CURRENT,
+        )
+        assert proof.sha256 == agreement.fingerprint(agreement.CURRENT)
+        client.force_login(proof.user)
+        answer = client.get(reverse("merchants:agreement", args=[merchant.pk]))
+        assert answer.content[:4] == b"%PDF"
+        assert hashlib.sha256(answer.content).hexdigest() == proof.document.sha256
+        with pytest.raises(DatabaseError), transaction.atomic():
+            merchant.acceptances.update(sha256="1" * 64)
+
+    def test_keeps_the_text_of_every_version(self):
+        known = {"2026-1": "c0aec0578fe38179ea8138eeefe3aff4690269ccfd09049e410470979a9cb4c3"}
+        assert {version: agreement.fingerprint(version) for version in agreement.TEXTS} == known
+
+
+class TestSuspension:
+    def test_tells_the_merchant_why(self, client):
+        merchant = services.apply(**application())
+        who = merchant.roles.get().user
+        services.approve(actor=staff(), merchant=merchant, at=timezone.now())
+        with pytest.raises(SuspensionUnexplained):
+            services.suspend(actor=staff(), merchant=merchant, reason=" ", at=timezone.now())
+        services.suspend(actor=staff(), merchant=merchant, reason="Remises refusées deux fois", at=timezone.now())
+        assert "Remises refusées deux fois" in OutboxMail.objects.filter(to=who.email).latest("pk").body
+        client.force_login(who)
+        page = client.get(reverse("merchants:home", args=[merchant.pk])).content.decode()
+        assert "Remises refusées deux fois" in page
