@@ -395,7 +395,7 @@ EINVOICE_CLIENT_ID = env.str("EINVOICE_CLIENT_ID", "")
 EINVOICE_CLIENT_SECRET = env.str("EINVOICE_CLIENT_SECRET", "")
 EINVOICE_SWITCH_ON = env.str("EINVOICE_SWITCH_ON", "2027-09-01")  # small and medium companies must issue from then
 # A supplier's invoice that differs from order and receipt by at most both passes without a person.
-INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 500)
+INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 0)  # by default every cent is shown to a person
 INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 CARD_HOST = env.str("CARD_HOST", "")  # a short host whose /C opens when a phone camera reads a card; empty: ERB1: codes

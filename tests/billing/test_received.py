@@ -204,8 +204,10 @@ class TestDeciding:
         [(12_570, 12_570, True), (12_570, 12_573, True), (12_570, 12_696, False), (12_570, 12_695, True),
          (1_000_000, 1_000_501, False), (1_000_000, 1_000_500, True), (0, 1, False)],
     )  # fmt: skip
-    def test_tolerates_the_smaller_of_five_euros_and_one_percent(self, expected, billed, passes):
-        """Case: supplier bills 125.73 instead of 125.70."""
+    def test_tolerates_the_smaller_of_five_euros_and_one_percent_where_so_set(self, expected, billed, passes, settings):
+        """Case: supplier bills 125.73 instead of 125.70: alert, unless the association tolerates it."""
+        assert services.tolerated(expected, billed) is (expected == billed)
+        settings.INVOICE_TOLERANCE_CENTS = 500
         assert services.tolerated(expected, billed) is passes
 
 

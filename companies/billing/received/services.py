@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import is_staff, require
-from companies.billing.models import ReceivedInvoice, ReceivedLine, Status, StatusCode
+from companies.billing.models import ReceivedInvoice, ReceivedLine, ReceivedState, Status, StatusCode
 from companies.billing.models.einvoice import RECEIVED_TRANSITIONS
 from companies.billing.received import reading
 from companies.documents import store
@@ -159,12 +159,15 @@ def _decide(
 def approve(*, received: ReceivedInvoice, actor: User, at: datetime, reason: str = "") -> ReceivedInvoice:
     """The invoice is right, or accepted with its difference; the supplier is told (205)."""
     require(is_staff(actor))
-    return settle_approval(received, actor=actor, at=at, reason=reason)
-
-
-def settle_approval(received: ReceivedInvoice, *, actor: User, at: datetime, reason: str = "") -> ReceivedInvoice:
-    """Approve inside the caller's transaction: for the room that has matched the invoice with order and receipt."""
     return _decide(received, "approved", StatusCode.APPROVED, actor=actor, at=at, reason=reason.strip())
+
+
+@transaction.atomic(durable=True)
+def approve_matched(*, received: ReceivedInvoice, actor: User, at: datetime) -> ReceivedInvoice:
+    """Approve for the room that has matched the invoice with order and receipt and checked who asks."""
+    if received.state != ReceivedState.RECEIVED:
+        return received
+    return _decide(received, "approved", StatusCode.APPROVED, actor=actor, at=at)
 
 
 @transaction.atomic(durable=True)
