@@ -5,11 +5,13 @@ from typing import Any
 
 from django import forms
 from django.forms.formsets import BaseFormSet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies.forms import QuantityField, UnitPriceField
 from companies.models import Company, Site
 from purchasing.models import Article, PurchaseRequest, RequestDecision, Unit
+from purchasing.services import budget as budgets
 from purchasing.services.request import LineDraft, RequestDraft
 
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -41,6 +43,10 @@ class RequestForm(forms.Form):
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]
+        self.centres = budgets.centres(company, timezone.localdate())
+        if self.centres:
+            self.fields["cost_centre"].widget.attrs["list"] = "centres"
+            self.fields["cost_centre"].help_text = _("Your company keeps budgets: choose who pays.")
 
 
 class LineForm(forms.Form):

@@ -190,7 +190,9 @@ def approve_by_link(request: HttpRequest, token: str) -> HttpResponse:
     try:
         link = one_tap.find(token, at=at)
         if request.method == "POST":
-            one_tap.approve(token=token, at=at)
+            link = one_tap.approve(token=token, at=at)
+            if link.request is not None:
+                link.request.refresh_from_db()
     except DomainError as error:
         status = 409 if error.status == 403 else error.status  # nobody signed in: the refusal is about the link
         return _private(render(request, "purchasing/approve_dead.html", {"sentence": error.sentence}, status=status))
