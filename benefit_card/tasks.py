@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from benefit_card import typesetting
 from benefit_card.models import CardBatch
-from benefit_card.services import cards, fraud, lists, monthly_use, printing, retention, signals, statements
+from benefit_card.services import cards, fraud, lists, monthly_use, printing, retention, signals, statements, wallets
 from companies import jobs
 from companies.errors import DomainError
 
@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 def publish_revocations() -> None:
     """Issue a new list of revoked cards: a card was blocked, replaced, or its holder left."""
     lists.revocations(at=timezone.now(), changed=True)
+
+
+@shared_task(name="benefit_card.tell_wallets")
+def tell_wallets(*, cards: list[int]) -> None:
+    """Tell the wallets of cards to fetch the pass again."""
+    wallets.push(cards, at=timezone.now())
 
 
 @shared_task(name="benefit_card.refresh_lists")

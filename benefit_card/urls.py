@@ -1,7 +1,7 @@
 from django.urls import path
 
 from benefit_card import till_urls
-from benefit_card.views import company, figures, fraud, holder, offers, privacy, statements
+from benefit_card.views import company, figures, fraud, holder, offers, privacy, statements, wallet
 
 app_name = "benefit_card"
 urlpatterns = [
@@ -22,6 +22,16 @@ urlpatterns = [
     path("card/passes/", holder.card_passes, name="card_passes"),
     path("me/card/", holder.my_card, name="my_card"),
     path("me/card/open/", holder.my_card_open, name="my_card_open"),
+    path("me/card/erb.pkpass", wallet.my_wallet, name="my_wallet"),
+    path("wallet/apple/", wallet.root, name="wallet_root"),
+    path(
+        "wallet/apple/v1/devices/<str:device>/registrations/<str:kind>/<str:serial>",
+        wallet.registration,
+        name="wallet_registration",
+    ),
+    path("wallet/apple/v1/devices/<str:device>/registrations/<str:kind>", wallet.serials, name="wallet_serials"),
+    path("wallet/apple/v1/passes/<str:kind>/<str:serial>", wallet.latest, name="wallet_pass"),
+    path("wallet/apple/v1/log", wallet.log, name="wallet_log"),
     path("me/card/found/", holder.my_card_found, name="my_card_found"),
     path("me/card/lost/", holder.my_card_lost, name="my_card_lost"),
     path("me/redemptions/", holder.my_redemptions, name="my_redemptions"),

@@ -399,6 +399,11 @@ INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 0)  # by default ev
 INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 CARD_HOST = env.str("CARD_HOST", "")  # a short host whose /C opens when a phone camera reads a card; empty: ERB1: codes
+APPLE_WALLET_CERTIFICATE = env.str("APPLE_WALLET_CERTIFICATE", "")  # PEM: certificate, intermediate, key
+APPLE_PASS_TYPE = env.str("APPLE_PASS_TYPE", "pass.example.erb.card")
+APPLE_TEAM = env.str("APPLE_TEAM", "ERBDEMO000")
+APPLE_PUSH_URL = env.str("APPLE_PUSH_URL", "")  # empty: wallets hear of a change when they next ask
+WALLET_TEST_AUTHORITY = TESTING or (STANDALONE and DEMO)  # passes no phone trusts, to show how it goes
 
 LOGGING = {
     "version": 1,

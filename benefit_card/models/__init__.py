@@ -7,6 +7,7 @@ from benefit_card.models.privacy import ErasedHolder, MonthlyUse, RetentionRepor
 from benefit_card.models.redemption import Quota, Redemption, RedemptionRequest, Shown, Standing
 from benefit_card.models.signal import SIGNAL_MOVES, Signal, SignalKind, SignalState
 from benefit_card.models.statement import LineKind, Statement, StatementLine
+from benefit_card.models.wallet import WalletRegistration
 
 __all__ = [
     "SIGNAL_MOVES",
@@ -34,4 +35,5 @@ __all__ = [
     "Statement",
     "StatementLine",
     "UseScope",
+    "WalletRegistration",
 ]

@@ -225,7 +225,7 @@ def block(*, actor: User, card: Card, reason: str, at: datetime) -> None:
         row.save(update_fields=["blocked_at", "block_reason", "blocked_by_holder"])
         audit.record("card.blocked", target=row, at=at, actor=actor, data={"reason": reason})
     card.blocked_at, card.block_reason = row.blocked_at, row.block_reason
-    _publish_soon()
+    _publish_soon(card)
 
 
 @transaction.atomic(durable=True)
@@ -236,7 +236,7 @@ def found(*, actor: User, card: Card, at: datetime) -> None:
     if not opened.update(blocked_at=None, block_reason="", blocked_by_holder=False):
         raise CardNotFoundAgain
     audit.record("card.found", target=card, at=at, actor=actor)
-    _publish_soon()
+    _publish_soon(card)
 
 
 @transaction.atomic(durable=True)
@@ -264,7 +264,7 @@ def replace(*, actor: User, card: Card, company: Company | None = None, at: date
         made.activated_at = at
         made.save(update_fields=["activated_at"])
     audit.record("card.replaced", target=row, at=at, actor=actor, data={"by": made.pk})
-    _publish_soon()
+    _publish_soon(card)
     return made
 
 
@@ -274,7 +274,8 @@ def _employer(person: Person, *, at: datetime) -> Company | None:
     return next((row.company for row in employment if row.company.is_member), None)
 
 
-def _publish_soon() -> None:
-    from benefit_card.tasks import publish_revocations
+def _publish_soon(card: Card) -> None:
+    from benefit_card.tasks import publish_revocations, tell_wallets
 
     publish_revocations.delay_on_commit()
+    tell_wallets.delay_on_commit(cards=[card.pk])

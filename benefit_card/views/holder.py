@@ -17,6 +17,7 @@ from benefit_card import limits, qr, selectors, short_code
 from benefit_card.models import Card
 from benefit_card.services import activation, cards, passes
 from benefit_card.till_texts import card_texts
+from benefit_card.wallet_authority import available
 from companies.errors import DomainError
 from companies.problems import json_problem
 from companies.views.doors import me, page_number, refused
@@ -80,7 +81,9 @@ def my_card(request: HttpRequest) -> HttpResponse:
     row = _mine(request)
     employers = selectors.employers_of(me(request).person, timezone.now())
     code = short_code.grouped(cards.typed_code(row.status_index)) if row and not row.blocked_at else ""
-    return render(request, "benefit_card/my_card.html", {"card": row, "employers": employers, "code": code})
+    return render(
+        request, "benefit_card/my_card.html", {"card": row, "employers": employers, "code": code, "wallet": available()}
+    )
 
 
 @require_POST

@@ -75,6 +75,13 @@ VISITS = [
     Visit("benefit_card:card_passes", HOLDER),
     Visit("benefit_card:my_card", HOLDER),
     Visit("benefit_card:my_card_open", HOLDER, method="post"),
+    Visit("benefit_card:my_wallet", HOLDER),
+    # The wallet's token is the permission: without it, 401 for everybody.
+    Visit("benefit_card:wallet_root", EVERYBODY),
+    Visit("benefit_card:wallet_registration", set(), lambda w: {"device": "d", "kind": "k", "serial": "1-x"}, "post"),
+    Visit("benefit_card:wallet_serials", EVERYBODY, lambda w: {"device": "d", "kind": "k"}),
+    Visit("benefit_card:wallet_pass", set(), lambda w: {"kind": "k", "serial": "1-x"}),
+    Visit("benefit_card:wallet_log", EVERYBODY, method="post"),
     Visit("benefit_card:my_card_found", HOLDER, method="post"),
     Visit("benefit_card:my_card_lost", HOLDER, method="post"),
     Visit("benefit_card:my_redemptions", HOLDER),

@@ -1,0 +1,149 @@
+"""The card in a phone's wallet: what it says, who hears of changes. Worth what the printed card is worth, and says so."""
+
+import hashlib
+import hmac
+import json
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from benefit_card import keyring, pkpass, sheets, short_code, wallet_authority
+from benefit_card.access import holds
+from benefit_card.credential import end_of_day
+from benefit_card.models import Card, WalletRegistration
+from benefit_card.services.cards import print_text, typed_code
+from companies import audit, mail
+from companies.access import require
+from companies.models import User
+
+logger = logging.getLogger(__name__)
+TIMEOUT = 10
+
+
+def _mac(purpose: str, card_id: int) -> str:
+    return hmac.digest(keyring.secret("wallets"), f"{purpose}:{card_id}".encode(), hashlib.sha256)[:16].hex()
+
+
+def serial(card: Card) -> str:
+    """The pass's number: the same at every download, and not to be guessed from another."""
+    return f"{card.pk}-{_mac('serial', card.pk)}"
+
+
+def token(card: Card) -> str:
+    """What the wallet shows when it asks about this pass."""
+    return _mac("token", card.pk)
+
+
+def of_serial(text: str) -> Card | None:
+    """The card of a pass; None for any number we did not give."""
+    number = text.partition("-")[0]
+    card = Card.objects.select_related("person").filter(pk=number).first() if number.isdecimal() else None
+    return card if card and hmac.compare_digest(serial(card), text) else None
+
+
+def changed_at(card: Card) -> datetime:
+    """When the pass last changed; a card that was found again has nothing left of its block but this."""
+    told = card.wallets.order_by("-changed_at").values_list("changed_at", flat=True).first()
+    return max(at for at in (card.created_at, card.blocked_at, card.replaced_at, told) if at)
+
+
+def content(card: Card) -> dict[str, Any]:
+    """What stands in the pass. Dark on white, no employer, first name and initial only."""
+    worth = _(
+        "This pass shows the same code as the printed card. It does not change: whoever copies it holds the card until you "
+        "report it lost. Offers with limited uses may ask for the code of the ERB card on your phone, which changes every "
+        "30 seconds."
+    )
+    field = {
+        "key": "name",
+        "label": _("Benefit card"),
+        "value": sheets.display_name(card.person.first_name, card.person.last_name),
+    }
+    typed = {"key": "typed", "label": _("Code to type"), "value": short_code.grouped(typed_code(card.status_index))}
+    return {
+        "formatVersion": 1,
+        "passTypeIdentifier": settings.APPLE_PASS_TYPE,
+        "teamIdentifier": settings.APPLE_TEAM,
+        "serialNumber": serial(card),
+        "organizationName": "ERB",
+        "description": _("ERB benefit card"),
+        "webServiceURL": mail.absolute(reverse("benefit_card:wallet_root")),
+        "authenticationToken": token(card),
+        "foregroundColor": "rgb(28, 37, 48)",
+        "backgroundColor": "rgb(255, 255, 255)",
+        "labelColor": "rgb(138, 68, 32)",
+        "logoText": "ERB",
+        "expirationDate": end_of_day(card.valid_until).isoformat(),
+        "voided": bool(card.blocked_at or card.replaced_at),
+        "barcodes": [{"format": "PKBarcodeFormatQR", "message": print_text(card), "messageEncoding": "iso-8859-1"}],
+        "storeCard": {
+            "primaryFields": [field],
+            "auxiliaryFields": [typed],
+            "backFields": [{"key": "worth", "label": _("What this pass is worth"), "value": worth}],
+        },
+    }
+
+
+def file(card: Card) -> bytes:
+    """The signed .pkpass of a card as it stands now."""
+    return pkpass.build(content(card), wallet_authority.signer())
+
+
+def download(*, actor: User, card: Card, at: datetime) -> bytes:
+    """A holder takes the card into the wallet of a phone."""
+    require(holds(actor, card))
+    audit.record("card.wallet", target=card, at=at, actor=actor)
+    return file(card)
+
+
+def register(*, card: Card, device: str, push_token: str, at: datetime) -> bool:
+    """A wallet wants to hear of changes; true when it is new."""
+    _row, made = WalletRegistration.objects.update_or_create(
+        card=card, device=device[:100], defaults={"push_token": push_token[:200]}, create_defaults={
+            "push_token": push_token[:200], "registered_at": at, "changed_at": changed_at(card),
+        },
+    )  # fmt: skip
+    return made
+
+
+def unregister(*, card: Card, device: str) -> None:
+    WalletRegistration.objects.filter(card=card, device=device).delete()
+
+
+def changed_since(device: str, tag: str) -> tuple[list[str], str]:
+    """The numbers of a device's passes that changed after a tag, and the tag of now."""
+    rows = WalletRegistration.objects.filter(device=device).select_related("card__person")
+    since = int(tag) if tag.isdecimal() else -1
+    times = {serial(row.card): int(changed_at(row.card).timestamp()) for row in rows}
+    fresh = [number for number, at in times.items() if at > since]
+    return sorted(fresh), str(max(times.values(), default=0))
+
+
+def push(card_ids: Iterable[int], *, at: datetime) -> int:
+    """Tell the wallets of cards that something changed; return how many heard it. A wallet that is gone is forgotten."""
+    rows = WalletRegistration.objects.filter(card__in=list(card_ids))
+    rows.update(changed_at=at)
+    if not settings.APPLE_PUSH_URL:
+        return 0
+    told = 0
+    for row in rows:
+        request = urllib.request.Request(  # noqa: S310 - the address is a setting
+            f"{settings.APPLE_PUSH_URL}/3/device/{row.push_token}", data=json.dumps({}).encode(),
+            headers={"apns-topic": settings.APPLE_PASS_TYPE, "apns-push-type": "background"},
+        )  # fmt: skip
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310
+                told += 1
+        except urllib.error.HTTPError as error:
+            if error.code == 410:
+                row.delete()
+            else:
+                logger.warning("a wallet was not told: %s", error.code)
+    return told
