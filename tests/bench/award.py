@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-SIZES = ((20, 5), (100, 10), (100, 20))
+SIZES = ((20, 5), (100, 10), (100, 20), (500, 50))
 SECONDS = 60.0
 Report = Callable[[str, float, str, str], None]
 

@@ -4,9 +4,10 @@ Each product is bought at the assumed prices, the evaluator says what that reall
 broken rule bans a supplier. Moves ban, unban, and shift an assumed tier. It promises a legal award, not the best one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from purchasing.rules.award.evaluate import (
     CONFLICT,
@@ -54,12 +55,14 @@ class Search:
     _limits: list[int] = field(init=False)
     _blocks: list[tuple[int, ...]] = field(init=False)
     _offers: list[list[int]] = field(init=False)
-    _cache: dict[tuple[int, ...], Fill | None] = field(default_factory=dict)
+    _rows: list[list[tuple[int, int, int]]] = field(init=False)  # product → offer, supplier, scheme of all
+    _cache: dict[tuple[Any, ...], Fill | None] = field(default_factory=dict)
     _seen: set[State] = field(default_factory=set)
     _owner: list[int] = field(init=False)  # scheme → supplier
     _blocks_of: list[set[int]] = field(init=False)  # supplier → blocks it has an offer in
     _fills: list[Fill | None] = field(init=False)
     _kept: list[Fill | None] = field(init=False)
+    _sold: list[dict[int, int]] = field(init=False)  # supplier → product → offer
     _kept_state: State | None = None
 
     def __post_init__(self) -> None:
@@ -74,11 +77,16 @@ class Search:
             for o in instance.offers
         ]
         self._offers = [[o.index for o in row] for row in instance.by_product()]
+        self._rows = [
+            [(o.index, o.supplier, self._first[o.supplier] + o.scheme) for o in row if self._limits[o.index]]
+            for row in instance.by_product()
+        ]
         self._blocks = _blocks(instance)
         self._owner = [i for i, s in enumerate(instance.suppliers) for _ in s.schemes]
         block_of = {k: b for b, block in enumerate(self._blocks) for k in block}
         self._blocks_of = [{block_of[o.product] for o in s.offers} for s in instance.suppliers]
         self._kept = [None] * len(self._blocks)
+        self._sold = [{o.product: o.index for o in s.offers} for s in instance.suppliers]
 
     @staticmethod
     def _prices(offer: Offer) -> tuple[int, ...]:
@@ -223,22 +231,52 @@ class Search:
     def _buy(self, state: State) -> Packs | None:
         """Buy every block of products; what the last accepted state bought elsewhere than at moved suppliers is reused."""
         fills = list(self._kept)
-        for b in self._touched(state):
+        moved = self._moved(state)
+        for b in range(len(self._blocks)) if moved is None else sorted({b for i in moved for b in self._blocks_of[i]}):
             block = self._blocks[b]
+            if moved is not None and len(block) == 1 and self._stays(block[0], self._kept[b], moved, state):
+                continue
             fills[b] = self._fill(block[0], state, None) if len(block) == 1 else self._one_source(block, state)
             if fills[b] is None:
                 return None
         self._fills = fills
         return {offer: count for fill in fills if fill for offer, count in fill[1]}
 
-    def _touched(self, state: State) -> Iterable[int]:
+    def _moved(self, state: State) -> set[int] | None:
+        """Suppliers that changed since the last accepted state; None before the first."""
         last = self._kept_state
         if last is None:
-            return range(len(self._blocks))
+            return None
         moved = set(state.banned ^ last.banned)
         if state.tiers != last.tiers:
             moved |= {self._owner[g] for g, tier in enumerate(state.tiers) if tier != last.tiers[g]}
-        return sorted({b for i in moved for b in self._blocks_of[i]})
+        return moved
+
+    def _stays(self, product: int, kept: Fill | None, moved: set[int], state: State) -> bool:
+        """Whether what was bought of a product stays the best guess: no moved supplier sold it, or now sells it cheaper."""
+        row = self.instance.products[product]
+        if kept is None or row.max_suppliers is not None or self._kept_state is None:
+            return False
+        used = {offer for offer, _count in kept[1]}
+        worst = max((self._at(offer, self._kept_state).rank for offer in used), default=0)
+        for i in moved:
+            offer = self._sold[i].get(product)
+            if offer is None or not self._limits[offer]:
+                continue
+            if offer in used:
+                return False
+            if i in state.banned:
+                continue
+            found = self._at(offer, state)
+            packs = -(-row.demand // found.pack)
+            alone = packs <= found.limit and packs * found.pack <= row.demand + row.max_surplus
+            if found.rank < worst or (alone and packs * found.cents < kept[0]):
+                return False
+        return True
+
+    def _at(self, offer: int, state: State) -> Choice:
+        row = self.instance.offers[offer]
+        return self._choices[offer][state.tiers[self._first[row.supplier] + row.scheme]]
 
     def _one_source(self, block: tuple[int, ...], state: State) -> Fill | None:
         best: Fill | None = None
@@ -253,22 +291,14 @@ class Search:
         return best
 
     def _fill(self, product: int, state: State, only: int | None) -> Fill | None:
-        offers = self.instance.offers
-        key = [product]
-        choices = []
-        for index in self._offers[product]:
-            offer = offers[index]
-            i = offer.supplier
-            if i in state.banned or (only is not None and i != only) or not self._limits[index]:
-                continue
-            tier = state.tiers[self._first[i] + offer.scheme]
-            key += (index, tier)
-            choices.append(self._choices[index][tier])
-        found = tuple(key)
+        tiers, banned = state.tiers, state.banned
+        open_ = [(o, tiers[g]) for o, i, g in self._rows[product] if i not in banned and (only is None or i == only)]
+        found = (product, *open_)
         if found not in self._cache:
             if len(self._cache) > MOST_CACHED:
                 self._cache.clear()
             row = self.instance.products[product]
+            choices = [self._choices[o][tier] for o, tier in open_]
             self._cache[found] = cover(choices, row.demand, row.max_surplus, row.max_suppliers)
         return self._cache[found]
 
