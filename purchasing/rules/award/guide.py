@@ -23,7 +23,7 @@ USED = (0.3, 0.05, 0.5)
 
 
 def guide(instance: Instance, options: dict[str, Any], say: Say) -> None:
-    """Tell `{"bound", "tiers"}` round by round, then `{"end": "stopped"}`: it proves no award."""
+    """Tell `{"bound"}` and `{"tiers", "support"}` round by round, then `{"end": "stopped"}`: it proves no award."""
     model = build(instance)
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
@@ -43,7 +43,7 @@ def guide(instance: Instance, options: dict[str, Any], say: Say) -> None:
             break
         values = np.array(solver.getSolution().col_value)
         value = solver.getInfo().objective_function_value
-        say({"bound": value - BLUR * abs(value), "tiers": _tiers(instance, model, values)})
+        say({"bound": value - BLUR * abs(value), **_tiers(instance, model, values)})
         broken = np.nonzero(waiting & (values[packs] - limits * values[active] > BROKEN * np.maximum(1, limits)))[0]
         if not len(broken):
             break
@@ -70,16 +70,18 @@ def _add(solver: highspy.Highs, packs: Any, active: Any, limits: Any) -> None:
     solver.addRows(count, np.full(count, -highspy.kHighsInf), np.zeros(count), 2 * count, starts, index, value)
 
 
-def _tiers(instance: Instance, model: Model, values: Any) -> list[list[int]]:
-    """Guesses at the tier of each scheme, scheme after scheme."""
+def _tiers(instance: Instance, model: Model, values: Any) -> dict[str, Any]:
+    """Guesses at the tier of each scheme, scheme after scheme, and every tier the relaxation uses at all."""
     guesses: list[list[int]] = [[] for _ in USED]
+    support = []
     for i, supplier in enumerate(instance.suppliers):
         used = values[model.w[i]] if i in model.w else 0.0
         for g, scheme in enumerate(supplier.schemes):
             weights = [values[model.y[i, g, r]] if (i, g, r) in model.y else -1.0 for r in range(len(scheme.starts))]
             for guess, least in zip(guesses, USED, strict=True):
                 guess.append(int(np.argmax(weights)) if used > least else 0)
-    return guesses
+            support += [[i, g, r] for r, weight in enumerate(weights) if weight > BROKEN]
+    return {"tiers": guesses, "support": support}
 
 
 def _rows(model: Model, rows: list[int]) -> highspy.HighsLp:

@@ -28,8 +28,9 @@ class Run:
     bound: float | None = None
     version: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    only_awards: bool = False  # a local search: its end says nothing
+    only_awards: bool = False  # it searches a part of the problem: its bound and its end say nothing about the whole
     tiers: list[list[int]] = field(default_factory=list)  # what a guide said last
+    support: list[list[int]] = field(default_factory=list)
     _process: "subprocess.Popen[str] | None" = None
     _readers: list[threading.Thread] = field(default_factory=list)
 
@@ -77,20 +78,20 @@ def start(
     on_packs: Callable[[dict[int, int]], None],
     extra: Mapping[str, Any] | None = None,
     guide: bool = False,
-    guesses: list[list[int]] | None = None,
+    tiers: list[list[int]] | None = None,
 ) -> Run:
     """Start one solve; a machine without the solver gives a run that has ended with nothing.
 
-    With `guide` only the relaxation is solved; `guesses` of tiers start a local search instead of the solver.
+    With `guide` only the relaxation is solved; with `tiers` only those are open.
     """
-    run = Run(presolve, only_awards=guesses is not None, options={**options(presolve, seconds), **(extra or {})})
+    run = Run(presolve, only_awards=tiers is not None, options={**options(presolve, seconds), **(extra or {})})
     task = {
         "instance": instance,
         "options": run.options,
         "start": {str(o): n for o, n in (packs or {}).items()},
         "memory_bytes": MEMORY_BYTES,
         "guide": guide,
-        "guesses": guesses,
+        "tiers": tiers,
     }
     try:
         process = subprocess.Popen(
@@ -133,7 +134,7 @@ def _read(run: Run, pipe: IO[str], on_packs: Callable[[dict[int, int]], None]) -
             if said.get("bound") is not None:
                 run.bound = said["bound"]
             if said.get("tiers") is not None:
-                run.tiers = said["tiers"]
+                run.tiers, run.support = said["tiers"], said["support"]
             if said.get("packs") is not None:
                 on_packs({int(o): n for o, n in said["packs"].items()})
             if "end" in said:

@@ -173,7 +173,7 @@ class _Solving:
         )
 
     def _guided(self) -> None:
-        """The relaxation by rows beside the local search, which then follows its tiers, on both processors."""
+        """The relaxation by rows beside the local search, which then follows its tiers; then the solver on those alone."""
         began = self.clock()
         self._start("choose", guide=True)
         guide = self.runs[0]
@@ -184,14 +184,21 @@ class _Solving:
         while not self._tick() and not guide.wait(TICK_SECONDS) and self.clock() < turn:
             pass
         if guide.tiers and not self._stopped:
-            first, *others = guide.tiers
-            if guide.ended():
-                self._start("choose", guesses=others)
             self.search.enough = self._tick
-            for guess in (first,) if guide.ended() else guide.tiers:
+            for number, guess in enumerate(guide.tiers):
                 self.search.follow(guess)
+                if number == 0 and guide.ended():
+                    self._start("choose", tiers=self._promising(guide.support))
             self.search.resume(Random(SEED))  # noqa: S311
         self._wait()
+
+    def _promising(self, support: list[list[int]]) -> list[list[int]]:
+        """The tiers the relaxation uses, those of the best award and every first tier."""
+        found = {(i, g, r) for i, g, r in support}
+        found |= {(i, g, 0) for i, s in enumerate(self.best.instance.suppliers) for g in range(len(s.schemes))}
+        if self.best.evaluation:
+            found |= {(o.supplier, g, r) for o in self.best.evaluation.orders for g, r in enumerate(o.tiers)}
+        return [list(key) for key in sorted(found)]
 
     def _search_enough(self) -> bool:
         return self._tick() or self.runs[0].ended()

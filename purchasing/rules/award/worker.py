@@ -8,17 +8,14 @@ hold, and keeps a crash of it away from the web server and the workers.
 import json
 import resource
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from random import Random
 from typing import Any
 
 import highspy
 import numpy as np
 
 from purchasing.rules.award.instance import Instance, parse
-from purchasing.rules.award.local_search import Search
 from purchasing.rules.award.model import Model, build
 
 Say = Callable[[dict[str, Any]], None]
@@ -40,25 +37,20 @@ def main() -> None:
         from purchasing.rules.award.guide import guide
 
         guide(instance, task["options"], _say)
-    elif task.get("guesses"):
-        search(instance, task["options"], task["guesses"], _say)
     else:
-        run(instance, task["options"], start, _say)
+        run(instance, task["options"], start, _say, tiers=task.get("tiers"))
 
 
-def search(instance: Instance, options: dict[str, Any], guesses: list[list[int]], say: Say) -> None:
-    """The local search from guessed tiers, on a processor of its own; it tells awards and no bound."""
-    found = Search(instance, time.monotonic, time.monotonic() + options["time_limit"])
-    found.on_found = lambda packs: say({"packs": packs})
-    for guess in guesses:
-        found.follow(guess)
-    found.resume(Random(options["random_seed"]))  # noqa: S311 — moves of a search, no secret
-    say({"end": "stopped", "version": ""})
+def run(
+    instance: Instance, options: dict[str, Any], start: dict[int, int], say: Say, tiers: list[list[int]] | None = None
+) -> None:
+    """Solve once from the award `start` (may be empty), telling `say` every line described above.
 
-
-def run(instance: Instance, options: dict[str, Any], start: dict[int, int], say: Say) -> None:
-    """Solve once from the award `start` (may be empty), telling `say` every line described above."""
+    `tiers`, (supplier, scheme, tier) each, leaves the others out: a search for awards, whose bound says nothing.
+    """
     model = build(instance)
+    if tiers is not None:
+        keep(model, instance, {(i, g, r) for i, g, r in tiers})
     if not model.cost:  # HiGHS has no verdict on a model without columns
         possible = not any(product.demand for product in instance.products)
         say(
@@ -87,6 +79,17 @@ def run(instance: Instance, options: dict[str, Any], start: dict[int, int], say:
         last["packs"] = model.packs(list(solver.getSolution().col_value))
     last["bound"] = info.mip_dual_bound if abs(info.mip_dual_bound) < NO_BOUND else None
     say(last)
+
+
+def keep(model: Model, instance: Instance, tiers: set[tuple[int, int, int]]) -> None:
+    """Close every tier but these."""
+    for key, column in model.y.items():
+        if key not in tiers:
+            model.upper[column] = 0
+    for (index, tier), column in model.x.items():
+        offer = instance.offers[index]
+        if (offer.supplier, offer.scheme, tier) not in tiers:
+            model.upper[column] = 0
 
 
 def linear(model: Model) -> highspy.HighsLp:
