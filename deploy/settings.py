@@ -348,6 +348,9 @@ SPECTACULAR_SETTINGS = {
         "QuoteState": "purchasing.states.QuoteState",
         "AwardState": "purchasing.states.AwardState",
         "CommitmentState": "purchasing.states.CommitmentState",
+        "ClaimState": "purchasing.states.ClaimState",
+        "ClaimKind": "purchasing.models.claim.Claim.Kind",
+        "HandOverState": "purchasing.states.HandOverState",
     },
 }
 

@@ -38,7 +38,7 @@ class ClaimAnswerOut(serializers.ModelSerializer[ClaimAnswer]):
 
 class ClaimCreditOut(serializers.ModelSerializer[ClaimCredit]):
     net = Cents(source="net_cents", read_only=True)
-    credit_notes = serializers.SlugRelatedField(source="notes", slug_field="number", many=True, read_only=True)
+    credit_notes: Any = serializers.SlugRelatedField(source="notes", slug_field="number", many=True, read_only=True)
 
     class Meta:
         model = ClaimCredit
@@ -87,7 +87,7 @@ class ClaimIn(serializers.Serializer[Any]):
         )
 
 
-class CompanyClaims(OfCompany):
+class CompanyClaimList(OfCompany):
     """The company's claims; POST opens one and asks the supplier. The same words again are the same claim."""
 
     scope = "orders"
@@ -123,7 +123,7 @@ class CompanyClaim(OfCompany):
         return Response(ClaimOut(claim, context={"company": row}).data)
 
 
-class Claims(Orders):
+class ClaimList(Orders):
     """Claims of the pools the caller runs, newest first; `?state=` narrows them. POST opens one for all companies."""
 
     serializer_class = ClaimIn
@@ -148,7 +148,7 @@ class Claims(Orders):
         return Response(ClaimOut(claim, context=_who(self)).data, status=201)
 
 
-class EndIn(serializers.Serializer[Any]):
+class ClaimEndIn(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(choices=[*Claim.Outcome.values, "reject"])
     credit = Cents(required=False, allow_null=True, default=None)
     reason = serializers.CharField(max_length=200)
@@ -157,13 +157,13 @@ class EndIn(serializers.Serializer[Any]):
 class ClaimDecide(Orders):
     """End a claim, once: `credit` is shared like the goods and makes credit notes; `reject` ends it without."""
 
-    serializer_class = EndIn
+    serializer_class = ClaimEndIn
 
     def post(self, request: Request, pk: int) -> Response:
         rows = Claim.objects.filter(order__pool__in=Pool.objects.led_by(self.actor)).select_related("order__pool")
         claim = get_object_or_404(rows, pk=pk)
         require(access.can_run_pool(self.actor, claim.order.pool))
-        form = EndIn(data=request.data)
+        form = ClaimEndIn(data=request.data)
         form.is_valid(raise_exception=True)
         data, at = form.validated_data, timezone.now()
         if data["outcome"] == "reject":

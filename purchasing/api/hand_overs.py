@@ -41,7 +41,7 @@ class HandOverOut(serializers.ModelSerializer[HandOver]):
         ]
 
 
-class CompanyHandOvers(OfCompany):
+class CompanyHandOverList(OfCompany):
     """The company's parts of deliveries, newest first; `?state=` narrows them."""
 
     scope = "orders"
@@ -59,7 +59,7 @@ class VerdictIn(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
-class HandOverAnswer(CompanyHandOvers):
+class HandOverAnswer(CompanyHandOverList):
     """The company confirms what it collected, or says what is wrong."""
 
     serializer_class = VerdictIn
@@ -101,7 +101,7 @@ class Give(Orders):
         return Response(HandOverOut(part).data)
 
 
-class ReceiptHandOvers(Orders):
+class ReceiptHandOverList(Orders):
     """The hand-overs of one delivery, for whoever runs the pool."""
 
     serializer_class = HandOverOut

@@ -91,7 +91,8 @@ def charged_for(claim: Claim) -> dict[int, Charged]:
         for row, line in _billed(invoice):
             goods = row.kind == CostShare.Kind.GOODS and row.line is not None
             mine = claim.company_id in (None, row.company_id)
-            if goods and mine and row.net_cents > 0 and (not wanted or row.line.order_line_id in wanted):  # type: ignore[union-attr]
+            about = not wanted or (row.line is not None and row.line.order_line_id in wanted)
+            if goods and mine and about and row.net_cents > 0:
                 rows.append((row, line))
     taken = dict(
         CreditNoteLine.objects.filter(line__in=[line.pk for _row, line in rows if line is not None])

@@ -1,5 +1,7 @@
 """Deliveries: counted by who runs the pool, collected and confirmed by the companies."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Case, Max, Value, When
@@ -43,7 +45,7 @@ def delivery_list(request: HttpRequest, company: int) -> HttpResponse:
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
     mine = parcels.contents(*{part.receipt.order_id for part in page}, companies=[row.pk])
     for part in page:
-        part.items = mine.get(part.pk, [])
+        part.items = mine.get(part.pk, [])  # type: ignore[attr-defined]
     expected = (
         PurchaseOrder.objects.filter(
             lines__pool_line__commitments__company=row, lines__pool_line__commitments__state="locked"
@@ -165,9 +167,7 @@ def photo_add(request: HttpRequest, pk: int) -> HttpResponse:
     for content in form.cleaned_data["photos"]:
         if not attempt(
             request,
-            lambda content=content: reserves.add_photo(
-                actor=user, receipt=row, content=content, caption=caption, at=timezone.now()
-            ),
+            partial(reserves.add_photo, actor=user, receipt=row, content=content, caption=caption, at=timezone.now()),
             _("The photo is kept with the delivery."),
         ):
             break
