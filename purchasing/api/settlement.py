@@ -23,7 +23,7 @@ class ChangeIn(serializers.Serializer[Any]):
     unit_price = UnitPrice()
 
 
-class AnswerIn(serializers.Serializer[Any]):
+class OrderAnswerIn(serializers.Serializer[Any]):
     delivery_on = serializers.DateField(required=False, allow_null=True, default=None)
     reference = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
     note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
@@ -33,10 +33,10 @@ class AnswerIn(serializers.Serializer[Any]):
 class OrderAcknowledge(Orders):
     """Record the supplier's answer: as ordered, or with changed quantities and prices. The same answer twice is one."""
 
-    serializer_class = AnswerIn
+    serializer_class = OrderAnswerIn
 
     def post(self, request: Request, pk: int) -> Response:
-        form = AnswerIn(data=request.data)
+        form = OrderAnswerIn(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
         changes = {row["line"]: (row["quantity"], row["unit_price"]) for row in data["changes"]}
