@@ -248,7 +248,9 @@ def judge(
     proof: dict[str, Any] = {
         "by": "solver",
         "columns": columns,
-        "runs": [{**r.options, "version": r.version, "end": r.end, "bound": r.bound} for r in runs],
+        "runs": [
+            {**r.options, "version": r.version, "end": r.end, "bound": None if r.only_awards else r.bound} for r in runs
+        ],
     }
     runs = [run for run in runs if not run.only_awards]
     if best.evaluation is None:
