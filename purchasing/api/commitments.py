@@ -140,25 +140,31 @@ class CommitmentDetail(_Company):
         return Response(CommitmentOut(said).data)
 
 
+class CommitmentLineIn(CommitmentIn):
+    line = serializers.IntegerField()
+    draft = None  # type: ignore[assignment]  # said once for all lines
+
+
+class CommitmentsIn(serializers.Serializer[Any]):
+    lines = CommitmentLineIn(many=True, allow_empty=False)
+    draft = serializers.BooleanField(default=False)
+
+
+class ConsentIn(serializers.Serializer[Any]):
+    accepted = serializers.BooleanField()
+
+
 class PoolCommitments(_Company):
     """The company's words on several lines of a pool, all or none: `{"draft": false, "lines": [{"line", "quantity", …}]}`."""
 
-    class Input(serializers.Serializer[Any]):
-        class Line(CommitmentIn):
-            line = serializers.IntegerField()
-            draft = None  # type: ignore[assignment]  # said once for all lines
-
-        lines = Line(many=True, allow_empty=False)
-        draft = serializers.BooleanField(default=False)
-
-    serializer_class = Input
+    serializer_class = CommitmentsIn
 
     @extend_schema(responses=CommitmentOut(many=True))
     def put(self, request: Request, company: int, pk: int) -> Response:
         row = self.company()
         require(access.can_request(self.actor, row))
         pool = get_object_or_404(Pool.objects.visible_to(self.actor), pk=pk)
-        form = self.Input(data=request.data)
+        form = CommitmentsIn(data=request.data)
         form.is_valid(raise_exception=True)
         sites = {site.pk: site for site in row.sites.all()}
         words = {}
@@ -200,17 +206,14 @@ class ProofList(_Company):
 class ConsentAnswer(_Company):
     """Agree to what the supplier changed, or leave: `{"accepted": true}` with the number of the acknowledgement."""
 
-    class Input(serializers.Serializer[Any]):
-        accepted = serializers.BooleanField()
-
-    serializer_class = Input
+    serializer_class = ConsentIn
 
     def post(self, request: Request, company: int, answer: int) -> Response:
         row = self.company()
         require(access.can_request(self.actor, row))
         rows = Acknowledgement.objects.filter(consents__commitment__company=row).distinct()
         target = get_object_or_404(rows, pk=answer)
-        form = self.Input(data=request.data)
+        form = ConsentIn(data=request.data)
         form.is_valid(raise_exception=True)
         accepted = form.validated_data["accepted"]
         orders.answer_change(actor=self.actor, company=row, answer=target, accepted=accepted, at=timezone.now())

@@ -28,7 +28,7 @@ class QuestionIn(serializers.Serializer[Any]):
     question = serializers.CharField(max_length=2000)
 
 
-class AnswerIn(serializers.Serializer[Any]):
+class TenderAnswerIn(serializers.Serializer[Any]):
     answer = serializers.CharField()
     wording = serializers.CharField(required=False, allow_blank=True, default="")
 
@@ -63,13 +63,13 @@ class QuestionList(_Tenders):
 class QuestionAnswer(_Tenders):
     """Answer a question for all invited suppliers: `{"answer", "wording"}`."""
 
-    serializer_class = AnswerIn  # type: ignore[assignment]
+    serializer_class = TenderAnswerIn  # type: ignore[assignment]
 
     def post(self, request: Request, pk: int, question: int) -> Response:
         row = get_object_or_404(
             TenderQuestion.objects.select_related("tender__pool"), pk=question, tender__pool=self.led()
         )
-        form = AnswerIn(data=request.data)
+        form = TenderAnswerIn(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
         at = timezone.now()

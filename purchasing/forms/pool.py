@@ -45,7 +45,7 @@ class PoolForm(forms.ModelForm):
         coerce=int,
         initial=200,
         required=False,
-        empty_value=200,
+        empty_value=200,  # type: ignore[arg-type]  # what `coerce` makes
         help_text=_("If the supplier asks for more, every company must agree again; below, all are told."),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, models
 
@@ -50,17 +50,20 @@ def write_many(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    columns = [model._meta.get_field(name) for name in fields]
+    columns = [cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in fields]
     key = model._meta.pk
     assert key is not None
     quote = connection.ops.quote_name
-    types = [field.rel_db_type(connection) if field.is_relation else field.db_type(connection) for field in columns]
-    names = [quote(field.column) for field in columns]
+    types = [
+        field.rel_db_type(connection) if isinstance(field, models.ForeignKey) else field.db_type(connection)
+        for field in columns
+    ]
+    names = [quote(str(field.column)) for field in columns]
     sets = ", ".join(f"{name} = v.{name}" for name in names)
     arrays = ", ".join(f"%s::{_plain(kind)}[]" for kind in [key.rel_db_type(connection), *types])
     sql = (
         f"UPDATE {quote(model._meta.db_table)} AS t SET {sets} "  # noqa: S608  # names of our own columns
-        f"FROM unnest({arrays}) AS v(id, {', '.join(names)}) WHERE t.{quote(key.column)} = v.id"
+        f"FROM unnest({arrays}) AS v(id, {', '.join(names)}) WHERE t.{quote(str(key.column))} = v.id"
     )
     values = [[row.pk for row in rows]]
     values += [[getattr(row, field.attname) for row in rows] for field in columns]
