@@ -10,7 +10,20 @@ from tests.bench.book import Book, surroundings
 from tests.bench.place import Place
 
 # The award comes first: it tells the memory of its solver from that of all children so far.
-AREAS = ["award", "seed", "imports", "cards", "tills", "pages", "pools", "invoices", "matching", "codes", "start"]
+AREAS = [
+    "award",
+    "seed",
+    "imports",
+    "cards",
+    "tills",
+    "pages",
+    "pools",
+    "invoices",
+    "matching",
+    "codes",
+    "flood",
+    "start",
+]
 
 
 def main() -> int:
