@@ -340,6 +340,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "InvoiceState": "companies.billing.models.InvoiceState",
         "InvoiceLegalModel": "companies.billing.models.invoice.LegalModel",
+        "PriceListState": "purchasing.models.price.PriceListState",
+        "PriceListLineKind": "purchasing.models.price.PriceListRow.Kind",
         "RequestState": "purchasing.states.RequestState",
         "RequestLineState": "purchasing.states.LineState",
         "PoolState": "purchasing.states.PoolState",

@@ -22,7 +22,9 @@ urlpatterns = [
     path("suppliers/", catalogue.SupplierList.as_view(), name="suppliers"),
     path("suppliers/<int:pk>/", catalogue.SupplierDetail.as_view(), name="supplier"),
     path("suppliers/<int:pk>/price-lists/", catalogue.SupplierPriceLists.as_view(), name="price_lists"),
-    path("suppliers/<int:pk>/price-lists/<int:number>/", catalogue.SupplierPriceList.as_view(), name="price_list"),
+    path(
+        "suppliers/<int:pk>/price-lists/<int:number>/lines/", catalogue.SupplierPriceList.as_view(), name="price_list"
+    ),
     path(
         "suppliers/<int:pk>/price-lists/<int:number>/apply/",
         catalogue.SupplierPriceListApply.as_view(),
