@@ -20,7 +20,7 @@ from tests.factories.merchants import owner
 pytestmark = pytest.mark.django_db
 FEBRUARY, MARCH = date(2026, 2, 1), date(2026, 3, 1)
 APRIL_3 = datetime(2026, 4, 3, 12, tzinfo=PARIS)
-HIDDEN = "moins de 10, ou"
+HIDDEN = "moins de 10*"
 
 
 @pytest.fixture
