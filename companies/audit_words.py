@@ -1,15 +1,17 @@
 """Audit actions in the reader's words. An action without a sentence shows the state it led to, from this table."""
 
+from typing import Any
+
 from django.utils.translation import pgettext_lazy
 
 
 def words(action: str) -> str:
     """A short phrase for an action such as `purchaserequest.approved`."""
     _kind, _dot, verb = action.rpartition(".")
-    return _sentences().get(action) or _sentences().get(verb) or verb.replace("_", " ").capitalize()
+    return str(_sentences().get(action) or _sentences().get(verb) or verb.replace("_", " ").capitalize())
 
 
-def _sentences() -> dict[str, str]:
+def _sentences() -> dict[str, Any]:
     return {
         "created": pgettext_lazy("history", "Created"),
         "changed": pgettext_lazy("history", "Changed"),

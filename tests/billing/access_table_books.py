@@ -22,9 +22,9 @@ def prepare(w):
         document=document,
     )
     file = store(kind="bank_statement", name="x.xml", content=b"x", media_type="application/xml", at=AT)
-    w.statement = BankStatement.objects.create(document=file, sha256="x", format="csv", imported_at=AT)
+    w.bank_statement = BankStatement.objects.create(document=file, sha256="x", format="csv", imported_at=AT)
     day = date(2026, 3, 3)
-    w.bank_line = w.statement.lines.create(position=1, key="x", booked_on=day, value_on=day, cents=100)
+    w.bank_line = w.bank_statement.lines.create(position=1, key="x", booked_on=day, value_on=day, cents=100)
     paper = store(kind="received_invoice", name="x.pdf", content=b"%PDF", media_type="application/pdf", at=AT)
     w.received = ReceivedInvoice.objects.create(
         document=paper, sha256="r", format="pdf", source="upload", number="F-1", received_at=AT
@@ -53,7 +53,7 @@ VISITS = [
     Visit("billing:entries", STAFF),
     Visit("billing:entry_new", STAFF),
     Visit("billing:bank", STAFF),
-    Visit("billing:statement_file", STAFF, lambda w: {"pk": w.statement.pk}),
+    Visit("billing:statement_file", STAFF, lambda w: {"pk": w.bank_statement.pk}),
     Visit("billing:bank_line", STAFF, _line),
     Visit("billing:book_line", STAFF, _line, method="post"),
     Visit("billing:undo_line", STAFF, _line, method="post"),
