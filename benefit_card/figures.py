@@ -115,7 +115,7 @@ def for_merchant(merchant: Merchant, *, at: datetime) -> dict[str, object]:
     since = months.last_closed(at)
     for _step in range(SHOWN - 2):
         since = months.before(since)
-    scope = {"merchant": merchant.pk, "since": months.bounds(since)[0]}
+    scope: dict[str, int | datetime] = {"merchant": merchant.pk, "since": months.bounds(since)[0]}
     with connection.cursor() as cursor:
         cursor.execute(_VISITS, scope)
         visits = cursor.fetchall()

@@ -148,7 +148,7 @@ def decide(*, actor: User, signal: Signal, measure: str, reason: str, at: dateti
     if not reason or (measure != "dismiss" and measure not in MEASURES[kind]):
         raise DecisionIncomplete(field="reason")
     if measure == "void" and signal.redemption is not None:
-        sale = Redemption.objects.select_related("till__shop").get(pk=signal.redemption_id)
+        sale = Redemption.objects.select_related("till__shop").get(pk=signal.redemption.pk)
         with suppress(refusals.AlreadyVoided):
             voids.void(till=sale.till, client_id=sale.client_id, at=at, actor=actor, correction=True)
     if measure == "block" and signal.card is not None:

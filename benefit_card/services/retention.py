@@ -25,7 +25,7 @@ from benefit_card.quota import PERSON, period_of
 from benefit_card.services import erasure
 from companies.models import Person, User
 from companies.services import imports
-from companies.services.erasure import long_gone
+from companies.services.erasure import forget_account, long_gone
 
 IDENTIFIED = timedelta(days=730)
 SCANS = timedelta(days=7)
@@ -96,7 +96,7 @@ def _close(user: User | None, *, at: datetime) -> None:
     """Close the account of somebody who has nothing left to do here."""
     if user is None or user.memberships.exists() or user.merchant_roles.exists() or hasattr(user, "staff_role"):
         return
-    erasure.forget_account(user, at=at)
+    forget_account(user, at=at)
 
 
 def _counters(at: datetime) -> int:

@@ -50,7 +50,7 @@ def offers(request: HttpRequest, uses: Uses | None = None) -> HttpResponse:
         "favourites": favourites,
         "left": uses(user, rows) if uses else {},
         "map": town_map.draw(
-            (float(shop.lat), float(shop.lon), shop.merchant_id, shop.name) for shop in shops.values()
+            (float(shop.lat or 0), float(shop.lon or 0), shop.merchant_id, shop.name) for shop in shops.values()
         ),
         "holder": hasattr(user, "person"),
         "digest": DigestChoice.objects.filter(user=user, stopped_at=None).exists(),
