@@ -34,7 +34,7 @@ class Statements(ListAPIView):
 
     def get_queryset(self) -> StatementQuerySet:
         merchant = Merchant.objects.filter(pk=self.kwargs.get("merchant", 0)).first()
-        if merchant is None or not owns(self.request.user, merchant):  # type: ignore[arg-type]
+        if merchant is None or not owns(self.request.user, merchant):
             raise Http404
         return Statement.objects.of_merchant(self.request.user, merchant)
 
