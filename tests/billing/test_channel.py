@@ -210,7 +210,11 @@ class TestAStatus:
         found = cdar.read(cdar.write(said, own_id="ERB-1"))
         assert (found.number, found.code, found.at, found.reason) == ("F-1", 210, AT, "30 & non <36>")
 
-    @pytest.mark.parametrize("content", [b"<a/>", platform_double.cdar("F-1", 999), platform_double.cdar("", 200)])
+    @pytest.mark.parametrize(
+        "content",
+        [b"<a/>", platform_double.cdar("F-1", 999), platform_double.cdar("", 200)],
+        ids=["another document", "an unknown code", "no invoice"],  # the messages carry the time they were written
+    )
     def test_that_says_nothing_known_is_refused(self, content):
         with pytest.raises(cdar.StatusUnreadable):
             cdar.read(content)
