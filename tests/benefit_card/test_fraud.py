@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,12 @@ from tests.factories.companies import CompanyFactory, UserFactory, member, staff
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch):
+    """The moment of each test, not of their collection: the keys of its cards are drawn a moment before."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import uuid
 import zipfile
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +27,14 @@ pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
 
 
-def sell(made: Card, row, till, at=NOW, amount=4711):
+@pytest.fixture(autouse=True)
+def _now(monkeypatch):
+    """The moment of each test, not of their collection: the keys of its cards are drawn a moment before."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC))
+
+
+def sell(made: Card, row, till, at=None, amount=4711):
+    at = at or datetime.now(UTC)
     return redemption.redeem(
         till=till, client_id=uuid.uuid4(), code=print_code(made), offer_id=row.pk, amount_cents=amount, version=None, at=at
     )  # fmt: skip

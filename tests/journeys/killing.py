@@ -100,7 +100,12 @@ def fingerprint(stack, rooms, counted=("companies_auditentry", "companies_outbox
         f"SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^({rooms})_' ORDER BY relname",
     )
     prints = {
-        table: one(stack, f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")
+        # Everything but signs of life, which are written whatever becomes of the rest.
+        table: one(
+            stack,
+            f"SELECT md5(coalesce(string_agg(r, '|' ORDER BY r), '')) "
+            f"FROM (SELECT (to_jsonb(t) - 'last_seen_at' - 'seen_at')::text AS r FROM {table} t) rows",
+        )
         for (table,) in tables
     }
     return prints | {table: one(stack, f"SELECT count(*) FROM {table}") for table in counted}
@@ -133,7 +138,8 @@ def killed_half_way(stack, send, rooms, table="companies_auditentry"):
         thread.join()
     stack.wait_healthy()
     assert trouble, "nobody noticed the kill"
-    assert changed(before, fingerprint(stack, rooms)) == [], "half a step was kept"
+    left = changed(before, fingerprint(stack, rooms))
+    assert left == [], f"half a step was kept: {left}"
     # A key whose first request never answered is free again after a minute; here this minute passes at once.
     ask(
         stack,

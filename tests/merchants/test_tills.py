@@ -119,7 +119,7 @@ class TestRevokedTill:
 
     def test_is_what_every_till_of_a_suspended_merchant_becomes(self):
         till = TillFactory()
-        services.suspend(actor=staff(), merchant=till.shop.merchant, reason="", at=PAST)
+        services.suspend(actor=staff(), merchant=till.shop.merchant, reason="Fermé pour impayés.", at=PAST)
         assert self.scan(till).status_code == 401
 
     def test_is_what_every_till_of_a_closed_shop_becomes(self):
