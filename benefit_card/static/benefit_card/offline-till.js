@@ -18,6 +18,7 @@ const REFRESH_MS = 5 * 60_000;
 export class OfflineTill {
   constructor({ api, clock, texts, urls, onChange = () => {}, onRevoked = () => {} }) {
     Object.assign(this, { api, clock, texts, urls, onChange, onRevoked, keys: null, list: null, pack: null, broken: false, supported: true });
+    this.opened = new Promise((resolve) => { this.isOpen = resolve; }); // what was kept is read: until then nobody can judge
     this.queue = new Queue({
       send: (entries) => api.sync(entries), register: () => this.register(), now: () => clock.now(), onChange: () => this.onChange(),
     });
@@ -33,6 +34,7 @@ export class OfflineTill {
     } catch {
       this.supported = false;
     }
+    this.isOpen();
     this.onChange();
     setInterval(() => this.refresh(), REFRESH_MS);
     return this.refresh();

@@ -112,6 +112,7 @@ async function ask(code, at) {
     const answer = await api.look(code, people.pass);
     if (answer.kind !== "network") return answer;
   }
+  await offline.opened; // a card scanned the moment the page opened
   return offline.closed === "unready" ? { ok: false, kind: "network" } : offline.look(code, at);
 }
 
