@@ -199,6 +199,8 @@ class TestTill:
     def test_that_was_revoked_forgets_everything(self, open_till):
         till, made = TillFactory(), card()
         page = open_till([("", 2)], token=token(till))
+        # Green: all it fetches as it opens has come, so that the code is what tells it.
+        expect(page.locator("body")).to_have_attribute("data-offline", "green", timeout=20_000)
         services.revoke(actor=owner(till.merchant), till=till, at=datetime.now(UTC))
         page.fill("#code", typed_code(made))
         page.keyboard.press("Enter")
