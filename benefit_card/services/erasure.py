@@ -53,12 +53,13 @@ def forget(person: Person, *, at: datetime, why: str) -> None:
     ActivationCode.objects.filter(card__person=person).delete()
     # Sheets and letters name everybody of a batch; they are made again for those who stay.
     batches = CardBatch.objects.filter(people__contains=[person.pk])
-    files = {pk for pair in batches.values_list("sheet", "letters") for pk in pair if pk}
-    batches.update(sheet=None, letters=None)
+    files = {pk for kinds in batches.values_list("sheet", "letters", "printer") for pk in kinds if pk}
+    batches.update(sheet=None, letters=None, printer=None)
     Document.objects.filter(pk__in=files).delete()
     Card.objects.filter(person=person, blocked_at=None).update(blocked_at=at, block_reason="other")
     forget_person(person, at=at)
     audit.record("person.erased", target=person, at=at, actor=None, actor_label="system", data={"why": why})
-    from benefit_card.tasks import publish_revocations
+    from benefit_card.tasks import publish_revocations, tell_wallets
 
     publish_revocations.delay_on_commit()
+    tell_wallets.delay_on_commit(cards=list(person.cards.values_list("pk", flat=True)))

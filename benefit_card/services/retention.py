@@ -20,6 +20,7 @@ from benefit_card.models import (
     Signal,
     SignalKind,
     SignalState,
+    WalletRegistration,
 )
 from benefit_card.quota import PERSON, period_of
 from benefit_card.services import erasure
@@ -32,6 +33,7 @@ SCANS = timedelta(days=7)
 LEAVERS = timedelta(days=85)  # a run that fails for some nights still keeps the three months
 IMPORTS = timedelta(days=90)
 COUNTERS = timedelta(days=31)  # a sale made without network may arrive a week late, a correction a month later
+EMPTIED = timedelta(days=7)
 CHUNK = 5_000
 
 
@@ -43,6 +45,7 @@ def run(*, at: datetime, actor: User | None = None) -> RetentionReport:
         "leavers": _leavers,
         "import_lines": lambda now: imports.forget(before=now - IMPORTS),
         "counters": _counters,
+        "wallets": _wallets,
         "erased_holders": _holders,
     }
     counts = {name: step(at) for name, step in steps.items()}
@@ -97,6 +100,12 @@ def _close(user: User | None, *, at: datetime) -> None:
     if user is None or user.memberships.exists() or user.merchant_roles.exists() or hasattr(user, "staff_role"):
         return
     forget_account(user, at=at)
+
+
+def _wallets(at: datetime) -> int:
+    """Drop the wallets of erased people, once they had time to fetch the pass that names nobody."""
+    gone, _kinds = WalletRegistration.objects.filter(card__person__erased_at__lt=at - EMPTIED).delete()
+    return gone
 
 
 def _counters(at: datetime) -> int:

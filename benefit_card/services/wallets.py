@@ -54,6 +54,12 @@ def changed_at(card: Card) -> datetime:
     return max(at for at in (card.created_at, card.blocked_at, card.replaced_at, told) if at)
 
 
+def holder_name(card: Card) -> str:
+    """First name and initial; a dash for somebody who was erased."""
+    person = card.person
+    return "–" if person.erased_at else sheets.display_name(person.first_name, person.last_name)
+
+
 def content(card: Card) -> dict[str, Any]:
     """What stands in the pass. Dark on white, no employer, first name and initial only."""
     worth = _(
@@ -64,7 +70,7 @@ def content(card: Card) -> dict[str, Any]:
     field = {
         "key": "name",
         "label": _("Benefit card"),
-        "value": sheets.display_name(card.person.first_name, card.person.last_name),
+        "value": holder_name(card),
     }
     typed = {"key": "typed", "label": _("Code to type"), "value": short_code.grouped(typed_code(card.status_index))}
     return {

@@ -101,6 +101,7 @@ def staff_retention(request: HttpRequest) -> HttpResponse:
         "import_lines": _("Lines of staff lists older than 90 days"),
         "counters": _("Use counters of past periods"),
         "erased_holders": _("Counters of erased people"),
+        "wallets": _("Wallets of erased people"),
     }
     reports = [
         (report, [(label, report.counts.get(name, 0)) for name, label in names.items()])

@@ -133,6 +133,7 @@ class TestSheetOfABatch:
         assert job.state == JobState.FAILED and job.error
 
     def test_is_one_pdf_in_the_order_of_names(self, company, hr):
+        """Case: printed batch for a company: one PDF, stable order."""
         for first, last in (("Zoé", "Étienne"), ("Ana", "Zola"), ("Léa", "eberlé"), ("Bob", "Adam")):
             EmploymentFactory(company=company, person__first_name=first, person__last_name=last)
         batch = made(company, hr)

@@ -61,12 +61,14 @@ class TestPrintToken:
         "day", [date(2026, 3, 3), date(2026, 3, 29), date(2026, 10, 25), date(2026, 3, 28), date(2026, 10, 24)]
     )
     def test_ends_at_midnight_in_paris_also_when_the_clock_changes(self, day):
+        """Case: S code for index 123456, expiry day d: good at 23:59:59 Paris of d, `expired` at 00:00; both DST nights."""
         midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), PARIS).astimezone(UTC)
         assert verdict(printed(expires_on=day), midnight - timedelta(seconds=1)) == Verdict.VALID
         assert verdict(printed(expires_on=day), midnight) == Verdict.EXPIRED
 
     @pytest.mark.parametrize("kid", [0, 4, 200, 255])
     def test_says_unknown_key_and_not_forged_for_a_key_it_never_heard_of(self, kid):
+        """Case: unknown kid → "mettez à jour l'application", not "faux". Threat: kid 0, 255."""
         assert verdict(printed(kid=kid)) == Verdict.UNKNOWN_KEY
 
     def test_refuses_a_foreign_key_under_a_known_number(self):
@@ -114,6 +116,7 @@ class TestText:
         ],
     )
     def test_has_no_second_form(self, change):
+        """Case, and Threat "second spelling of same bytes": lower case, inner space, `=` → refused."""
         text = change(credential.to_text(printed()))
         assert credential.verify(text, keys=KEYS, at=NOON, host="c.erb.fr").verdict == Verdict.MALFORMED
 
@@ -124,6 +127,7 @@ class TestText:
         assert credential.verify(text, keys=KEYS, at=NOON).verdict == Verdict.MALFORMED
 
     def test_of_the_camera_link_refuses_a_changed_unused_bit(self):
+        """Case: base32 with a changed unused last bit → refused. Threat: second spelling: trailing bit."""
         text = credential.to_url(printed(), host="c.erb.fr")
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
         others = [text[:-1] + letter for letter in alphabet if letter != text[-1]]
@@ -155,6 +159,7 @@ class TestBase45:
 
     @pytest.mark.parametrize("text", [":::", "GGX", "::", "A", "AAAA", "aaa", "AA!"])
     def test_refuses_values_and_letters_that_do_not_exist(self, text):
+        """Case: base45 value > 65,535 in a triple → refused."""
         with pytest.raises(base45.Base45Refused):
             base45.decode(text)
 
@@ -274,6 +279,7 @@ class TestRevocationList:
         assert len(a_list(scattered)["bitmap"]) < 1000
 
     def test_of_a_million_cards_stays_below_130_kilobytes(self):
+        """Case: 1,000,000 synthetic cards: list ≤ 130 kB raw."""
         assert revocation.padded_bits(1_000_000) // 8 <= 130 * 1024
 
     @pytest.mark.parametrize("field", ["number", "issued_at", "sha256", "bitmap", "size", "kid", "signature"])

@@ -63,6 +63,7 @@ def codes(answers: list[object]) -> Counter[object]:
 
 class TestSingleUseOffer:
     def test_is_redeemed_exactly_once_by_sixteen_tills_in_a_hundred_rounds(self, together):
+        """Case, and Threat "parallel redemption": 16 at once, single use → one 201, fifteen 409; 100 runs."""
         till = TillFactory()
         code = print_code(card())
         for _round in range(100):
@@ -109,6 +110,7 @@ class TestLimits:
 
 class TestRetry:
     def test_of_one_sale_by_sixteen_requests_is_one_sale_and_one_answer(self, together):
+        """Threat: network retry / double tap: same id ×16."""
         till = TillFactory()
         code = print_code(card())
         for _round in range(10):
@@ -121,6 +123,7 @@ class TestRetry:
 
 class TestVoid:
     def test_is_won_by_one_of_sixteen(self, together):
+        """Case: two parallel voids → one succeeds."""
         till = TillFactory()
         code = print_code(card())
         row, client_id = offer(till.merchant, per_person_limit=1), uuid.uuid4()

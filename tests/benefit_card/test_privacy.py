@@ -106,6 +106,7 @@ class TestHolder:
 
 class TestLanding:
     def test_tells_nothing_and_remembers_nothing(self, client):
+        """Case: native phone camera opens the landing page: no name, status or cookie, `Referrer-Policy: no-referrer`."""
         answer = client.get("/C")
         assert answer.status_code == 200
         assert not answer.cookies

@@ -117,6 +117,7 @@ class TestScan:
         assert look(print_code(made)).data["code"] == "card_refused"
 
     def test_refuses_other_half_minutes(self, look, till):
+        """Threat: screenshot to a colleague: slot −3, +3."""
         made = card()
         for shift, status in ((-1, 200), (0, 200), (1, 200), (2, 409), (-2, 409), (-3, 409), (3, 409)):
             answer = look(phone_code(made, at=NOON, shift=shift))
@@ -216,6 +217,7 @@ class TestRedeem:
 
     @pytest.mark.parametrize("change", [{"amount": "49.91"}, {"offer": 0}, {"code": "typed"}])
     def test_refuses_the_same_id_with_another_body(self, sell, till, change):
+        """Threat: network retry / double tap: same id, other body."""
         made, row, second = card(), offer(till.merchant), offer(till.merchant)
         body = sale(made, row)
         assert sell(body).status_code == 201
@@ -264,6 +266,7 @@ class TestRedeem:
         assert sell(sale(made, row)).status_code == 201
 
     def test_survives_a_limit_that_is_lowered_and_raised(self, sell, look, till):
+        """Case: limit lowered from 5 to 2 when 3 used → remaining 0 (not −1), no error; raised back."""
         made, row = card(), offer(till.merchant, per_person_limit=5)
         for _use in range(3):
             assert sell(sale(made, row)).status_code == 201
@@ -359,6 +362,7 @@ class TestVoid:
         return at_till(till).post(f"/api/v1/redemptions/{client_id}/void/")
 
     def test_gives_the_use_back_once(self, sell, at_till, till):
+        """Case: void then redeem again: quota restored once."""
         made, row = card(), offer(till.merchant, per_person_limit=1, stock=1)
         body = sale(made, row)
         sell(body)
@@ -369,6 +373,7 @@ class TestVoid:
         assert sell(sale(made, row)).data["code"] == "limit_reached"
 
     def test_of_a_void_is_refused(self, sell, at_till, till):
+        """Case: void of a void refused."""
         body = sale(card(), offer(till.merchant))
         sell(body)
         self.undo(at_till, till, body["client_id"])

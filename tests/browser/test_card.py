@@ -66,6 +66,7 @@ class TestCardOnThePhone:
         assert page.locator("#code svg rect").get_attribute("fill") == "#fff"
 
     def test_draws_the_next_code_after_half_a_minute_without_announcing_it(self, holder):
+        """Case: screen reader: 30 s refresh silent."""
         _made, page = holder
         first = shown(page)
         assert page.locator("[aria-live], [role=status]:visible, [role=alert]:visible").count() == 0

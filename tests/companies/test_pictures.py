@@ -64,5 +64,6 @@ class TestAPhoto:
         ids=["nothing", "svg", "gif", "bmp", "cut", "bomb", "small bomb", "too large"],
     )
     def test_that_is_none_is_refused(self, content):
+        """Threat: image bomb: SVG, 9,000 px and more, cut files."""
         with pytest.raises(PictureRefused):
             reencoded(content)

@@ -85,6 +85,7 @@ class TestReading:
         ],
     )
     def test_says_where_and_what_is_wrong(self, row: str, code: str, field: str) -> None:
+        """Threat: malicious CSV: a formula is refused as such, not escaped and kept."""
         text = f"Nom;Prénom;E-mail;Entrée;Sortie\nPetit;Ana;;;\n{row}\n"
         assert problems(text) == [(3, code, field)]
 

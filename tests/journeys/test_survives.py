@@ -121,6 +121,7 @@ class TestAKilledWorker:
 
 class TestAKilledWebServer:
     def test_loses_and_doubles_no_redemption_when_the_till_asks_again(self, survivor, tmp_path):
+        """Case: client times out after commit, retries after server restart → original response."""
         file = tmp_path / "sales.json"
         assert manage(survivor, "bench_redeem", "--count", SALES, "--out", file).returncode == 0
         sales = json.loads(file.read_text())

@@ -94,6 +94,7 @@ class TestDiscovery:
         assert "Ressemelage" not in self.get(q="vial gambetta")
 
     def test_escapes_what_merchants_write(self):
+        """Threat: stored XSS by merchant."""
         offer(ShopFactory().merchant, title="<img src=x onerror=alert(1)>")
         assert "<img src=x" not in self.get()
 
