@@ -17,7 +17,6 @@ class Together(Operation):
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self.operations = operations
-        self.reversible = all(operation.reversible for operation in operations)
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         state.__dict__.pop("apps", None)  # what is rendered would be rendered again with every operation
