@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from companies.errors import NotAllowed
-from companies.models import Company, Membership, Role, StaffRole, User
+from companies.models import GONE, Company, Membership, Role, StaffRole, User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -23,7 +23,8 @@ def _roles(user: Any) -> dict[int, set[str]]:
     cached: dict[int, set[str]] | None = user._roles_by_company
     if cached is None:
         cached = {}
-        for company_id, role in Membership.objects.filter(user=user).values_list("company_id", "role"):
+        held = Membership.objects.filter(user=user).exclude(company__status__in=GONE)
+        for company_id, role in held.values_list("company_id", "role"):
             cached.setdefault(company_id, set()).add(role)
         user._roles_by_company = cached
     return cached
@@ -57,7 +58,7 @@ def companies_of(user: "AnyUser", *roles: Role) -> "QuerySet[Company]":
     held = Membership.objects.filter(user=user)
     if roles:
         held = held.filter(role__in=roles)
-    return Company.objects.filter(pk__in=held.values("company"))
+    return Company.objects.filter(pk__in=held.values("company")).exclude(status__in=GONE)
 
 
 def can_administer(user: "AnyUser", company: Company) -> bool:

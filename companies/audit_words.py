@@ -71,4 +71,5 @@ def _sentences() -> dict[str, Any]:
         "company.applied": pgettext_lazy("history", "Application received"),
         "registered": pgettext_lazy("history", "Entered by the association"),
         "left": pgettext_lazy("history", "Left"),
+        "leaving": pgettext_lazy("history", "Leaving, access ended"),
     }

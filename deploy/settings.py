@@ -400,6 +400,8 @@ EINVOICE_CLIENT_ID = env.str("EINVOICE_CLIENT_ID", "")
 EINVOICE_CLIENT_SECRET = env.str("EINVOICE_CLIENT_SECRET", "")
 EINVOICE_SWITCH_ON = env.str("EINVOICE_SWITCH_ON", "2027-09-01")  # small and medium companies must issue from then
 # A supplier's invoice that differs from order and receipt by at most both passes without a person.
+# What keeps a leaving member from being closed: each function takes the company and says what is open, in words.
+COMPANY_TIES = ["companies.billing.ties.open_business", "purchasing.ties.open_business"]
 INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 0)  # by default every cent is shown to a person
 INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))

@@ -143,7 +143,13 @@ class SupplierInvoiceForm(forms.Form):
         label=_("Due on"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     )
     freight = MoneyField(label=_("Freight before VAT"), required=False)
-    freight_vat = forms.TypedChoiceField(label=_("VAT on freight"), choices=VatRate.choices, coerce=int, initial=2000)
+    freight_vat = forms.TypedChoiceField(
+        label=_("VAT on freight"),
+        choices=[("", _("as the goods")), *VatRate.choices],
+        coerce=int,
+        required=False,
+        empty_value=None,
+    )
     discount = MoneyField(label=_("Discount before VAT"), required=False)
     kept = forms.CharField(widget=forms.HiddenInput, required=False, max_length=300)
 

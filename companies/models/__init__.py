@@ -2,7 +2,7 @@
 
 from companies.models.api import ApiToken, IdempotentReply
 from companies.models.audit import AuditEntry, AuditSeal
-from companies.models.company import Company, CompanyStatus, Membership, Role, Site, StaffRole
+from companies.models.company import GONE, Company, CompanyStatus, Membership, Role, Site, StaffRole
 from companies.models.document import Document
 from companies.models.imports import EmployeeImport, ImportRow, ImportState
 from companies.models.invitation import Application, Invitation
@@ -13,6 +13,7 @@ from companies.models.user import User
 from companies.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
+    "GONE",
     "ApiToken",
     "Application",
     "AuditEntry",

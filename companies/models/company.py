@@ -29,7 +29,12 @@ class CompanyStatus(models.TextChoices):
     APPLIED = "applied", _("Applied")
     ADMITTED = "admitted", _("Member")
     SUSPENDED = "suspended", _("Suspended")
+    # Access has ended; orders, claims or invoices that are still open are brought to their end first.
+    LEAVING = "leaving", pgettext_lazy("company", "Leaving")
     LEFT = "left", pgettext_lazy("company", "Left")
+
+
+GONE = (CompanyStatus.LEAVING, CompanyStatus.LEFT)  # nobody acts for such a company any more
 
 
 class CompanyQuerySet(models.QuerySet["Company"]):
@@ -39,7 +44,7 @@ class CompanyQuerySet(models.QuerySet["Company"]):
             return self.none()
         if StaffRole.objects.filter(user=user).exists():
             return self
-        return self.filter(pk__in=Membership.objects.filter(user=user).values("company"))
+        return self.filter(pk__in=Membership.objects.filter(user=user).values("company")).exclude(status__in=GONE)
 
     def members(self) -> "CompanyQuerySet":
         """Companies that take part today."""

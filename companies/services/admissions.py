@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from stdnum.fr import siren as siren_number
 from stdnum.fr import siret as siret_number
@@ -17,8 +19,9 @@ from companies.states import move
 
 MOVES: dict[str, frozenset[str]] = {
     CompanyStatus.APPLIED: frozenset({CompanyStatus.ADMITTED, CompanyStatus.LEFT}),
-    CompanyStatus.ADMITTED: frozenset({CompanyStatus.SUSPENDED, CompanyStatus.LEFT}),
-    CompanyStatus.SUSPENDED: frozenset({CompanyStatus.ADMITTED, CompanyStatus.LEFT}),
+    CompanyStatus.ADMITTED: frozenset({CompanyStatus.SUSPENDED, CompanyStatus.LEAVING, CompanyStatus.LEFT}),
+    CompanyStatus.SUSPENDED: frozenset({CompanyStatus.ADMITTED, CompanyStatus.LEAVING, CompanyStatus.LEFT}),
+    CompanyStatus.LEAVING: frozenset({CompanyStatus.ADMITTED, CompanyStatus.LEFT}),
     CompanyStatus.LEFT: frozenset({CompanyStatus.ADMITTED}),
 }
 
@@ -48,6 +51,11 @@ def checked_siret(text: str) -> str:
         return str(siret_number.validate(text))
     except Exception as error:  # stdnum raises a family of its own
         raise SiretInvalid(field="siret") from error
+
+
+class StillTied(DomainError):
+    code = "company_still_tied"
+    message = _("This membership cannot be closed yet: %(what)s. Its people no longer have access.")
 
 
 @transaction.atomic(durable=True)
@@ -105,13 +113,19 @@ def suspend(*, company: Company, actor: User, at: datetime, reason: str) -> Comp
 
 @transaction.atomic(durable=True)
 def end(*, company: Company, actor: User, at: datetime, reason: str) -> Company:
-    """A member leaves, or an application is declined."""
+    """A member leaves, or an application is declined. Its people lose access at once; nothing on record is deleted.
+
+    While orders, claims or invoices of it are open it is only leaving: asked again, StillTied names them.
+    """
     require(is_staff(actor))
     if not reason.strip():
         raise ReasonMissing(field="reason")
     company = _locked(company)
     declined = company.status == CompanyStatus.APPLIED
-    _move(company, CompanyStatus.LEFT, actor, at, reason, suspended_at=None)
+    ties = open_business(company)
+    if ties and company.status == CompanyStatus.LEAVING:
+        raise StillTied(what=", ".join(ties))
+    _move(company, CompanyStatus.LEAVING if ties else CompanyStatus.LEFT, actor, at, reason, suspended_at=None)
     application = Application.objects.filter(company=company).first()
     if declined and application:
         mail.queue(
@@ -119,6 +133,11 @@ def end(*, company: Company, actor: User, at: datetime, reason: str) -> Company:
             key=f"declined:{company.pk}:{at.isoformat()}", at=at,
         )  # fmt: skip
     return company
+
+
+def open_business(company: Company) -> list[str]:
+    """What keeps a leaving member from being closed, in words, as the rooms named in COMPANY_TIES tell it."""
+    return [words for path in settings.COMPANY_TIES for words in import_string(path)(company)]
 
 
 def _create(*, name: str, siret: str, status: str, **details: object) -> Company:

@@ -26,8 +26,14 @@ from companies.services import invitations
 from companies.views.doors import me, page_number, refused, words_of
 from companies.views.roles import InviteForm, members
 
-TONES = {"applied": "warning", "admitted": "success", "suspended": "danger", "left": "muted"}
-ICONS = {"applied": "hourglass", "admitted": "circle-check", "suspended": "circle-pause", "left": "log-out"}
+TONES = {"applied": "warning", "admitted": "success", "suspended": "danger", "leaving": "warning", "left": "muted"}
+ICONS = {
+    "applied": "hourglass",
+    "admitted": "circle-check",
+    "suspended": "circle-pause",
+    "leaving": "log-out",
+    "left": "log-out",
+}
 
 
 class ApplicationForm(forms.Form):
@@ -109,6 +115,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "subject": company, "tone": TONES[company.status], "icon": ICONS[company.status], "members": members(company),
         "application": Application.objects.filter(company=company).first(), "invitations": company.invitations.pending(),
         "history": audit.history(company), "form": InviteForm(initial={"roles": [Role.ADMIN]}), "now": timezone.now(),
+        "ties": service.open_business(company) if company.status != CompanyStatus.APPLIED else [],
     }  # fmt: skip
     return render(request, "companies/admissions/detail.html", context)
 
@@ -147,7 +154,7 @@ def suspend(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def end(request: HttpRequest, pk: int) -> HttpResponse:
     """Decline an application, or end a membership."""
-    return _decide(request, pk, service.end, _now("%(company)s is no longer a member."))
+    return _decide(request, pk, service.end, _now("%(company)s is no longer a member, and its people have no access."))
 
 
 def _decide(request: HttpRequest, pk: int, decision: Callable[..., Any], sentence: str) -> HttpResponse:

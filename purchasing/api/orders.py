@@ -166,12 +166,19 @@ class Receipts(Orders):
 
 
 class InvoiceLineIn(serializers.Serializer[Any]):
+    """Freight and discounts may leave the rate out (null): they then follow the goods, cut by the value of each rate."""
+
     kind = serializers.ChoiceField(choices=SupplierInvoiceLine.Kind.choices)
     line = serializers.IntegerField(required=False, allow_null=True, default=None)
     quantity = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
     unit_price = UnitPrice(required=False, allow_null=True, default=None)
     net = Cents()
-    vat_bp = serializers.ChoiceField(choices=VatRate.choices)
+    vat_bp = serializers.ChoiceField(choices=VatRate.choices, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["kind"] == settlement.Kind.GOODS and attrs["vat_bp"] is None:
+            raise serializers.ValidationError({"vat_bp": "goods need a rate"})
+        return attrs
 
 
 class InvoiceIn(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from companies.models import Company, Role, User
+from companies.models import GONE, Company, Role, User
 from purchasing.models.article import Article, Category, Unit, VatRate
 from purchasing.models.request import RequestLine
 from purchasing.states import POOL, POOL_LINE, PoolLineState, PoolState, machine
@@ -22,7 +22,8 @@ class PoolQuerySet(models.QuerySet["Pool"]):
             return self
         mine = Q(lead=user)
         buying = [Role.ADMIN, Role.BUYER, Role.APPROVER, Role.ACCOUNTANT]
-        if user.memberships.filter(role__in=buying, company__suspended_at__isnull=True).exists():
+        taking_part = user.memberships.filter(role__in=buying, company__suspended_at__isnull=True)
+        if taking_part.exclude(company__status__in=GONE).exists():
             mine |= ~Q(state=PoolState.DRAFT)
         return self.filter(mine)
 

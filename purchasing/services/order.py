@@ -72,6 +72,12 @@ class ChangeWrong(Invalid):
     field = "lines"
 
 
+class ReasonMissing(Invalid):
+    code = "reason_missing"
+    message = _("Say why in a few words: it stays with the order.")
+    field = "reason"
+
+
 class ConsentsOpen(DomainError):
     code = "consents_open"
     message = _("%(count)s companies have not answered yet. They have until %(until)s.")
@@ -120,6 +126,8 @@ def _order(
     goods = sum(totals)
     freight = freight_due(goods, quote.freight_cents, quote.franco_cents)
     vat = sum(percent_of(net, line.vat_bp) for net, line in zip(totals, lines, strict=True))
+    rates = {line.vat_bp for line in lines}
+    freight_rate = rates.pop() if len(rates) == 1 else 2000  # freight follows the goods it carries
     day = timezone.localdate(at)
     order = PurchaseOrder.objects.create(
         pool=pool,
@@ -129,7 +137,8 @@ def _order(
         email=quote.invitation.email,
         goods_cents=goods,
         freight_cents=freight,
-        vat_cents=vat + percent_of(freight, 2000),
+        freight_vat_bp=freight_rate,
+        vat_cents=vat + percent_of(freight, freight_rate),
         deliver_to=quote.invitation.tender.deliver_to,
         expected_on=day + timedelta(days=quote.lead_days or quote.invitation.supplier.lead_days),
         created_by=actor,
@@ -405,9 +414,11 @@ def _recompute(change: AcknowledgementLine, refused: set[int], *, actor: User | 
 def cancel(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> PurchaseOrder:
     """Cancel an order of which nothing was received; the state table refuses anything later."""
     require(access.can_run_pool(actor, order.pool))
+    if not reason.strip():
+        raise ReasonMissing
     pool = locked(order.pool)
     order = _locked(order)
-    move(order, OrderState.CANCELLED, table=ORDER, at=at, actor=actor, reason=reason, revoked_at=at)
+    move(order, OrderState.CANCELLED, table=ORDER, at=at, actor=actor, reason=reason.strip(), revoked_at=at)
     lines = [line.pool_line_id for line in order.lines.all()]
-    release(needs_of(pool.pk, pool_line__in=lines), reason=reason or "order cancelled", at=at, actor=actor)
+    release(needs_of(pool.pk, pool_line__in=lines), reason=reason.strip(), at=at, actor=actor)
     return order

@@ -1,7 +1,7 @@
 """The supplier's invoice: matched with order and receipts, shared to the cent, billed to the companies once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from companies.billing import bulk, invoices
 from companies.billing.models import Invoice, LineKind
 from companies.errors import DomainError, Invalid
 from companies.models import Company, Document, User
-from companies.money import line_total, percent_of
+from companies.money import line_total, percent_of, share
 from companies.states import move
 from purchasing import access, mails_back
 from purchasing.models import (
@@ -50,6 +50,7 @@ BILLABLE = (
     OrderState.BILLED,
 )
 Kind = SupplierInvoiceLine.Kind
+STANDARD_BP = 2000
 
 
 class NotBillable(DomainError):
@@ -82,11 +83,11 @@ class NothingToRefuse(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class LineIn:
-    """One line as the supplier wrote it. A discount has negative cents."""
+    """One line as the supplier wrote it. A discount has negative cents; freight without a rate follows the goods."""
 
     kind: str
     net_cents: int
-    vat_bp: int
+    vat_bp: int | None
     order_line: int | None = None
     quantity: int | None = None
     unit_price_e4: int | None = None
@@ -135,7 +136,8 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
         raise InvoiceKnown(number=draft.number)
     if order.state not in BILLABLE:
         raise NotBillable
-    vat = _vat_by_line(draft.lines)
+    lines = _with_rates(draft.lines)
+    vat = _vat_by_line(lines)
     invoice = SupplierInvoice.objects.create(
         order=order,
         supplier=order.supplier,
@@ -161,10 +163,10 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
             quantity=line.quantity,
             unit_price_e4=line.unit_price_e4,
             net_cents=line.net_cents,
-            vat_bp=line.vat_bp,
+            vat_bp=line.vat_bp or 0,
             vat_cents=cents,
         )
-        for position, (line, cents) in enumerate(zip(draft.lines, vat, strict=True), start=1)
+        for position, (line, cents) in enumerate(zip(lines, vat, strict=True), start=1)
     )
     audit.record("supplierinvoice.received", target=invoice, at=at, actor=actor, data={"net_cents": net})
     to = SupplierInvoiceState.DISPUTED if differences(invoice) else SupplierInvoiceState.MATCHED
@@ -172,10 +174,31 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
     return invoice
 
 
+def _with_rates(lines: Sequence[LineIn]) -> list[LineIn]:
+    """Freight and discounts of no rate are cut by the value of the goods of each rate, one line per rate."""
+    goods: dict[int, int] = {}
+    for line in lines:
+        if line.kind == Kind.GOODS and line.vat_bp is not None:
+            goods[line.vat_bp] = goods.get(line.vat_bp, 0) + line.net_cents
+    found: list[LineIn] = []
+    for line in lines:
+        if line.vat_bp is not None:
+            found.append(line)
+        elif len(goods) < 2 or min(goods.values()) < 0:
+            found.append(replace(line, vat_bp=next(iter(goods), STANDARD_BP)))
+        else:
+            rates = sorted(goods)
+            parts = share(line.net_cents, [goods[rate] for rate in rates])
+            found += [
+                replace(line, net_cents=part, vat_bp=rate) for rate, part in zip(rates, parts, strict=True) if part
+            ]
+    return found
+
+
 def _vat_by_line(lines: Sequence[LineIn]) -> list[int]:
     """VAT once per rate, as on the supplier's document, then over the lines."""
     result = [0] * len(lines)
-    for rate in {line.vat_bp for line in lines}:
+    for rate in {line.vat_bp or 0 for line in lines}:
         at_rate = [i for i, line in enumerate(lines) if line.vat_bp == rate]
         total = percent_of(sum(lines[i].net_cents for i in at_rate), rate)
         parts = spread(total, [lines[i].net_cents for i in at_rate])

@@ -110,8 +110,7 @@ def _draft(form: SupplierInvoiceForm, document: Document | None) -> service.Invo
     if data.get("freight"):
         lines.append(service.LineIn(kind.FREIGHT, data["freight"], data["freight_vat"]))
     if data.get("discount"):
-        rate = form.lines[0].vat_bp if form.lines else 2000
-        lines.append(service.LineIn(kind.DISCOUNT, -data["discount"], rate))
+        lines.append(service.LineIn(kind.DISCOUNT, -data["discount"], None))
     return service.InvoiceIn(data["number"], data["issued_on"], lines, data.get("due_on"), document)
 
 

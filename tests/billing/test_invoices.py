@@ -119,6 +119,7 @@ class TestAnIssuedInvoice:
         ],
     )
     def test_cannot_be_changed_even_by_sql(self, change):
+        """I9: an issued document is immutable."""
         issued = invoice()
         with pytest.raises(DatabaseError, match="pgtrigger"), transaction.atomic():
             change(issued)

@@ -33,6 +33,7 @@ def commit() -> None:
 
 class TestPost:
     def test_is_refused_when_the_sides_do_not_sum_to_zero(self):
+        """I10: every transaction of the ledger sums to zero."""
         with pytest.raises(IntegrityError, match="sum to 1"), transaction.atomic():
             ledger.post(
                 key="k",
@@ -131,6 +132,7 @@ class TestApply:
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(kinds=st.lists(st.sampled_from(KINDS), max_size=8))
     def test_keeps_the_books_whole_in_any_order(self, kinds):
+        """I9: invoice − payments + refunds + chargebacks is the balance, in any order of the news."""
         bill = invoice()
         attempt = payment(bill)
         seen = [observation(kind, bill.pk) for kind in kinds]
@@ -146,6 +148,7 @@ class TestApply:
         assert bill.balance_cents == 5_339 * (not arrived) + 5_339 * (len(charged) - len(won)) + back
 
     def test_changes_nothing_the_second_time(self):
+        """I12: the same news twice changes nothing the second time."""
         bill = invoice()
         attempt = payment(bill)
         settlement.apply(payment_id=attempt.pk, seen=paid(5_339), at=AT)

@@ -18,6 +18,7 @@ class Stumble(Exception):
 @pytest.mark.django_db(transaction=True)
 class TestNumbers:
     def test_are_unbroken_under_16_threads_that_fail_at_random(self):
+        """I9: issued invoice numbers are unbroken."""
         company = CompanyFactory()
 
         def work(seed: int) -> int:

@@ -1,8 +1,9 @@
-"""Where each acceptance case of the rules, tenders, commitments and the lock is a test.
+"""Where each acceptance case and each invariant of the design is a test: none may lose its test unseen.
 
-The cases after the order is sent, and those of budgets and approvals, are named in the tests of those concepts.
+A case has a row for the rule and, where rows or states are moved, one for the services.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,117 @@ CASES = [
         "test_commit_page.py",
         "test_learn_nothing_by_trying_quantities",
     ),
+    (
+        "FIFO option: the pool keeps 11, 7, 14, 4, because the two FIFO cases exclude each other.",
+        "test_acceptance.py",
+        "test_are_filled_alike_whatever_the_rule_of_a_shortage",
+    ),
+    ("Q=24, T=5 → 24, through the lock.", "test_acceptance.py", "test_leave_tolerance_alone_when_they_are_full"),
+    ("Q=0, T=40 → nothing, through the services.", "test_acceptance.py", "test_are_never_bought_from_tolerance_alone"),
+    ("Pack 5, MOQ 2 packs, through the lock.", "test_acceptance.py", "test_of_five_with_a_minimum_of_two"),
+    (
+        "Exactly 100; 99 and its hint, through the lock.",
+        "test_acceptance.py",
+        "test_are_inclusive_and_hint_what_more_would_save",
+    ),
+    ("Cap equal to the price, through the lock.", "test_acceptance.py", "test_keep_who_accepts_exactly_the_price"),
+    ("Q=10, T=240, through the lock.", "test_acceptance.py", "test_are_not_bought_with_tolerance_that_raises_the_bill"),
+    ("30 of 36, 35, 1, through the delivery.", "test_goods_cases.py", "test_of_36_is_shared_as_the_design_says"),
+    ("0 → all 0, no invoice.", "test_goods_cases.py", "test_nothing_gives_nobody_anything_and_no_invoice"),
+    ("min_useful through the delivery.", "test_delivery.py", "test_respects_a_useful_minimum"),
+    (
+        "Freight follows the rate of the goods, through the settlement.",
+        "test_acceptance.py",
+        "test_without_a_rate_follows_the_goods",
+    ),
+    ("125.73 is an alert; accepted it is shared.", "test_acceptance.py", "test_is_an_alert_and_shared_as_accepted"),
+    (
+        "125.73 refused: claim open, members keep 125.70.",
+        "test_settlement.py",
+        "test_three_cents_higher_and_refused_leaves_the_companies_at_what_was_expected",
+    ),
+    ("Weighed goods are billed on grams.", "test_goods_cases.py", "test_24_kilos_are_billed_on_grams"),
+    (
+        "Franco: a refused line drops the total to 480.",
+        "test_acceptance.py",
+        "test_is_the_suppliers_real_one_once_a_refused_line_breaks_the_franco",
+    ),
+    (
+        "Pooled minimum missed twice: budgets freed, no PO, each policy once.",
+        "test_acceptance.py",
+        "test_frees_the_budgets_once_it_failed",
+    ),
+    ("The clock closes a pool once in both nights.", "test_acceptance.py", "test_closes_once"),
+    ("12→8→12: pro rata unaffected.", "test_acceptance.py", "test_of_units_added_again_count_first_come_only"),
+    (
+        "Approval: 980.00 becomes 1,012.40.",
+        "test_budget.py",
+        "test_is_asked_when_freight_lifts_980_to_1012_and_drops_out_unanswered",
+    ),
+    ("Budget 5,000: 4,600 + 450 → stop.", "test_budget.py", "test_stops_when_4600_are_committed_and_450_asked_of_5000"),
+    ("Blank cost centre → stop.", "test_budget.py", "test_stops_at_a_blank_cost_centre"),
+    (
+        "Paid 1,200.00 by SEPA on 2 March, disputed on 20 April.",
+        "../billing/test_debits.py",
+        "test_paid_on_2_march_and_disputed_on_20_april_reopens_only_that_invoice",
+    ),
+    (
+        "… the supplier invoice and the other shares do not move.",
+        "test_acceptance.py",
+        "test_touches_neither_the_supplier_nor_the_other_companies",
+    ),
+    ("Partial payment 500.00 on 320.10 and 400.00.", "../billing/test_collection.py", "test_fills_the_oldest_first"),
+    (
+        "Member leaves with open commitments and a claim.",
+        "test_acceptance.py",
+        "test_loses_access_at_once_but_is_closed_only_when_nothing_is_open",
+    ),
+    (
+        "Two members only: the page gives no quantity away.",
+        "test_commit_page.py",
+        "test_see_a_band_and_a_bill_that_gives_no_quantity_away",
+    ),
+    (
+        "Employee pool: subsidy 10 % capped 15.00 on 180.00, half refunded.",
+        "../billing/test_personal.py",
+        "test_of_half_goes_back_in_proportion",
+    ),
+    ("Receipt job run twice: one effect.", "test_goods_cases.py", "test_any_step_after_the_order_has_one_effect"),
+    ("Import of the same CSV twice: one effect.", "test_price_list.py", "test_twice_has_one_effect"),
+    (
+        "A 140 € draft: pooled 330, told and dropped.",
+        "test_acceptance.py",
+        "test_is_told_and_dropped_and_does_not_count",
+    ),
+    ("I1 per receipt line.", "test_pool_machine.py", "i1_every_unit_received_has_an_owner_or_is_left_over"),
+    ("I2 0 ≤ allocation ≤ granted.", "test_pool_machine.py", "i2_nobody_is_given_more_than_was_said"),
+    ("I3, I4 shares and VAT to the cent.", "rules/test_shares.py", "test_is_shared_to_the_cent"),
+    (
+        "I5, I6, I7 order, pack, one price.",
+        "test_pool_machine.py",
+        "i5_i6_i7_the_order_is_the_sum_of_the_parts_in_whole_packs_at_one_price_nobody_refused",
+    ),
+    ("I8 the log follows each row.", "test_pool_machine.py", "i8_the_log_ends_where_each_row_stands"),
+    (
+        "I8 actor, time and reason after the lock.",
+        "test_acceptance.py",
+        "test_every_change_of_state_has_its_time_and_somebody_and_what_is_undone_its_reason",
+    ),
+    ("I9 numbers.", "../billing/test_numbering.py", "test_are_unbroken_under_16_threads_that_fail_at_random"),
+    ("I9 immutable.", "../billing/test_invoices.py", "test_cannot_be_changed_even_by_sql"),
+    ("I9 balance.", "../billing/test_ledger.py", "test_keeps_the_books_whole_in_any_order"),
+    ("I10 zero.", "../billing/test_ledger.py", "test_is_refused_when_the_sides_do_not_sum_to_zero"),
+    ("I11 order of rows.", "rules/test_tiers.py", "test_does_not_look_at_the_order_of_rows"),
+    ("I12 twice.", "../billing/test_ledger.py", "test_changes_nothing_the_second_time"),
+    ("I13 bands.", "test_pool_machine.py", "i13_few_companies_see_bands"),
+    ("I14 requester and approver.", "test_request_service.py", "test_is_refused_to_the_requester_even_as_approver"),
+    (
+        "I14 opener and awarder.",
+        "test_tender_service.py",
+        "test_needs_a_second_person_above_the_threshold_when_decided_by_the_opener",
+    ),
+    ("I15 credit notes.", "test_claims.py", "test_never_comes_to_more_than_was_invoiced"),
+    ("I16 handed over.", "rules/test_shortage.py", "test_of_several_deliveries_takes_nothing_back"),
 ]
 
 
@@ -176,5 +288,11 @@ class TestEveryCase:
     def test_is_a_test_that_names_it(self, case, file, name):
         text = (HERE / file).read_text()
         assert f"def {name}(" in text
-        after = text.split(f"def {name}(", 1)[1]
-        assert "case:" in after.split("    def ", 1)[0] or "case:" in text.split(f"def {name}(", 1)[0]
+        own = text.split(f"def {name}(", 1)[1].split("    def ", 1)[0]
+        number = re.match(r"I\d+", case)
+        word = number.group().lower() if number else "case:"
+        assert word in f"{name}{own}".lower()
+
+    def test_is_there_in_full(self):
+        numbers = {int(n) for case, _file, _name in CASES for n in re.findall(r"\bI(\d+)", case)}
+        assert numbers == set(range(1, 17))

@@ -84,6 +84,7 @@ class TestFewCompanies:
     """case: Two members only in a pool: B must not deduce A's quantity from the total."""
 
     def test_see_a_band_and_a_bill_that_gives_no_quantity_away(self, open_pool):
+        """case: two members only, on the page."""
         w = open_pool
         w.commit("A", 41)
         w.commit("B", 29)
@@ -94,7 +95,7 @@ class TestFewCompanies:
 
     @pytest.mark.parametrize("secret", [40, 60, 75, 160])
     def test_learn_nothing_by_trying_quantities(self, open_pool, secret):
-        """Whatever A committed, every preview B can ask for reads the same."""
+        """case: two members only. Whatever A committed, every preview B can ask for reads the same."""
         w = open_pool
         w.commit("A", secret)
         w.company("B")

@@ -75,6 +75,7 @@ class TestADelivery:
             delivery.receive(actor=d.w.buyers["A"], order=d.order, counts={d.line.pk: Count(1)}, at=hours(900))
 
     def test_respects_a_useful_minimum(self):
+        """case: three members 10, 10, 10 with 20 received, the third min_useful=10 → 10, 10, 0."""
         w = world(tiers=((1, 10_000),), pack=1)
         for letter in "AB":
             w.commit(letter, 10)

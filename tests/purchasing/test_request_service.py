@@ -133,6 +133,7 @@ class TestDeciding:
         assert OutboxMail.objects.filter(to=buyer.email).count() == 1
 
     def test_is_refused_to_the_requester_even_as_approver(self, company):
+        """I14: the requester is not the sole approver."""
         both = member(company, Role.BUYER, Role.APPROVER)
         request = submitted(company, both)
         with pytest.raises(NotAllowed):
@@ -169,6 +170,7 @@ class TestDeciding:
 
 class TestTheDatabase:
     def test_refuses_a_transition_no_table_lists(self, company, buyer):
+        """State machines: anything that is not listed is refused, by the database too."""
         request = service.save(actor=buyer, company=company, draft=draft(), at=NOW)
         with pytest.raises(Exception, match="Invalid transition"), transaction.atomic():
             PurchaseRequest.objects.filter(pk=request.pk).update(state=RequestState.CLOSED)

@@ -363,6 +363,7 @@ class TestAwarding:
             awards.decide(actor=actor, tender=tender, choices={}, reason="x", at=NOW)
 
     def test_needs_a_second_person_above_the_threshold_when_decided_by_the_opener(self):
+        """I14: who opened the quotes does not award alone above the threshold."""
         opener = staff()
         tender = opened_tender(999_000, actor=opener)
         award = awards.decide(actor=opener, tender=tender, choices=self.choose(tender), reason="Seule offre", at=NOW)
