@@ -10,7 +10,18 @@ from django.utils.translation import gettext as _
 
 from benefit_card import typesetting
 from benefit_card.models import CardBatch
-from benefit_card.services import cards, fraud, lists, monthly_use, printing, retention, signals, statements, wallets
+from benefit_card.services import (
+    cards,
+    fraud,
+    google_passes,
+    lists,
+    monthly_use,
+    printing,
+    retention,
+    signals,
+    statements,
+    wallets,
+)
 from companies import jobs
 from companies.errors import DomainError
 
@@ -27,6 +38,18 @@ def publish_revocations() -> None:
 def tell_wallets(*, cards: list[int]) -> None:
     """Tell the wallets of cards to fetch the pass again."""
     wallets.push(cards, at=timezone.now())
+
+
+@shared_task(name="benefit_card.tell_google")
+def tell_google(*, cards: list[int]) -> None:
+    """Write the present state of cards to Google Wallet."""
+    google_passes.tell(cards, at=timezone.now())
+
+
+@shared_task(name="benefit_card.sweep_google")
+def sweep_google() -> None:
+    """Tell Google Wallet what it missed: cards that ended, stopped or work again."""
+    google_passes.sweep(at=timezone.now())
 
 
 @shared_task(name="benefit_card.refresh_lists")

@@ -23,6 +23,7 @@ urlpatterns = [
     path("me/card/", holder.my_card, name="my_card"),
     path("me/card/open/", holder.my_card_open, name="my_card_open"),
     path("me/card/erb.pkpass", wallet.my_wallet, name="my_wallet"),
+    path("me/card/google-wallet/", wallet.my_google_wallet, name="my_google_wallet"),
     path("wallet/apple/", wallet.root, name="wallet_root"),
     path(
         "wallet/apple/v1/devices/<str:device>/registrations/<str:kind>/<str:serial>",

@@ -213,6 +213,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="5", minute="10"),
     },
     "tell new offers": {"task": "merchants.send_digests", "schedule": crontab(hour="10", minute="5")},
+    "tell Google Wallet what it missed": {"task": "benefit_card.sweep_google", "schedule": 900.0},
     "look for misuse": {"task": "benefit_card.look_for_misuse", "schedule": crontab(minute="25")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
@@ -410,6 +411,10 @@ APPLE_WALLET_CERTIFICATE = env.str("APPLE_WALLET_CERTIFICATE", "")  # PEM: certi
 APPLE_PASS_TYPE = env.str("APPLE_PASS_TYPE", "pass.example.erb.card")
 APPLE_TEAM = env.str("APPLE_TEAM", "ERBDEMO000")
 APPLE_PUSH_URL = env.str("APPLE_PUSH_URL", "")  # empty: wallets hear of a change when they next ask
+GOOGLE_WALLET_KEY = env.str("GOOGLE_WALLET_KEY", "")  # the key file of a service account
+GOOGLE_WALLET_ISSUER = env.str("GOOGLE_WALLET_ISSUER", "3388000000000000000")
+GOOGLE_WALLET_SAVE_BASE = env.str("GOOGLE_WALLET_SAVE_BASE", "")  # both empty: Google itself; the demo has a double
+GOOGLE_WALLET_API_BASE = env.str("GOOGLE_WALLET_API_BASE", "")
 WALLET_TEST_AUTHORITY = TESTING or (STANDALONE and DEMO)  # passes no phone trusts, to show how it goes
 
 LOGGING = {

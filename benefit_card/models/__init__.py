@@ -7,7 +7,7 @@ from benefit_card.models.privacy import ErasedHolder, MonthlyUse, RetentionRepor
 from benefit_card.models.redemption import Quota, Redemption, RedemptionRequest, Shown, Standing
 from benefit_card.models.signal import SIGNAL_MOVES, Signal, SignalKind, SignalState
 from benefit_card.models.statement import LineKind, Statement, StatementLine
-from benefit_card.models.wallet import WalletRegistration
+from benefit_card.models.wallet import GooglePass, WalletRegistration
 
 __all__ = [
     "SIGNAL_MOVES",
@@ -17,6 +17,7 @@ __all__ = [
     "CardBatch",
     "EntryVerdict",
     "ErasedHolder",
+    "GooglePass",
     "KeyUse",
     "LineKind",
     "MonthlyUse",

@@ -1,4 +1,4 @@
-"""Phones whose wallet holds a card, as the wallet told us."""
+"""Phones whose wallet holds a card, as the wallet told us, and passes that we tell Google about."""
 
 from django.db import models
 
@@ -19,3 +19,23 @@ class WalletRegistration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.card_id} {self.device[:8]}"
+
+
+class GooglePass(models.Model):
+    """A card that was offered to Google Wallet, and what Google was last told of it.
+
+    Google keeps the pass itself, so that we must write to it when the card stops; Apple's wallet asks instead.
+    """
+
+    card = models.OneToOneField(Card, models.CASCADE, related_name="google_pass")
+    offered_at = models.DateTimeField(help_text="When its holder last asked for the link.")
+    told = models.CharField(
+        max_length=8, default="", blank=True, help_text="The state Google was told last; absent: it had no such pass."
+    )
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "google passes"
+
+    def __str__(self) -> str:
+        return f"{self.card_id} {self.told}"

@@ -275,7 +275,8 @@ def _employer(person: Person, *, at: datetime) -> Company | None:
 
 
 def _publish_soon(card: Card) -> None:
-    from benefit_card.tasks import publish_revocations, tell_wallets
+    from benefit_card.tasks import publish_revocations, tell_google, tell_wallets
 
     publish_revocations.delay_on_commit()
     tell_wallets.delay_on_commit(cards=[card.pk])
+    tell_google.delay_on_commit(cards=[card.pk])

@@ -59,7 +59,9 @@ def forget(person: Person, *, at: datetime, why: str) -> None:
     Card.objects.filter(person=person, blocked_at=None).update(blocked_at=at, block_reason="other")
     forget_person(person, at=at)
     audit.record("person.erased", target=person, at=at, actor=None, actor_label="system", data={"why": why})
-    from benefit_card.tasks import publish_revocations, tell_wallets
+    from benefit_card.tasks import publish_revocations, tell_google, tell_wallets
 
     publish_revocations.delay_on_commit()
-    tell_wallets.delay_on_commit(cards=list(person.cards.values_list("pk", flat=True)))
+    held = list(person.cards.values_list("pk", flat=True))
+    tell_wallets.delay_on_commit(cards=held)
+    tell_google.delay_on_commit(cards=held)

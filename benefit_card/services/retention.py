@@ -9,11 +9,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from benefit_card.credential import PARIS
 from benefit_card.models import (
     ErasedHolder,
+    GooglePass,
     OfflineEntry,
     RedemptionRequest,
     RetentionReport,
@@ -104,8 +106,10 @@ def _close(user: User | None, *, at: datetime) -> None:
 
 def _wallets(at: datetime) -> int:
     """Drop the wallets of erased people, once they had time to fetch the pass that names nobody."""
-    gone, _kinds = WalletRegistration.objects.filter(card__person__erased_at__lt=at - EMPTIED).delete()
-    return gone
+    erased = {"card__person__erased_at__lt": at - EMPTIED}
+    gone, _kinds = WalletRegistration.objects.filter(**erased).delete()
+    told, _kinds = GooglePass.objects.filter(told_at__gt=F("card__person__erased_at"), **erased).delete()
+    return gone + told
 
 
 def _counters(at: datetime) -> int:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from benefit_card import limits, qr, selectors, short_code
+from benefit_card import google_account, limits, qr, selectors, short_code
 from benefit_card.models import Card
 from benefit_card.services import activation, cards, passes
 from benefit_card.till_texts import card_texts
@@ -81,9 +81,14 @@ def my_card(request: HttpRequest) -> HttpResponse:
     row = _mine(request)
     employers = selectors.employers_of(me(request).person, timezone.now())
     code = short_code.grouped(cards.typed_code(row.status_index)) if row and not row.blocked_at else ""
-    return render(
-        request, "benefit_card/my_card.html", {"card": row, "employers": employers, "code": code, "wallet": available()}
-    )
+    context = {
+        "card": row,
+        "employers": employers,
+        "code": code,
+        "apple": available(),
+        "google": google_account.available(),
+    }
+    return render(request, "benefit_card/my_card.html", context)
 
 
 @require_POST

@@ -4,15 +4,16 @@ import json
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.http import http_date, parse_http_date_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from benefit_card import pkpass, selectors, wallet_authority
+from benefit_card import google_account, pkpass, selectors, wallet_authority
 from benefit_card.models import Card
-from benefit_card.services import wallets
+from benefit_card.services import google_passes, wallets
 from companies.views.doors import me
 
 MOST_LOG = 10_000
@@ -33,6 +34,18 @@ def my_wallet(request: HttpRequest) -> HttpResponse:
     if row is None or row.blocked_at or not wallet_authority.available():
         raise Http404
     return _pass(wallets.download(actor=me(request), card=row, at=timezone.now()), row)
+
+
+@require_GET
+@never_cache
+def my_google_wallet(request: HttpRequest) -> HttpResponse:
+    """Sends the holder's phone to Google with the card, signed. Nothing of it stays in a referrer."""
+    row = selectors.card_of(me(request)) if hasattr(me(request), "person") else None
+    if row is None or row.blocked_at or not google_account.available():
+        raise Http404
+    response = redirect(google_passes.save_link(actor=me(request), card=row, at=timezone.now()))
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def _known(request: HttpRequest, serial: str) -> Card | None:

@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from itertools import islice
 from pathlib import Path
 
 from deploy.standalone import servers
@@ -63,13 +64,16 @@ def _environment(mode: str, port: int, state_dir: Path) -> dict[str, str]:
         for name in ["SECRET_KEY", "STRIPE_WEBHOOK_SECRET"]:
             environment[name] = os.environ.get(name) or servers.kept_secret(state_dir, name)
     if mode == "demo":
-        double = next(candidate for candidate in range(port + 1, port + 50) if _free(candidate))
+        double, phones = islice(filter(_free, range(port + 1, port + 50)), 2)
         environment |= {
             "DEMO": "1",
             "STRIPE_API_KEY": "sk_test_double",
             "STRIPE_API_BASE": f"http://127.0.0.1:{double}",
             "STRIPE_CHECKOUT_ORIGIN": f"http://127.0.0.1:{double}",
             "STRIPE_DOUBLE_PORT": str(double),
+            "GOOGLE_WALLET_API_BASE": f"http://127.0.0.1:{phones}",
+            "GOOGLE_WALLET_SAVE_BASE": f"http://127.0.0.1:{phones}/gp/v/save",
+            "PHONE_DOUBLE_PORT": str(phones),
         }
     return environment
 
@@ -150,6 +154,17 @@ def _run(mode: str, port: int, state_dir: Path, started: float) -> int:
                 *(python, "-m", "deploy.standalone.stripe_double", "--port", os.environ["STRIPE_DOUBLE_PORT"]),
                 *("--state", str(state_dir / "stripe.sqlite3"), "--secret=" + os.environ["STRIPE_WEBHOOK_SECRET"]),
                 *("--webhook", f"http://127.0.0.1:{port}/webhooks/stripe/"),
+            ),
+            cwd=str(BASE_DIR),
+            env=quiet,
+        )
+        keys = os.environ.get("CARD_KEY_DIR", str(state_dir / "card-keys"))
+        manager.add_process(
+            "phones",
+            kept(
+                *(python, "-m", "deploy.standalone.phone_double", "--port", os.environ["PHONE_DOUBLE_PORT"]),
+                *("--key", f"{keys}/google-test.json", "--state", str(state_dir / "google-wallet.json")),
+                *("--texts", str(state_dir / "texts")),
             ),
             cwd=str(BASE_DIR),
             env=quiet,

@@ -76,6 +76,7 @@ VISITS = [
     Visit("benefit_card:my_card", HOLDER),
     Visit("benefit_card:my_card_open", HOLDER, method="post"),
     Visit("benefit_card:my_wallet", HOLDER),
+    Visit("benefit_card:my_google_wallet", set()),  # 404 where no Google account is configured
     # The wallet's token is the permission: without it, 401 for everybody.
     Visit("benefit_card:wallet_root", EVERYBODY),
     Visit("benefit_card:wallet_registration", set(), lambda w: {"device": "d", "kind": "k", "serial": "1-x"}, "post"),

@@ -137,7 +137,9 @@ CASES = {
         (BROWSER + "till_for_everybody", "test_moves_in_steps_when_less_movement_is_asked_for"),
         (BROWSER + "card", "test_draws_the_next_code_after_half_a_minute_without_announcing_it"),
     ],
-    "Apple pass of a revoked card": [
+    "Apple/Google pass of a revoked card": [
+        (CARD + "google_wallet", "test_take_the_code_off_a_blocked_card_and_give_it_back"),
+        (CARD + "google_wallet", "test_names_the_same_pass_again"),
         (CARD + "wallets", "test_reach_a_registered_wallet_when_the_card_is_blocked"),
         (CARD + "wallets", "test_keeps_its_number_when_downloaded_again"),
     ],
