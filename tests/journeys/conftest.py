@@ -1,12 +1,13 @@
 """One running product for all journeys of a worker."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from tests.journeys.keyboard import by_keyboard
 from tests.journeys.stack import Stack, free_port
@@ -84,6 +85,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     if report.when == "call" and report.failed and (shots := getattr(item, "shots", None)):
         for number, page in enumerate(shots):
             path = Path(tempfile.gettempdir()) / f"broken-{number}.png"
-            page.screenshot(path=path)
+            with contextlib.suppress(Error):  # a machine short of time has no picture to give
+                page.screenshot(path=path)
             report.sections.append((f"browser {number}", f"{page.url} → {path}"))
     return report

@@ -104,15 +104,13 @@ def fingerprint(stack, rooms):
         "ORDER BY relname",
         BACKGROUND,
     )
-    return {
-        # Everything but signs of life, which are written whatever becomes of the rest.
-        table: one(
-            stack,
-            f"SELECT md5(coalesce(string_agg(r, '|' ORDER BY r), '')) "
-            f"FROM (SELECT (to_jsonb(t) - 'last_seen_at' - 'seen_at')::text AS r FROM {table} t) rows",
-        )
+    # Everything but signs of life, which are written whatever becomes of the rest.
+    prints = (
+        f"SELECT '{table}', md5(coalesce(string_agg(r, '|' ORDER BY r), '')) "
+        f"FROM (SELECT (to_jsonb(t) - 'last_seen_at' - 'seen_at')::text AS r FROM {table} t) rows"
         for (table,) in tables
-    }
+    )
+    return dict(ask(stack, " UNION ALL ".join(prints)))
 
 
 def changed(before, after):
