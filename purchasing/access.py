@@ -84,6 +84,16 @@ def can_keep_catalogue(user: User) -> bool:
     return is_staff(user)
 
 
+def can_keep_frameworks(user: User) -> bool:
+    """Framework agreements are signed for all: staff keep them."""
+    return is_staff(user)
+
+
+def can_see_frameworks(user: User, company: Company) -> bool:
+    """Whoever sees the company's requests sees what it may draw on."""
+    return can_see_requests(user, company)
+
+
 def sees_members(user: User) -> bool:
     """Only staff see which company needs how much; a lead buyer sees totals (I13)."""
     return is_staff(user)

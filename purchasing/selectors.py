@@ -110,6 +110,7 @@ def pool_list(user: User) -> QuerySet[Pool]:
     """Pools with the number of lines and of companies that need something from them."""
     return (
         Pool.objects.visible_to(user)
+        .filter(only_company__isnull=True)  # a call-off is shown with its agreement
         .select_related("lead")
         .annotate(
             line_count=Count("lines", filter=~Q(lines__state=PoolLineState.CANCELLED), distinct=True),

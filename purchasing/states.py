@@ -344,3 +344,35 @@ CLAIM: Table = {
     "resolved": frozenset(),
     "rejected": frozenset(),
 }
+
+
+class FrameworkState(TextChoices):
+    DRAFT = "draft", _("Draft")
+    ACTIVE = "active", _("In force")
+    SUSPENDED = "suspended", pgettext_lazy("masculine", "Suspended")
+    ENDED = "ended", pgettext_lazy("masculine", "Ended")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+# Nothing is drawn on a suspended or ended agreement; what was drawn before goes on.
+FRAMEWORK: Table = {
+    "draft": frozenset({"active", "cancelled"}),
+    "active": frozenset({"suspended", "ended"}),
+    "suspended": frozenset({"active", "ended"}),
+    "ended": frozenset(),
+    "cancelled": frozenset(),
+}
+
+
+class RebateState(TextChoices):
+    COMPUTED = "computed", pgettext_lazy("feminine", "Computed")
+    ISSUED = "issued", pgettext_lazy("feminine", "Credited to the companies")
+    DROPPED = "dropped", pgettext_lazy("feminine", "Dropped")
+
+
+# What was credited stays: a mistake is put right by another rebate of the same year, over the difference.
+REBATE: Table = {
+    "computed": frozenset({"issued", "dropped"}),
+    "issued": frozenset(),
+    "dropped": frozenset(),
+}

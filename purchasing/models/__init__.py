@@ -13,6 +13,16 @@ from purchasing.models.budget import (
 from purchasing.models.claim import Claim, ClaimAnswer, ClaimCredit, ClaimEvidence, ClaimLine
 from purchasing.models.commitment import Commitment, CommitmentProof, CommitmentVersion
 from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Receipt, ReceiptLine, ReceiptPhoto
+from purchasing.models.framework import (
+    CallOff,
+    CallOffLine,
+    FrameworkAgreement,
+    FrameworkArticle,
+    FrameworkPrice,
+    FrameworkQuota,
+    FrameworkRebateTier,
+)
+from purchasing.models.framework_rebate import FrameworkRebate, RebateShare
 from purchasing.models.order import Acknowledgement, AcknowledgementLine, Consent, PurchaseOrder, PurchaseOrderLine
 from purchasing.models.pool import Pool, PooledNeed, PoolLine
 from purchasing.models.price import Price, PriceList, PriceListRow, PriceListState
@@ -36,6 +46,8 @@ __all__ = [
     "AwardStudy",
     "Budget",
     "BudgetCharge",
+    "CallOff",
+    "CallOffLine",
     "Category",
     "Claim",
     "ClaimAnswer",
@@ -49,6 +61,12 @@ __all__ = [
     "Consent",
     "CostShare",
     "Delegation",
+    "FrameworkAgreement",
+    "FrameworkArticle",
+    "FrameworkPrice",
+    "FrameworkQuota",
+    "FrameworkRebate",
+    "FrameworkRebateTier",
     "HandOver",
     "HandOverLine",
     "Pool",
@@ -64,6 +82,7 @@ __all__ = [
     "PurchaseRequest",
     "Quote",
     "QuoteLine",
+    "RebateShare",
     "Receipt",
     "ReceiptLine",
     "ReceiptPhoto",

@@ -23,8 +23,11 @@ class PoolQuerySet(models.QuerySet["Pool"]):
         mine = Q(lead=user)
         buying = [Role.ADMIN, Role.BUYER, Role.APPROVER, Role.ACCOUNTANT]
         taking_part = user.memberships.filter(role__in=buying, company__suspended_at__isnull=True)
-        if taking_part.exclude(company__status__in=GONE).exists():
-            mine |= ~Q(state=PoolState.DRAFT)
+        taking_part = taking_part.exclude(company__status__in=GONE)
+        if taking_part.exists():
+            # A call-off is one company's own business (I13).
+            mine |= ~Q(state=PoolState.DRAFT) & Q(only_company__isnull=True)
+            mine |= Q(only_company__in=taking_part.values("company"))
         return self.filter(mine)
 
     def led_by(self, user: User) -> PoolQuerySet:
@@ -89,6 +92,8 @@ class Pool(models.Model):
     # A supplier's rise above this needs every company's consent again; below it they are told.
     consent_limit_bp = models.PositiveIntegerField(_("price rise accepted without asking"), default=200)
     locked_at = models.DateTimeField(null=True, blank=True)
+    # Set on the frame of a call-off: nobody else sees or joins it.
+    only_company = models.ForeignKey(Company, models.PROTECT, null=True, blank=True, related_name="+")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
 

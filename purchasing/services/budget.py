@@ -151,7 +151,8 @@ def check_request(request: PurchaseRequest, *, at: datetime) -> None:
     if not budgets:
         return
     others = [reserved([company], without_request=request.pk), committed([company])]
-    asked = sum(line_total(line.quantity, line.ref_price_e4 or 0) for line in request.lines.all())
+    goods = sum(line_total(line.quantity, line.ref_price_e4 or 0) for line in request.lines.all())
+    asked = max(goods, request.amount_cents)  # the amount of a call-off holds its freight
     stops = rules.check(budgets, taken_by(others, company, year), {rules.clean(request.cost_centre): asked})
     for stop in stops:
         raise refusal(stop, year)

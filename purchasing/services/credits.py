@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from companies.billing import credit_notes
-from companies.billing.models import CreditNoteLine, Invoice, InvoiceLine
+from companies.billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from companies.errors import DomainError
 from companies.models import User
 from companies.money import euros, share
@@ -62,24 +62,29 @@ def issue(rows: list[ClaimCredit], *, reason: str, actor: User, at: datetime) ->
     """Credit notes for saved parts, one per invoice concerned, inside the caller's transaction; once per claim and invoice."""
     for row in rows:
         held = charged_for(row.claim)[row.company_id]
-        lines = [pk for pk, left in held.left.items() if left]
-        if not lines:
-            continue
-        parts = dict(zip(lines, share(row.net_cents, [held.left[pk] for pk in lines]), strict=True))
-        by_invoice: dict[int, dict[int, int]] = {}
-        for line in InvoiceLine.objects.filter(pk__in=lines).order_by("pk"):
-            if parts[line.pk]:
-                by_invoice.setdefault(line.invoice_id, {})[line.pk] = parts[line.pk]
-        for invoice in Invoice.objects.filter(pk__in=by_invoice).order_by("pk"):
-            note = credit_notes.issue(
-                invoice=invoice,
-                nets=by_invoice[invoice.pk],
-                reason=reason,
-                key=f"claim-{row.claim_id}-{invoice.pk}",
-                actor=actor,
-                at=at,
-            )
-            row.notes.add(note)
+        row.notes.add(
+            *credit_lines(held.left, row.net_cents, reason=reason, key=f"claim-{row.claim_id}", actor=actor, at=at)
+        )
+
+
+def credit_lines(
+    left: Mapping[int, int], cents: int, *, reason: str, key: str, actor: User, at: datetime
+) -> list[CreditNote]:
+    """Spread cents over invoice lines by what of each can still be credited: one note per invoice, once per key and it."""
+    lines = [pk for pk, room in left.items() if room]
+    if not lines:
+        return []
+    parts = dict(zip(lines, share(cents, [left[pk] for pk in lines]), strict=True))
+    by_invoice: dict[int, dict[int, int]] = {}
+    for line in InvoiceLine.objects.filter(pk__in=lines).order_by("pk"):
+        if parts[line.pk]:
+            by_invoice.setdefault(line.invoice_id, {})[line.pk] = parts[line.pk]
+    return [
+        credit_notes.issue(
+            invoice=invoice, nets=by_invoice[invoice.pk], reason=reason, key=f"{key}-{invoice.pk}", actor=actor, at=at
+        )
+        for invoice in Invoice.objects.filter(pk__in=by_invoice).order_by("pk")
+    ]
 
 
 def charged_for(claim: Claim) -> dict[int, Charged]:
@@ -88,18 +93,13 @@ def charged_for(claim: Claim) -> dict[int, Charged]:
     invoices = list(claim.order.supplier_invoices.filter(state=SupplierInvoiceState.INVOICED).order_by("pk"))
     rows: list[tuple[CostShare, InvoiceLine | None]] = []
     for invoice in invoices:
-        for row, line in _billed(invoice):
+        for row, line in billed_lines(invoice):
             goods = row.kind == CostShare.Kind.GOODS and row.line is not None
             mine = claim.company_id in (None, row.company_id)
             about = not wanted or (row.line is not None and row.line.order_line_id in wanted)
             if goods and mine and about and row.net_cents > 0:
                 rows.append((row, line))
-    taken = dict(
-        CreditNoteLine.objects.filter(line__in=[line.pk for _row, line in rows if line is not None])
-        .values_list("line")
-        .annotate(total=Sum("net_cents"))
-        .order_by()
-    )
+    taken = taken_back([line.pk for _row, line in rows if line is not None])
     found: dict[int, Charged] = {}
     for row, line in sorted(rows, key=lambda pair: _age(pair[0])):
         held = found.setdefault(row.company_id, Charged(0, {}))
@@ -109,13 +109,19 @@ def charged_for(claim: Claim) -> dict[int, Charged]:
     return found
 
 
+def taken_back(lines: list[int]) -> dict[int, int]:
+    """Net cents of invoice lines already credited, for whatever reason."""
+    rows = CreditNoteLine.objects.filter(line__in=lines).values_list("line")
+    return dict(rows.annotate(total=Sum("net_cents")).order_by())
+
+
 def _age(row: CostShare) -> tuple[str, int]:
     commitment: Commitment | None = row.commitment
     moment = commitment.committed_at if commitment is not None else None
     return (moment.isoformat() if moment else "", row.company_id)
 
 
-def _billed(invoice: SupplierInvoice) -> list[tuple[CostShare, InvoiceLine | None]]:
+def billed_lines(invoice: SupplierInvoice) -> list[tuple[CostShare, InvoiceLine | None]]:
     """Each share with the line of the company's invoice that was made of it; without one in the listing model."""
     by_company = billed_rows(invoice)
     keys = {key_of(invoice, pk): pk for pk in by_company}

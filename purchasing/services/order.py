@@ -32,7 +32,7 @@ from purchasing.rules.landed import freight_due
 from purchasing.rules.shortage import allocate
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_many, move_needs, needs_of, release
-from purchasing.services.pool import locked, winning_lines
+from purchasing.services.pool import drop_commitments, locked, winning_lines
 from purchasing.states import (
     COMMITMENT,
     ORDER,
@@ -172,6 +172,11 @@ def sign_and_send(*, actor: User, order: PurchaseOrder, at: datetime) -> Purchas
     order = _locked(order)
     if order.state not in (OrderState.DRAFT, OrderState.TO_SIGN):
         return order
+    return send_out(order, pool, actor=actor, at=at)
+
+
+def send_out(order: PurchaseOrder, pool: Pool, *, actor: User, at: datetime) -> PurchaseOrder:
+    """Sign, print and mail an order that waits for it, inside the caller's transaction and under the lock of its pool."""
     if not order.email:
         raise AddressMissing
     token = links.new_token(ORDER_SALT)
@@ -421,4 +426,8 @@ def cancel(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> P
     move(order, OrderState.CANCELLED, table=ORDER, at=at, actor=actor, reason=reason.strip(), revoked_at=at)
     lines = [line.pool_line_id for line in order.lines.all()]
     release(needs_of(pool.pk, pool_line__in=lines), reason=reason.strip(), at=at, actor=actor)
+    if pool.only_company_id is not None:  # a call-off ends with its order: nothing else will be ordered for it
+        drop_commitments(pool=pool, reason=reason.strip(), actor=actor, at=at)
+        if pool.state == PoolState.LOCKED:
+            move(pool, PoolState.CANCELLED, table=POOL, at=at, actor=actor, reason=reason.strip())
     return order

@@ -19,6 +19,7 @@ from purchasing.models import Article, PooledNeed, PurchaseRequest, RequestDecis
 from purchasing.rules.budget import clean
 from purchasing.services import approval as approvals
 from purchasing.services import budget as budgets
+from purchasing.services import call_off_order
 from purchasing.states import REQUEST, REQUEST_LINE, LineState, RequestState
 from purchasing.wording import normalise
 
@@ -60,6 +61,11 @@ class AmountGrew(DomainError):
     message = _("The amount is higher than when you were asked. Sign in, look at it again and decide there.")
 
 
+class RequestOfCallOff(DomainError):
+    code = "request_of_call_off"
+    message = _("This request draws on a framework agreement. Correct the call-off instead.")
+
+
 class SiteElsewhere(DomainError):
     code = "site_elsewhere"
     message = _("This site does not belong to your company.")
@@ -93,6 +99,15 @@ def save(
     *, actor: User, company: Company, draft: RequestDraft, at: datetime, request: PurchaseRequest | None = None
 ) -> PurchaseRequest:
     """Create or replace a draft. A returned request becomes a draft again by being corrected."""
+    if request is not None and call_off_order.call_off_of(request) is not None:
+        raise RequestOfCallOff
+    return write_down(actor=actor, company=company, draft=draft, at=at, request=request)
+
+
+def write_down(
+    *, actor: User, company: Company, draft: RequestDraft, at: datetime, request: PurchaseRequest | None = None
+) -> PurchaseRequest:
+    """`save` inside the caller's transaction."""
     require(access.can_request(actor, company))
     if draft.site is not None and draft.site.company_id != company.pk:
         raise SiteElsewhere(field="site")
@@ -152,13 +167,20 @@ def submit(*, actor: User, request: PurchaseRequest, at: datetime) -> PurchaseRe
 
     A line without a price has no known amount, so a request that holds one always needs an approver.
     """
+    return hand_in(actor=actor, request=request, at=at)
+
+
+def hand_in(*, actor: User, request: PurchaseRequest, at: datetime) -> PurchaseRequest:
+    """`submit` inside the caller's transaction. A call-off is checked against its agreement first."""
     require(access.can_request(actor, request.company))
     request = _locked(request)
+    if request.needed_by is not None and request.needed_by < at.date():
+        raise NeededByPast(field="needed_by")
+    if request.state == RequestState.DRAFT:
+        call_off_order.reserve(request, at=at)
     lines = list(request.lines.all())
     if not lines:
         raise RequestEmpty
-    if request.needed_by is not None and request.needed_by < at.date():
-        raise NeededByPast(field="needed_by")
     budgets.check_request(request, at=at)
     move(request, RequestState.SUBMITTED, table=REQUEST, at=at, actor=actor, company=request.company, submitted_at=at)
     certain = all(line.ref_price_e4 is not None for line in lines)
@@ -350,7 +372,9 @@ def _locked(request: PurchaseRequest) -> PurchaseRequest:
 
 
 def _approve_lines(request: PurchaseRequest, *, actor: User, at: datetime) -> None:
+    """The needs are free for a pool; those of a call-off are ordered at once."""
     _move_lines(request, LineState.APPROVED, actor=actor, at=at)
+    call_off_order.release(request, actor=actor, at=at)
 
 
 def _move_lines(request: PurchaseRequest, to: str, *, actor: User, at: datetime) -> None:
