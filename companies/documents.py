@@ -21,21 +21,25 @@ def _template(name: str) -> Path:
     return path
 
 
-def render_pdf(template: str, data: dict[str, Any], *, pdf_standards: str | list[str] | None = None) -> bytes:
+def render_pdf(
+    template: str, data: dict[str, Any], *, pdf_standards: str | list[str] | None = None, attached: bytes | None = None
+) -> bytes:
     """Compile a Typst template to PDF. The template reads the data with `json(bytes(sys.inputs.data))`.
 
-    `template` is `<app label>/documents/<file>.typ`. Fonts come with Typst, so the result is the same on every machine.
+    `template` is `<app label>/documents/<file>.typ`. `attached` is a text file in UTF-8 that the template embeds from
+    `sys.inputs.attached`. Fonts come with Typst, so the result is the same on every machine.
     Raises `typst.TypstError` when the template is wrong.
     """
     import typst
 
     path = _template(template)
     options: dict[str, Any] = {"pdf_standards": pdf_standards} if pdf_standards else {}
+    inputs = {"data": json.dumps(data, ensure_ascii=False, default=str)}
     return typst.compile(
         str(path),
         root=str(path.parent),
         format="pdf",
-        sys_inputs={"data": json.dumps(data, ensure_ascii=False, default=str)},
+        sys_inputs=inputs if attached is None else inputs | {"attached": attached.decode()},
         ignore_system_fonts=True,
         **options,
     )

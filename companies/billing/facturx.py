@@ -1,4 +1,4 @@
-"""Factur-X (EN 16931): our rows as Cross Industry Invoice XML, and that XML inside the PDF.
+"""Factur-X (EN 16931): our rows as Cross Industry Invoice XML.
 
 The only caller of the library's writer. Keys are the business terms of EN 16931; French rules (BR-FR) as of XP Z12-012.
 Amounts leave as exact decimal strings, never as floats.
@@ -74,25 +74,6 @@ def credit_note_xml(note: CreditNote) -> bytes:
             }
             | _totals(note.net_cents, note.vat_cents, note.gross_cents)
         )
-
-
-def embed(pdf: bytes, xml: bytes, *, title: str, author: str, language: str) -> bytes:
-    """The PDF/A-3 with the XML inside as Factur-X asks: name, relationship, and metadata that tell the profile."""
-    from facturx import generate_from_binary
-
-    return bytes(
-        generate_from_binary(
-            pdf,
-            xml,
-            flavor="factur-x",
-            level=LEVEL,
-            check_xsd=False,  # done when the XML was made
-            pdf_metadata={"author": author, "title": title, "subject": title, "keywords": "Factur-X"},
-            lang={"fr": "fr-FR", "en": "en-GB"}[language],
-            afrelationship="data",
-            xmp_compression=False,  # so that an archive can read the metadata without decoding
-        )
-    )
 
 
 def document_xml(terms: dict[str, Any]) -> bytes:

@@ -49,6 +49,7 @@ def _words() -> dict[str, str]:
         "rate": _("VAT rate"),
         "base": _("Base excl. VAT"),
         "page": _("page"),
+        "structured": _("The same as data (Factur-X EN 16931)"),
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Max, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -50,6 +50,22 @@ def account(kind: AccountKind, *, company: Company | None = None, vat_bp: int | 
     return found
 
 
+def accounts(sides: Sequence[Side]) -> dict[Side, Account]:
+    """The account of each side: one query for those that are there, the others made on first use."""
+    companies = {side.company.pk for side in sides if side.company}
+    known = {
+        (row.kind, row.company_id, row.vat_bp): row
+        for row in Account.objects.filter(
+            Q(company=None) | Q(company__in=companies), kind__in={side.kind for side in sides}
+        )
+    }
+    return {
+        side: known.get((side.kind, side.company.pk if side.company else None, side.vat_bp))
+        or account(side.kind, company=side.company, vat_bp=side.vat_bp)
+        for side in sides
+    }
+
+
 def post(
     *,
     key: str,
@@ -69,15 +85,10 @@ def post(
     )
     if not new:
         return None
+    moved = [side for side in sides if side.cents]
+    of = accounts(moved)
     LedgerEntry.objects.bulk_create(
-        LedgerEntry(
-            transaction=row,
-            account=account(side.kind, company=side.company, vat_bp=side.vat_bp),
-            invoice=side.invoice,
-            cents=side.cents,
-        )
-        for side in sides
-        if side.cents
+        LedgerEntry(transaction=row, account=of[side], invoice=side.invoice, cents=side.cents) for side in moved
     )
     return row
 

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 from django.urls import reverse
 
 from companies import mail
-from companies.billing import facturx, layout
+from companies.billing import archive, facturx, layout
 from companies.billing.models import CreditNote, Invoice, InvoiceState
 from companies.billing.settlement import set_invoice
 from companies.documents import render_pdf, store
@@ -19,19 +20,18 @@ TEMPLATE = "billing/documents/invoice.typ"
 
 def invoice_pdf(invoice: Invoice) -> bytes:
     """The Factur-X file of an invoice: PDF/A-3 with its EN 16931 XML. Reads only stored values."""
-    return _facturx(layout.invoice_data(invoice), facturx.invoice_xml(invoice), invoice)
+    prefetch_related_objects([invoice], "lines", "vat_rows")
+    return _facturx(layout.invoice_data(invoice), facturx.invoice_xml(invoice))
 
 
 def credit_note_pdf(note: CreditNote) -> bytes:
     """The Factur-X file of a credit note."""
-    return _facturx(layout.credit_note_data(note), facturx.credit_note_xml(note), note.invoice)
+    prefetch_related_objects([note.invoice], "vat_rows")
+    return _facturx(layout.credit_note_data(note), facturx.credit_note_xml(note))
 
 
-def _facturx(data: dict[str, Any], xml: bytes, invoice: Invoice) -> bytes:
-    pdf = render_pdf(TEMPLATE, data, pdf_standards=STANDARD)
-    return facturx.embed(
-        pdf, xml, title=f"{data['title']} {data['number']}", author=invoice.seller["name"], language=invoice.language
-    )
+def _facturx(data: dict[str, Any], xml: bytes) -> bytes:
+    return archive.name_profile(render_pdf(TEMPLATE, data, pdf_standards=STANDARD, attached=xml))
 
 
 def invoice_file(invoice: Invoice, *, at: datetime) -> Document:

@@ -35,6 +35,11 @@ def faults(content: bytes) -> list[str]:
         ("factur-x.xml", "/Data", "/text/xml")
     ]:
         found.append("embedded file")
+    if not all({"/ModDate", "/Size"} <= set(file["/EF"]["/F"]["/Params"]) for file in files):
+        found.append("embedded file without its date and size")
+    names = root["/Names"]["/EmbeddedFiles"]["/Names"]
+    if [str(name) for name in names[::2]] != ["factur-x.xml"]:
+        found.append("embedded file not named")
     for page in reader.pages:
         found += _fonts(page)
     return found

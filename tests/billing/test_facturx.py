@@ -1,5 +1,6 @@
 """Factur-X: what we issue keeps the schema, EN 16931 and the French rules; a broken file does not."""
 
+import io
 import re
 from decimal import Decimal
 
@@ -8,9 +9,11 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from pypdf import PdfReader
 
-from companies.billing import credit_notes, facturx, invoices, printing
+from companies.billing import archive, credit_notes, facturx, invoices, layout, printing
 from companies.billing.models import Invoice, LineKind
+from companies.documents import render_pdf
 from companies.models import Role
 from tests.billing.pdfa import embedded, faults
 from tests.billing.schematron import broken
@@ -159,6 +162,26 @@ class TestTheFile:
         content = bytes(printing.invoice_file(issued, at=AT).content)
         assert faults(content) == []
         assert embedded(content) == facturx.invoice_xml(Invoice.objects.get(pk=issued.pk))
+
+    def test_is_what_typst_drew_with_the_profile_named_at_its_end(self):
+        """Not one byte of the pages is written anew: metadata are replaced by an incremental update (ISO 32000-1, 7.5.6)."""
+        issued = invoice(None, *MIXED)
+        drawn = render_pdf(
+            printing.TEMPLATE,
+            layout.invoice_data(issued),
+            pdf_standards=printing.STANDARD,
+            attached=facturx.invoice_xml(issued),
+        )
+        made = archive.name_profile(drawn)
+        assert made.startswith(drawn) and faults(drawn) and not faults(made)
+        assert PdfReader(io.BytesIO(made), strict=True).metadata.title == f"Facture {issued.number}"
+
+    @pytest.mark.parametrize("spoil", [lambda pdf: pdf[:-40], archive.name_profile, lambda pdf: b"%PDF-1.7\n"])
+    def test_is_refused_when_it_is_no_plain_archive(self, spoil):
+        issued = invoice()
+        drawn = render_pdf(printing.TEMPLATE, layout.invoice_data(issued), pdf_standards="a-3b", attached=b"<a/>")
+        with pytest.raises(archive.ArchiveRefused):
+            archive.name_profile(spoil(drawn))
 
     def test_speaks_the_language_of_the_accountants(self):
         company = CompanyFactory()

@@ -16,10 +16,10 @@ GOOD, POOR = "FR1420041010050500013M02606", "FR8420041010050500013M02607"
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_once")]
 
 
-def lives(double, company, accountant, count):
+def lives(double, company, accountant, count, **more):
     """Payments that succeed, fail, are refunded by nobody and claimed back by some, as Stripe lives them."""
     for number in range(count):
-        bill = invoice(company)
+        bill = invoice(company, **more)
         Invoice.objects.filter(pk=bill.pk).update(state="due")
         page = payments.start(invoice=bill, actor=accountant, at=timezone.now())
         kind = number % 4

@@ -179,7 +179,7 @@ def settle(world: World, intent_id: str, outcome: str = "") -> JSON:
     """End a debit and tell the session it came from."""
     before = world.find(intent_id, "payment_intent")["status"]
     intent = payments.settle_debit(world, intent_id, outcome)
-    session = next((s for s in world.store.newest("checkout.session") if s["payment_intent"] == intent_id), None)
+    session = next(world.store.newest("checkout.session", payment_intent=intent_id), None)
     if before == "processing" and session is not None and intent["status"] != "processing":
         paid = intent["status"] == "succeeded"
         session["payment_status"] = "paid" if paid else "unpaid"
@@ -192,7 +192,7 @@ def authenticate(world: World, intent_id: str, *, accepted: bool) -> JSON | None
     """The answer of the payer's bank (3-D Secure). Returns the session the payer came from, if any."""
     kind = "setup_intent" if intent_id.startswith("seti_") else "payment_intent"
     intent = world.find(intent_id, kind)
-    session = next((s for s in world.store.newest("checkout.session") if s[kind] == intent_id), None)
+    session = next(world.store.newest("checkout.session", **{kind: intent_id}), None)
     if intent["status"] == "requires_action":
         try:
             if kind == "setup_intent":

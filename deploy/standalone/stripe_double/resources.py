@@ -181,10 +181,8 @@ def mandate_of(world: World, method: JSON) -> JSON | None:
     return next(
         (
             mandate
-            for mandate in world.store.newest("mandate")
-            if mandate["payment_method"] == method["id"]
-            and mandate["status"] == "active"
-            and mandate["type"] == "multi_use"
+            for mandate in world.store.newest("mandate", payment_method=method["id"])
+            if mandate["status"] == "active" and mandate["type"] == "multi_use"
         ),
         None,
     )

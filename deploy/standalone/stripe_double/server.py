@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from deploy.standalone.stripe_double import checkout, control, pages, payments, refunds, resources
-from deploy.standalone.stripe_double.store import JSON
+from deploy.standalone.stripe_double.store import JSON, LOOKED_UP
 from deploy.standalone.stripe_double.webhooks import Postman, visible
 from deploy.standalone.stripe_double.world import ApiError, World, integer, invalid
 
@@ -194,9 +194,10 @@ class Double:
         """Newest first, filtered, with Stripe's cursors."""
         limit = min(integer(params, "limit", default=10, least=1), 100)
         since = integer(params.get("created") or {}, "gte", default=0)
+        known = {name: str(params[name]) for name in FILTERS if name in params and name in LOOKED_UP}
         rows = [
             row
-            for row in self.world.store.newest(KINDS[kind])
+            for row in self.world.store.newest(KINDS[kind], **known)
             if row["created"] >= since and all(row.get(name) == params[name] for name in FILTERS if name in params)
         ]
         if "starting_after" in params:

@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS timers (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS options (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+# What objects are looked up by: without an index each look-up reads all of its kind.
+LOOKED_UP = ("payment_intent", "setup_intent", "payment_method", "customer", "charge")
 
 
 class Store:
@@ -34,6 +36,10 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(SCHEMA)
+        for name in LOOKED_UP:
+            self._db.execute(
+                f"CREATE INDEX IF NOT EXISTS objects_{name} ON objects (kind, json_extract(body, '$.{name}'), seq)"
+            )
         self._lock = threading.RLock()
         self._depth = 0
 
@@ -86,9 +92,15 @@ class Store:
         found: JSON = json.loads(row[1])
         return found
 
-    def newest(self, kind: str) -> Iterator[JSON]:
-        """Objects of one kind, the newest first."""
-        rows = self._db.execute("SELECT body FROM objects WHERE kind = ? ORDER BY seq DESC", (kind,)).fetchall()
+    def newest(self, kind: str, **where: str) -> Iterator[JSON]:
+        """Objects of one kind, the newest first; `where` asks for fields of them that are looked up by."""
+        if not where.keys() <= set(LOOKED_UP):
+            raise KeyError(*where)
+        asked = "".join(f" AND json_extract(body, '$.{name}') = ?" for name in where)
+        rows = self._db.execute(
+            f"SELECT body FROM objects WHERE kind = ?{asked} ORDER BY seq DESC",  # noqa: S608 names of ours only
+            (kind, *where.values()),
+        ).fetchall()
         return (json.loads(row[0]) for row in rows)
 
     # Idempotency ---------------------------------------------------------------------------------------------------
