@@ -154,9 +154,34 @@ def _places(scope: Scope) -> list[Place]:
     return places
 
 
+# Pages that are no place of their own, and the places, best first, where one finds the way to them.
+BESIDE = {
+    "approvals": ("requests",),
+    "cashiers": ("tills",),
+    "claims": ("deliveries", "pools"),
+    "figures": ("today",),
+    "hand-overs": ("deliveries", "pools"),
+    "needs": ("requests",),
+    "orders": ("deliveries", "pools"),
+    "payments": ("invoices",),
+    "recurring": ("requests",),
+    "savings": ("pools",),
+    "shops": ("tills",),
+    "supplier-invoices": ("pools",),
+    "suppliers": ("catalogue",),
+}
+
+
 def _here(path: str, places: list[Place]) -> str:
-    fitting = [place.url for place in places if path.startswith(place.url)]
-    return max(fitting, key=len, default="")
+    """The place a page belongs to; a home, whose address all of its pages begin with, only when it is the page."""
+    fitting = [
+        place.url for place in places if path == place.url or (place.icon != "house" and path.startswith(place.url))
+    ]
+    if fitting:
+        return max(fitting, key=len)
+    parts = path.strip("/").split("/")
+    wanted = [f"/{name}/" for part in parts for name in BESIDE.get(part, ())]
+    return next((place.url for end in wanted for place in places if place.url.endswith(end)), "")
 
 
 def _shell(request: HttpRequest) -> dict[str, Any]:
