@@ -87,7 +87,7 @@ class Scans(TillView):
                 "kind": presented.shown.value,
                 "demo": found.demo,
                 "holder": {"first_name": found.first_name, "initial": found.last_name[:1].upper()},
-                "offers": [_deal(deal, at=now) for deal in found.deals],
+                "offers": [_deal(deal, at=now) for deal in found.deals if deal.eligible],
                 "server_time": timezone.localtime(now).isoformat(),
             }
         )

@@ -149,7 +149,12 @@ class PackOffer(serializers.Serializer):
     until_time = serializers.CharField(allow_null=True)
     starts_on = serializers.CharField()
     ends_on = serializers.CharField(allow_null=True)
-    limited = serializers.BooleanField()
+    excluded = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    limited = serializers.BooleanField(help_text="Needs a list of cards of today.")
+    unchecked = serializers.ListField(
+        child=serializers.ChoiceField(["uses", "holder", "first_visit", "combine"]),
+        help_text="What cannot be known without network: the server judges it later, and an excess is a conflict.",
+    )
     offline = serializers.CharField(help_text="allow, dynamic or online")
 
 

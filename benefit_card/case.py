@@ -1,17 +1,22 @@
 """What a till has to know about a card, in one statement: holder, right to use it, offers of the merchant, uses left.
 
+An offer's rules about the holder (employer, first visit) are part of it; the till is told a yes or a no and nothing else.
+
 SQL by hand on purpose: a scan may cost two statements, signing in included, and this joins four rooms' tables.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
 from django.db import connection
 
+from benefit_card import quota
 from benefit_card.credential import PARIS
-from benefit_card.quota import period_of
+from benefit_card.quota import PARTS, SPLIT_FROM, period_of
+from merchants import eligibility
 from merchants.models import Offer, OfferVersion, Period
 
 _PERIODS = [choice.value for choice in Period]
@@ -23,7 +28,15 @@ SELECT c.id, c.person_id, c.holder_key, c.generation, c.valid_until, c.blocked_a
                  AND k.status = 'admitted' AND k.suspended_at IS NULL),
        o.id, v.id, v.number, latest.number, latest.created_at, v.title, v.kind, v.percent, v.amount_cents, v.cap_cents,
        v.gift, v.min_spend_cents, v.weekdays, v.from_time, v.until_time, v.starts_on, v.ends_on, v.per_person_limit,
-       v.period, v.stock, mine.used, everybody.used, v.offline
+       v.period, v.stock, mine.used, v.offline, v.window_days, v.combine, NULLIF(v.excluded, '[]'::jsonb), v.first_visit,
+       mine.days, parts.found, visit.offers,
+       EXISTS (SELECT 1 FROM merchants_offer x JOIN merchants_offerversion y ON y.id = x.current_id
+               WHERE x.merchant_id = %(merchant)s AND x.state <> 'draft' AND y.combine <> 'any'),
+       {eligible}, {restricted},
+       v.first_visit AND EXISTS (
+         SELECT 1 FROM benefit_card_redemption r WHERE r.person_id = c.person_id AND r.merchant_id = %(merchant)s
+           AND r.at < %(midnight)s AND r.voids_id IS NULL
+           AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption w WHERE w.voids_id = r.id))
 FROM benefit_card_card c
 JOIN companies_person p ON p.id = c.person_id
 LEFT JOIN merchants_offer o ON o.merchant_id = %(merchant)s
@@ -33,11 +46,17 @@ LEFT JOIN merchants_offerversion latest ON latest.id = o.current_id
 LEFT JOIN merchants_offerversion v ON v.offer_id = o.id AND v.number = COALESCE(%(version)s::int, latest.number)
 LEFT JOIN benefit_card_quota mine ON mine.scope = 'person' AND mine.key = c.holder_key || ':' || o.id
      AND mine.period = (%(labels)s::text[])[array_position(%(periods)s::text[], v.period::text)]
-LEFT JOIN benefit_card_quota everybody ON everybody.scope = 'stock' AND everybody.key = o.id::text
-     AND everybody.period = 'ever'
+LEFT JOIN LATERAL (
+  SELECT array_agg(ARRAY[CASE q.period WHEN 'ever' THEN 0 ELSE split_part(q.period, ':', 2)::int END, q.used, q.cap, q.total])
+         AS found
+  FROM benefit_card_quota q WHERE v.stock IS NOT NULL AND q.scope = 'stock' AND q.key = o.id::text
+) parts ON true
+LEFT JOIN benefit_card_quota visit ON visit.scope = 'visit' AND visit.key = c.holder_key || ':m' || %(merchant)s
+     AND visit.period = %(today)s::date::text
 WHERE {where}
 ORDER BY o.id
 """
+_ELIGIBLE = eligibility.SQL.format(person="c.person_id")
 
 
 @dataclass(frozen=True)
@@ -65,8 +84,41 @@ class Deal:
     period: str
     stock: int | None
     used: int | None
-    stock_used: int | None
     offline: str
+    window_days: int | None = None
+    combine: str = "any"
+    excluded: Sequence[Sequence[str]] = ()
+    first_visit: bool = False
+    days: Sequence[date] = ()  # of a rolling window
+    parts: Sequence[Sequence[int | None]] = ()  # of the stock: number, used, cap, total
+    used_today: Sequence[int] = ()  # tokens of what the holder used at this merchant today
+    choosy: bool = False  # whether the merchant has offers that may not be combined
+    eligible: bool = True
+    restricted: bool = False
+    been_here: bool = False
+
+    @property
+    def stock_used(self) -> int:
+        return sum(part[1] or 0 for part in self.parts)
+
+    @property
+    def split(self) -> bool:
+        """Whether the stock is counted in parts; once it was, it stays so."""
+        return self.stock is not None and (self.stock >= SPLIT_FROM or len(self.parts) > 1)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the parts are all there and add up to the stock of this version."""
+        return len(self.parts) == PARTS and all(total == self.stock for _part, _used, _cap, total in self.parts)
+
+    @property
+    def roomy(self) -> list[int]:
+        """Parts of the stock that are not used up."""
+        return [number or 0 for number, used, cap, _total in self.parts if (used or 0) < (cap or 0)]
+
+    @property
+    def token(self) -> int:
+        return quota.token(self.offer_id, kind=self.kind, combine=self.combine)
 
     @property
     def remaining(self) -> int | None:
@@ -75,7 +127,7 @@ class Deal:
         if self.per_person_limit is not None:
             lefts.append(self.per_person_limit - (self.used or 0))
         if self.stock is not None:
-            lefts.append(self.stock - (self.stock_used or 0))
+            lefts.append(self.stock - self.stock_used)
         return max(0, min(lefts)) if lefts else None
 
 
@@ -114,7 +166,7 @@ def _shown(row: Offer, v: OfferVersion) -> Deal:
     return Deal(
         row.pk, v.pk, v.number, v.number, v.created_at, v.title, v.kind, v.percent, v.amount_cents, v.cap_cents, v.gift,
         v.min_spend_cents, v.weekdays, v.from_time, v.until_time, v.starts_on, v.ends_on, v.per_person_limit, v.period,
-        v.stock, 0, 0, v.offline,
+        v.stock, 0, v.offline, v.window_days, v.combine, v.excluded, v.first_visit,
     )  # fmt: skip
 
 
@@ -137,6 +189,8 @@ def read(
     parameters = {
         "card": status_index if short_hash is None else short_hash,
         "today": today,
+        "at": at,
+        "midnight": datetime.combine(today, time.min, PARIS),
         "merchant": merchant_id,
         "offer": offer_id,
         "version": version,
@@ -145,14 +199,26 @@ def read(
         "labels": [period_of(name, today) for name in _PERIODS],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_SQL.format(where=where), parameters)
+        cursor.execute(_SQL.format(where=where, eligible=_ELIGIBLE, restricted=eligibility.RESTRICTED), parameters)
         rows: Iterable[tuple[Any, ...]] = cursor.fetchall()
     case = None
     for row in rows:
         case = case or Case(*row[:10])
         if row[10] is not None and row[11] is not None:
-            case.deals.append(Deal(*row[10:]))
+            case.deals.append(_deal(row[10:], today=today))
     return case
+
+
+def _deal(row: tuple[Any, ...], *, today: date) -> Deal:
+    (*terms, used, offline, window, combine, excluded, first) = row[:-7]
+    (days, parts, used_today, choosy, eligible, restricted, been_here) = row[-7:]
+    if window is not None and days is not None:
+        used = quota.in_window(days, today, window)
+    values: list[Any] = [
+        *terms, used, offline, window, combine, json.loads(excluded) if excluded else (), first, days or (), parts or (),
+        used_today or (), choosy, eligible, restricted, been_here,
+    ]  # fmt: skip
+    return Deal(*values)
 
 
 _STOOD = """

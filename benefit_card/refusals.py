@@ -126,6 +126,35 @@ class StockUsedUp(TillRefusal):
     message = _("This offer is used up.")
 
 
+class NotEligible(TillRefusal):
+    """The offer is for other holders. Nothing tells which employer or contract it asks for."""
+
+    code = "not_eligible"
+    message = _("This offer is not meant for this card. Choose another one.")
+
+
+class NotTheFirstVisit(TillRefusal):
+    """The offer is for people who come for the first time, and this holder was here before today."""
+
+    code = "not_first_visit"
+    message = _("This offer is for a first visit, and this card was used here before.")
+
+
+class NotCombinable(TillRefusal):
+    """Another offer was used here today, and the two exclude each other."""
+
+    code = "not_combinable"
+    message = _("Another offer was used here today, and the two cannot be combined.")
+
+
+class TillBusy(DomainError):
+    """So many sales of one stock at once that none of the tries found its part. Nothing is written; the till sends again."""
+
+    code = "till_busy"
+    message = _("Too many sales at the same moment. Send this one again.")
+    status = 503
+
+
 class ClientIdReused(TillRefusal):
     """The same client_id came with another body, or from another till."""
 

@@ -60,9 +60,13 @@ def till_texts() -> dict[str, Any]:
         "confirm": _("Confirm: {pay} to pay"),
         "confirm_gift": _("Give: {gift}"),
         "limit_reached": _("This offer was already used here on {time} ({shop}). It cannot be used again for now."),
+        "limit_again": _("From {day} on it can be used again."),
         "words": {
             "limit_reached": _("Already used"),
             "stock_used_up": _("All gone"),
+            "not_eligible": _("Not for this card"),
+            "not_first_visit": _("Not a first visit"),
+            "not_combinable": _("Not combinable"),
             "card_expired": pgettext("till", "Expired"),
             "card_replaced": _("Replaced card"),
             "wrong_slot": _("Old code"),
@@ -139,6 +143,12 @@ def _offline_texts() -> dict[str, Any]:
         "offer_phone": _("without network only for cards on a phone"),
         "offer_old_list": _("waits for today’s list of cards"),
         "offer_closed": _("not at this moment"),
+        "unchecked": {
+            "uses": _("uses are counted later"),
+            "holder": _("whom it is for is checked later"),
+            "first_visit": _("the first visit is checked later"),
+            "combine": _("other offers of today are checked later"),
+        },
         "holder": _("Valid card"),
         "recorded": _("No network: recorded on this till, sent later."),
         "revoked": _(

@@ -1,5 +1,6 @@
 """What an offer is worth on a price, and whether it holds at a moment. Pure: no database, no clock."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Protocol
 
@@ -17,6 +18,8 @@ class Terms(Protocol):
     def starts_on(self) -> date: ...
     @property
     def ends_on(self) -> date | None: ...
+    @property
+    def excluded(self) -> Sequence[Sequence[str]]: ...
 
 
 def discount(
@@ -48,9 +51,10 @@ def discount(
 
 
 def is_open_at(terms: Terms, moment: datetime) -> bool:
-    """Whether the offer holds at a local moment: first and last day, weekday, hours.
+    """Whether the offer holds at a local moment: first and last day, weekday, hours, no excluded day.
 
-    `until_time` itself is outside. Hours that pass midnight ("20:00" to "02:00") belong to the evening they begin on.
+    `until_time` itself is outside. Hours that pass midnight ("20:00" to "02:00") belong to the evening they begin on, also
+    for the first, the last and the excluded days.
     """
     day, clock = moment.date(), moment.time()
     start, end = terms.from_time, terms.until_time
@@ -61,5 +65,8 @@ def is_open_at(terms: Terms, moment: datetime) -> bool:
     ):
         return False
     if day < terms.starts_on or (terms.ends_on is not None and day > terms.ends_on):
+        return False
+    name = day.isoformat()
+    if any(first <= name <= last for first, last in terms.excluded):
         return False
     return bool(terms.weekdays >> day.weekday() & 1)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -33,7 +34,11 @@ class RedemptionRequest(models.Model):
 
 
 class Quota(models.Model):
-    """How often something was used in a period: by a person (`person`, holder key and offer) or in all (`stock`, offer).
+    """How often something was used in a period: by a person (`person`, holder key and offer), in all (`stock`, offer), and
+    which offers a person used at a merchant on a day (`visit`, holder key and merchant), where some may not be combined.
+
+    Rolling windows keep the days of the uses beside the count. A large stock is split into parts (`ever`, `ever:1`, …), each
+    with its own `cap`; together the caps of a `total` give that total.
 
     A counter, not slots: a limit that is lowered or raised later needs no rewrite. Rows outlive an erased person as keyed
     hashes, so that erasing does not give a single-use gift again.
@@ -44,11 +49,15 @@ class Quota(models.Model):
     key = models.CharField(max_length=64)
     period = models.CharField(max_length=10)
     used = models.IntegerField()
+    days = ArrayField(models.DateField(), null=True)
+    offers = ArrayField(models.BigIntegerField(), null=True)
+    cap = models.IntegerField(null=True)
+    total = models.IntegerField(null=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(used__gte=0), name="quota_used_not_negative"),
-            models.CheckConstraint(condition=Q(scope__in=["person", "stock"]), name="quota_scope_known"),
+            models.CheckConstraint(condition=Q(scope__in=["person", "stock", "visit"]), name="quota_scope_known"),
         ]
 
     def __str__(self) -> str:
@@ -104,6 +113,7 @@ class Redemption(models.Model):
     period = models.CharField(max_length=10)
     seq = models.IntegerField(null=True, help_text="Which use of the period it was, when uses are limited.")
     stock_seq = models.IntegerField(null=True, help_text="Which use in all it was, when the stock is limited.")
+    stock_part = models.SmallIntegerField(null=True, help_text="From which part of a split stock it was taken.")
     voids = models.OneToOneField("self", models.PROTECT, null=True, related_name="voided_by")
     at = models.DateTimeField()
     arrived_at = models.DateTimeField(null=True, help_text="When a sale made without network reached us; null online.")

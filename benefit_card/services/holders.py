@@ -10,6 +10,7 @@ from benefit_card import keyring, months, quota
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, ErasedHolder, Quota
 from companies.models import Employment, Person
+from merchants.models.offer import LONGEST_WINDOW
 
 LONGEST = timedelta(days=730)  # uses counted "in all" are kept as long as identified redemptions
 
@@ -54,11 +55,13 @@ def remember(person: Person, *, at: datetime) -> None:
 def end_of(period: str, *, today: date) -> date:
     """The last day of a period as quotas name it.
 
-    >>> [str(end_of(p, today=date(2026, 3, 3))) for p in ("2026-03-03", "2026-W10", "2026-02", "2026", "ever")]
-    ['2026-03-03', '2026-03-08', '2026-02-28', '2026-12-31', '2028-03-02']
+    >>> [str(end_of(p, today=date(2026, 3, 3))) for p in ("2026-03-03", "2026-W10", "2026-02", "2026", "ever", "rolling")]
+    ['2026-03-03', '2026-03-08', '2026-02-28', '2026-12-31', '2028-03-02', '2027-03-04']
     """
     if period == "ever":
         return today + LONGEST
+    if period == quota.ROLLING:
+        return today + timedelta(days=LONGEST_WINDOW)
     if "W" in period:
         return date.fromisocalendar(int(period[:4]), int(period[6:]), 7)
     if len(period) == 4:

@@ -19,7 +19,9 @@ from benefit_card import refusals
 from benefit_card.models import Card, EntryVerdict, OfflineEntry, Redemption, RedemptionRequest, Standing
 from benefit_card.offline_entry import Entry, nameless_id, signed_by
 from benefit_card.services import offline_rules, voids
-from benefit_card.services.redemption import Sale, Written, complete, limit_of, write
+from benefit_card.services.booking import Sale, Written, complete, write
+from benefit_card.services.parts import Unbalanced, balance
+from benefit_card.services.redemption import ATTEMPTS, limit_of
 from companies import audit
 from companies.errors import DomainError
 from merchants.models import Till
@@ -59,6 +61,15 @@ def sync(*, till: Till, rows: Sequence[tuple[dict[str, Any], Entry | None]], at:
 
 def take(*, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime) -> dict[str, Any]:
     """Give one entry its verdict. The same entry again, also at the same moment, gets `replayed` and the first answer."""
+    for _attempt in range(ATTEMPTS):
+        try:
+            return _take(till=till, raw=raw, entry=entry, at=at)
+        except Unbalanced as parts:  # everything is undone, and begins anew
+            balance(offer_id=parts.offer_id, stock=parts.stock)
+    raise refusals.TillBusy
+
+
+def _take(*, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime) -> dict[str, Any]:
     client_id = entry.client_id if entry else nameless_id(raw)
     digest = offline_rules.digest(entry) if entry else ""
     with transaction.atomic(durable=True):
@@ -172,7 +183,7 @@ def settle(sale: Sale, *, doubt: refusals.TillRefusal | None = None) -> Outcome:
         if written.redemption_id is not None:
             transaction.savepoint_commit(point)
             return _standing(sale, written, EntryVerdict.ACCEPTED, "", "")
-        doubt = limit_of(sale.deal, sale.found, used=written.used)
+        doubt = limit_of(sale, written)
         transaction.savepoint_rollback(point)
     written = write(sale, standing=Standing.CONFLICT)
     return _standing(sale, written, EntryVerdict.CONFLICT, doubt.code, doubt.sentence)

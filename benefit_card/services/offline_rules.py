@@ -1,6 +1,7 @@
 """What a till may have given without network, judged again when it arrives, by the rules of the moment of the scan."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -13,11 +14,12 @@ from benefit_card.models import Redemption, Shown, SigningKey
 from benefit_card.offline_entry import Entry
 from benefit_card.revocation import AMBER, STALE
 from benefit_card.services import cashiers
-from benefit_card.services.redemption import Sale, body_hash, price
-from benefit_card.services.scan import Presented, refusal_of
+from benefit_card.services.booking import Sale
+from benefit_card.services.redemption import body_hash, price
+from benefit_card.services.scan import Presented, refusal_of, why_not_holder
 from companies.errors import DomainError
 from companies.money import parse_cents
-from merchants.models import OfflinePolicy, Till
+from merchants.models import Combine, OfflinePolicy, Till
 
 CLOCK = timedelta(minutes=5)
 SLACK = 2  # slots of 30 s a phone may be early or late without network
@@ -61,6 +63,8 @@ def judge(*, till: Till, entry: Entry, digest: str, at: datetime) -> tuple[Sale,
     deal = _deal(found, at=sold)
     _policy(entry, deal, presented, at=sold)
     doubt = _holder(entry, found, presented, at=sold) or _elsewhere(till, found, presented)
+    if doubt is None and (not_theirs := why_not_holder(deal)):
+        doubt = not_theirs()  # a till without network knows no employer and no history: honoured, and not counted
     cents = _cents(entry.amount)
     sale = Sale(
         till=till, client_id=entry.client_id, digest=digest, presented=presented, found=found, deal=deal,
@@ -101,9 +105,27 @@ def _policy(entry: Entry, deal: Deal, presented: Presented, *, at: datetime) -> 
     ):
         raise refusals.OfflinePolicy
     age = at - entry.list_issued_at if entry.list_issued_at else STALE + CLOCK
-    limited = deal.per_person_limit is not None or deal.stock is not None
-    if age > AMBER + CLOCK and (limited or (age > STALE + CLOCK and presented.shown != Shown.PHONE)):
+    if age > AMBER + CLOCK and (limited(deal) or (age > STALE + CLOCK and presented.shown != Shown.PHONE)):
         raise refusals.StaleList
+
+
+def limited(terms: Any) -> bool:
+    """Whether a till without network has to leave something unchecked: uses, employer, first visit, other offers."""
+    return terms.per_person_limit is not None or terms.stock is not None or bool(unchecked(terms))
+
+
+def unchecked(terms: Any) -> list[str]:
+    """What a till without network cannot know of an offer in a version, by code; the server judges it later."""
+    return [
+        name
+        for name, asked in (
+            ("uses", terms.per_person_limit is not None or terms.stock is not None),
+            ("holder", terms.restricted),
+            ("first_visit", terms.first_visit),
+            ("combine", terms.combine != Combine.ANY),
+        )
+        if asked
+    ]
 
 
 def _holder(entry: Entry, found: Case, presented: Presented, *, at: datetime) -> refusals.TillRefusal | None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from benefit_card import keyring
 from benefit_card.revocation import b64
-from benefit_card.services import specimens
+from benefit_card.services import offline_rules, specimens
 from merchants.models import Offer, OfferVersion, Till
 
 
@@ -43,6 +43,8 @@ def _offer(row: Offer, version: OfferVersion) -> dict[str, Any]:
         "until_time": version.until_time and f"{version.until_time:%H:%M:%S}",
         "starts_on": version.starts_on.isoformat(),
         "ends_on": version.ends_on and version.ends_on.isoformat(),
-        "limited": version.per_person_limit is not None or version.stock is not None,
+        "excluded": version.excluded,
+        "limited": offline_rules.limited(version),
+        "unchecked": offline_rules.unchecked(version),
         "offline": version.offline,
     }

@@ -6,7 +6,8 @@ until their period is over.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -24,11 +25,12 @@ from benefit_card.models import (
     SignalState,
     WalletRegistration,
 )
-from benefit_card.quota import PERSON, period_of
+from benefit_card.quota import PERSON, ROLLING, VISIT, period_of
 from benefit_card.services import erasure
 from companies.models import Person, User
 from companies.services import imports
 from companies.services.erasure import forget_account, long_gone
+from merchants.models.offer import LONGEST_WINDOW
 
 IDENTIFIED = timedelta(days=730)
 SCANS = timedelta(days=7)
@@ -119,12 +121,29 @@ def _counters(at: datetime) -> int:
     for name, length in (("day", 10), ("week", 8), ("month", 7), ("year", 4)):
         with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM benefit_card_quota WHERE scope = %s AND length(period) = %s AND period < %s "
+                "DELETE FROM benefit_card_quota WHERE scope = ANY(%s) AND length(period) = %s AND period < %s "
                 "AND period <> 'ever'",
-                [PERSON, length, period_of(name, day)],
+                [[PERSON, VISIT], length, period_of(name, day)],
             )
             done += cursor.rowcount
-    return done
+    return done + _windows(day)
+
+
+def _windows(day: date) -> int:
+    """Forget the days of rolling windows that no window reaches any more."""
+    with connection.cursor() as cursor:
+        parameters: dict[str, Any] = {"scope": PERSON, "period": ROLLING, "day": day - timedelta(days=LONGEST_WINDOW)}
+        cursor.execute(
+            "UPDATE benefit_card_quota q SET days = k.days, used = cardinality(k.days) FROM (SELECT key, ARRAY(SELECT d FROM "
+            "unnest(days) d WHERE d >= %(day)s) AS days FROM benefit_card_quota WHERE scope = %(scope)s AND period = %(period)s "
+            "AND %(day)s > ANY(days) FOR UPDATE) k WHERE q.scope = %(scope)s AND q.key = k.key AND q.period = %(period)s",
+            parameters,
+        )
+        cursor.execute(
+            "DELETE FROM benefit_card_quota WHERE scope = %(scope)s AND period = %(period)s AND cardinality(days) = 0",
+            parameters,
+        )
+        return cursor.rowcount
 
 
 def _holders(at: datetime) -> int:

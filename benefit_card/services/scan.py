@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from benefit_card import case as cases
-from benefit_card import credential, limits, refusals, short_code
+from benefit_card import credential, limits, quota, refusals, short_code
 from benefit_card.case import Case, Deal
 from benefit_card.credential import PARIS, Verdict
 from benefit_card.models import Shown
@@ -135,8 +135,19 @@ def why_not(deal: Deal, *, at: datetime) -> type[refusals.TillRefusal] | None:
     """Why an offer cannot be used now, apart from the price; None when it can."""
     if not is_open_at(deal, at.astimezone(PARIS)):
         return refusals.OfferClosed
+    if refused := why_not_holder(deal):
+        return refused
     if deal.per_person_limit is not None and (deal.used or 0) >= deal.per_person_limit:
         return refusals.LimitReached
-    if deal.stock is not None and (deal.stock_used or 0) >= deal.stock:
+    if deal.stock is not None and deal.stock_used >= deal.stock:
         return refusals.StockUsedUp
+    if deal.choosy and not quota.combines(deal.token, deal.used_today):
+        return refusals.NotCombinable
     return None
+
+
+def why_not_holder(deal: Deal) -> type[refusals.TillRefusal] | None:
+    """Why an offer is not for this holder: what a till cannot know without network."""
+    if not deal.eligible:
+        return refusals.NotEligible
+    return refusals.NotTheFirstVisit if deal.been_here else None

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from benefit_card import refusals
+from benefit_card import quota, refusals
+from benefit_card.credential import PARIS
 from benefit_card.models import Redemption, Standing
-from benefit_card.services.redemption import quotas
 from companies import audit
 from companies.models import User
 from merchants.models import Till
@@ -51,15 +51,31 @@ def void(
             shown=row.shown, gross_cents=row.gross_cents, discount_cents=row.discount_cents, period=row.period,
             voids=row, at=at,
         )  # fmt: skip
-        holder = row.card.holder_key if row.card else ""
-        with connection.cursor() as cursor:
-            moved = quotas(row.offer_version, holder=holder, period=row.period) if row.standing == Standing.OK else ()
-            for scope, key, period, _cap in sorted(moved):
-                cursor.execute(
-                    "UPDATE benefit_card_quota SET used = used - 1 "
-                    "WHERE scope = %s AND key = %s AND period = %s AND used > 0",
-                    [scope, key, period],
-                )
+        if row.standing == Standing.OK:
+            _give_back(row)
         label = "" if actor else f"till {till.pk}"
         audit.record("redemption.voided", target=row, at=at, actor=actor, actor_label=label)
     return undone
+
+
+_BACK = """
+UPDATE benefit_card_quota SET used = used - 1,
+  days = days[:array_position(days, %(day)s) - 1] || days[array_position(days, %(day)s) + 1:],
+  offers = offers[:array_position(offers, %(token)s) - 1] || offers[array_position(offers, %(token)s) + 1:]
+WHERE scope = %(scope)s AND key = %(key)s AND period = %(period)s AND used > 0
+  AND (days IS NULL OR %(day)s = ANY(days)) AND (offers IS NULL OR %(token)s = ANY(offers))
+"""
+
+
+def _give_back(row: Redemption) -> None:
+    """Take one use off every counter it moved, in the order in which they are locked everywhere."""
+    terms, day = row.offer_version, row.at.astimezone(PARIS).date()
+    token = quota.token(row.offer_id, kind=terms.kind, combine=terms.combine)
+    moved = quota.counters(
+        terms, offer_id=row.offer_id, merchant_id=row.merchant_id, holder=row.card.holder_key if row.card else "",
+        day=day, part=row.stock_part, visits=True,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        for scope, key, period, _cap in moved:
+            name = row.period if scope == quota.PERSON else period
+            cursor.execute(_BACK, {"scope": scope, "key": key, "period": name, "day": day, "token": token})

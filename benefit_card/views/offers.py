@@ -1,5 +1,8 @@
 """The offers with the uses that are left to the reader: shown before somebody goes there."""
 
+from collections import Counter
+from datetime import datetime
+
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -7,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from benefit_card import selectors
 from benefit_card.credential import PARIS
-from benefit_card.models import Quota
-from benefit_card.quota import PERSON, STOCK, period_of, person_key
+from benefit_card.models import Quota, Redemption
+from benefit_card.quota import STOCK, in_window, period_of, person_key
 from companies.models import User
 from merchants.models import Offer
 from merchants.views import discovery
@@ -21,29 +24,45 @@ def offers(request: HttpRequest) -> HttpResponse:
 
 
 def uses_left(user: User, offers: list[Offer]) -> dict[int, int | None]:
-    """For each limited offer the uses left to a holder now: two queries; nothing for people without a card."""
+    """For each limited offer the uses left to a holder now: three queries; nothing for people without a card."""
     card = selectors.card_of(user) if hasattr(user, "person") else None
     if card is None:
         return {}
-    today = timezone.now().astimezone(PARIS).date()
-    wanted: dict[tuple[str, str, str], tuple[int, int]] = {}
-    for offer in offers:
-        version = offer.current
-        if version is None:
-            continue
-        if version.per_person_limit is not None:
-            key = (PERSON, person_key(card.holder_key, offer.pk), period_of(version.period, today))
-            wanted[key] = (offer.pk, version.per_person_limit)
-        if version.stock is not None:
-            wanted[(STOCK, str(offer.pk), "ever")] = (offer.pk, version.stock)
-    used = {
-        (scope, key, period): count
-        for scope, key, period, count in Quota.objects.filter(key__in=[key for _scope, key, _period in wanted])
-        .values_list("scope", "key", "period", "used")
-    }  # fmt: skip
-    left: dict[int, int | None] = {}
-    for name, (offer_id, limit) in wanted.items():
-        rest = max(0, limit - used.get(name, 0))
-        earlier = left.get(offer_id)
-        left[offer_id] = rest if earlier is None else min(earlier, rest)
-    return left
+    now = timezone.now().astimezone(PARIS)
+    versions = {offer.pk: offer.current for offer in offers if offer.current}
+    mine = {
+        person_key(card.holder_key, pk): pk for pk, version in versions.items() if version.per_person_limit is not None
+    }
+    stocks = {str(pk): pk for pk, version in versions.items() if version.stock is not None}
+    left: dict[int, int | None] = {pk: versions[pk].per_person_limit for pk in mine.values()}
+    taken: Counter[int] = Counter()
+    for scope, key, period, used, days in Quota.objects.filter(key__in=[*mine, *stocks]).values_list(
+        "scope", "key", "period", "used", "days"
+    ):
+        if scope == STOCK and key in stocks:
+            taken[stocks[key]] += used
+        elif key in mine and period == period_of(versions[mine[key]].period, now.date()):
+            version = versions[mine[key]]
+            used = in_window(days or [], now.date(), version.window_days) if version.window_days else used
+            left[mine[key]] = max(0, (version.per_person_limit or 0) - used)
+    for pk in stocks.values():
+        rest = max(0, (versions[pk].stock or 0) - taken[pk])
+        left[pk] = min(rest, left.get(pk, rest) or 0) if pk in left else rest
+    return left | _first_visits(user, offers, now)
+
+
+def _first_visits(user: User, offers: list[Offer], now: datetime) -> dict[int, int | None]:
+    """Offers for a first visit at merchants where the holder was before today: nothing is left of them."""
+    asked = {offer.pk: offer.merchant_id for offer in offers if offer.current and offer.current.first_visit}
+    if not asked:
+        return {}
+    known = set(
+        Redemption.objects.counted()
+        .filter(
+            person__user=user,
+            merchant__in=asked.values(),
+            at__lt=now.replace(hour=0, minute=0, second=0, microsecond=0),
+        )
+        .values_list("merchant_id", flat=True)
+    )
+    return {pk: 0 for pk, merchant in asked.items() if merchant in known}

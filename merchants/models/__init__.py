@@ -3,13 +3,24 @@
 from merchants.models.agreement import AgreementAcceptance
 from merchants.models.discovery import DigestChoice, Favourite
 from merchants.models.merchant import Category, Merchant, MerchantRole, MerchantStatus, Shop
-from merchants.models.offer import Kind, Offer, OfferState, OfferVersion, OfflinePolicy, Period
+from merchants.models.offer import (
+    Combine,
+    Contract,
+    Kind,
+    Offer,
+    OfferState,
+    OfferVersion,
+    OfflinePolicy,
+    Period,
+)
 from merchants.models.till import Cashier, PairingCode, Till
 
 __all__ = [
     "AgreementAcceptance",
     "Cashier",
     "Category",
+    "Combine",
+    "Contract",
     "DigestChoice",
     "Favourite",
     "Kind",

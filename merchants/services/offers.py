@@ -1,6 +1,6 @@
 """Offers: written as a draft, published, paused, ended. Every change of the terms is a new version."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, time
 
 from django.db import transaction
@@ -12,8 +12,19 @@ from companies.errors import DomainError
 from companies.models import User
 from companies.states import move
 from merchants import access
-from merchants.models import Kind, Merchant, MerchantStatus, Offer, OfferState, OfferVersion, OfflinePolicy, Period
-from merchants.models.offer import TRANSITIONS
+from merchants.models import (
+    Combine,
+    Contract,
+    Kind,
+    Merchant,
+    MerchantStatus,
+    Offer,
+    OfferState,
+    OfferVersion,
+    OfflinePolicy,
+    Period,
+)
+from merchants.models.offer import LONGEST_WINDOW, MOST_IN_WINDOW, TRANSITIONS
 
 
 class OfferRefused(DomainError):
@@ -60,6 +71,14 @@ class OfferTerms:
     period: str = Period.EVER
     stock: int | None = None
     offline: str = OfflinePolicy.ONLINE
+    window_days: int | None = None
+    combine: str = Combine.ANY
+    excluded: list[list[str]] = field(default_factory=list)
+    first_visit: bool = False
+    companies: list[int] = field(default_factory=list)
+    sites: list[int] = field(default_factory=list)
+    sizes: list[str] = field(default_factory=list)
+    contract: str = Contract.ANY
 
     def check(self) -> None:
         """Raise `OfferRefused` on the field at fault."""
@@ -83,6 +102,20 @@ class OfferTerms:
             raise OfferRefused(
                 _("A limit of zero uses helps nobody. Leave it empty for no limit."), field="per_person_limit"
             )
+        self._check_counting()
+
+    def _check_counting(self) -> None:
+        if self.period == Period.ROLLING:
+            if not self.per_person_limit or self.per_person_limit > MOST_IN_WINDOW:
+                raise OfferRefused(
+                    _("Say how many uses fit into these days, between 1 and 100."), field="per_person_limit"
+                )
+            if not 1 <= (self.window_days or 0) <= LONGEST_WINDOW:
+                raise OfferRefused(_("Give a number of days between 1 and 366."), field="window_days")
+        elif self.window_days is not None:
+            raise OfferRefused(_("Days in a row count only when uses are counted in them."), field="window_days")
+        if self.first_visit and (self.per_person_limit, self.period) != (1, Period.EVER):
+            raise OfferRefused(_("A first visit happens once: one use per person, in all."), field="per_person_limit")
 
 
 @transaction.atomic(durable=True)

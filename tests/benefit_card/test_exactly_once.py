@@ -6,16 +6,20 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.models import F
 
-from benefit_card.models import Quota, Redemption, Shown
+from benefit_card.models import Card, Quota, Redemption, Shown
+from benefit_card.quota import PARTS, SPLIT_FROM, part_name
 from benefit_card.refusals import AlreadyVoided
 from benefit_card.services import redemption, voids
-from merchants.models import Offer, Till
+from benefit_card.services.parts import balance
+from merchants.models import Offer, Period, Till
 from tests.factories.benefit_card import TillFactory, card, offer, print_code
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,6 +65,20 @@ def codes(answers: list[object]) -> Counter[object]:
     )
 
 
+def insert(row: Offer, till: Till, made: Card) -> None:
+    """A redemption without any counter, as the naive ways write it."""
+    Redemption.objects.create(
+        client_id=uuid.uuid4(), card=made, person_id=made.person_id, merchant=till.merchant, till=till,
+        offer=row, offer_version=row.current, shown=Shown.PRINT, gross_cents=1000, discount_cents=100,
+        period="ever", at=datetime.now(UTC),
+    )  # fmt: skip
+
+
+def overrun(attempt: Callable[[Offer], int], till: Till, *, allowed: int, terms: dict[str, Any]) -> bool:
+    """Whether a naive way lets more through than allowed, within 20 rounds: else the harness proves nothing."""
+    return any(attempt(offer(till.merchant, **terms)) > allowed for _round in range(20))
+
+
 class TestSingleUseOffer:
     def test_is_redeemed_exactly_once_by_sixteen_tills_in_a_hundred_rounds(self, together):
         """Case, and Threat "parallel redemption": 16 at once, single use → one 201, fifteen 409; 100 runs."""
@@ -82,18 +100,11 @@ class TestSingleUseOffer:
             with transaction.atomic():
                 if Redemption.objects.filter(offer=row, person_id=made.person_id).count() >= 1:
                     return False
-                Redemption.objects.create(
-                    client_id=uuid.uuid4(), card=made, person_id=made.person_id, merchant=till.merchant, till=till,
-                    offer=row, offer_version=row.current, shown=Shown.PRINT, gross_cents=1000, discount_cents=100,
-                    period="ever", at=datetime.now(UTC),
-                )  # fmt: skip
+                insert(row, till, made)
                 return True
 
-        accepted = []
-        for _round in range(20):
-            row = offer(till.merchant, per_person_limit=1)
-            accepted.append(together(lambda _number, row=row: naive(row)).count(True))
-        assert max(accepted) > 1, "the harness no longer finds the race it is there for"
+        one = {"per_person_limit": 1}
+        assert overrun(lambda row: together(lambda _number: naive(row)).count(True), till, allowed=1, terms=one)
 
 
 class TestLimits:
@@ -106,6 +117,77 @@ class TestLimits:
             assert answers[201] == 5
             assert answers[201] + answers["limit_reached"] + answers["stock_used_up"] == 16
             assert Quota.objects.get(scope="stock", key=str(row.pk)).used == 5
+
+
+class TestRollingWindow:
+    """case: rolling windows hold under concurrency, sixteen tills at once."""
+
+    TERMS = {"per_person_limit": 2, "period": Period.ROLLING, "window_days": 30}
+
+    def test_allows_as_many_as_it_says_to_sixteen_tills(self, together):
+        till = TillFactory()
+        code = print_code(card())
+        for _round in range(10):
+            row = offer(till.merchant, **self.TERMS)
+            assert codes(together(lambda _number, row=row: redeem(till, code, row))) == {201: 2, "limit_reached": 14}
+            assert len(Quota.objects.get(key__endswith=f":{row.pk}").days) == 2
+
+    def test_would_be_overrun_by_check_then_insert(self, together):
+        till, made = TillFactory(), card()
+
+        def naive(row: Offer) -> bool:
+            with transaction.atomic():
+                since = datetime.now(UTC) - timedelta(days=30)
+                if Redemption.objects.filter(offer=row, person_id=made.person_id, at__gt=since).count() >= 2:
+                    return False
+                insert(row, till, made)
+                return True
+
+        assert overrun(lambda row: together(lambda _number: naive(row)).count(True), till, allowed=2, terms=self.TERMS)
+
+
+class TestSplitStock:
+    """case: a hot stock in parts is sold to the last use and not beyond."""
+
+    def test_is_sold_to_the_last_use_by_sixteen_tills(self, together):
+        till = TillFactory()
+        holders = [print_code(card()) for _holder in range(4)]
+        for left in (1, 5, 15, 3):
+            row = offer(till.merchant, stock=SPLIT_FROM, per_person_limit=9)
+            Quota.objects.create(scope="stock", key=str(row.pk), period="ever", used=SPLIT_FROM - left)
+            answers = codes(together(lambda number, row=row: redeem(till, holders[number % 4], row)))
+            assert answers == {201: left, "stock_used_up": 16 - left}
+            parts = Quota.objects.filter(scope="stock", key=str(row.pk)).values_list("used", "cap")
+            assert sum(used for used, _cap in parts) == sum(cap for _used, cap in parts) == SPLIT_FROM
+
+    def test_would_be_oversold_by_check_then_insert(self, together):
+        """Reading the sum of the parts and then counting one of them up is not enough."""
+        till = TillFactory()
+
+        def naive(row: Offer, number: int) -> bool:
+            with transaction.atomic():
+                parts = Quota.objects.filter(scope="stock", key=str(row.pk))
+                if sum(parts.values_list("used", flat=True)) >= 2:
+                    return False
+                parts.filter(period=part_name(number % PARTS)).update(used=F("used") + 1)
+                return True
+
+        def sold(row: Offer) -> int:
+            balance(offer_id=row.pk, stock=SPLIT_FROM)
+            return together(lambda number: naive(row, number)).count(True)
+
+        assert overrun(sold, till, allowed=2, terms={"stock": SPLIT_FROM})
+
+
+class TestCombination:
+    def test_of_two_offers_that_exclude_each_other_happens_for_neither_order(self, together):
+        """case: of an offer that stands alone and another at the same moment, one kind wins."""
+        till = TillFactory()
+        code = print_code(card())
+        alone, other = offer(till.merchant, combine="alone", stock=9), offer(till.merchant, per_person_limit=9)
+        answers = together(lambda number: redeem(till, code, (alone, other)[number % 2]))
+        assert codes(answers) == {201: 8, "not_combinable": 8}
+        assert len(set(Redemption.objects.values_list("offer", flat=True))) == 1
 
 
 class TestRetry:

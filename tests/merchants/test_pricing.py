@@ -51,7 +51,14 @@ class TestDiscount:
 
 class TestHours:
     def at(self, day, clock, **terms):
-        values = {"weekdays": 127, "from_time": None, "until_time": None, "starts_on": MONDAY, "ends_on": None}
+        values = {
+            "weekdays": 127,
+            "from_time": None,
+            "until_time": None,
+            "starts_on": MONDAY,
+            "ends_on": None,
+            "excluded": [],
+        }
         return is_open_at(SimpleNamespace(**{**values, **terms}), datetime.combine(day, clock))
 
     def test_hold_on_the_first_and_the_last_day_and_not_around_them(self):

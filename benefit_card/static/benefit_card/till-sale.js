@@ -75,6 +75,7 @@ export class Sale {
     else if (offer.remaining_uses !== null && offer.remaining_uses !== undefined) {
       parts.push(this.say(this.texts.uses_left, { count: offer.remaining_uses }));
     }
+    if (this.offline && offer.usable) parts.push(...(offer.unchecked ?? []).map((rule) => this.texts.offline.unchecked[rule]));
     if (offer.min_spend_cents) parts.push(this.say(this.texts.from, { amount: this.euro.format(offer.min_spend_cents / 100) }));
     return parts.join(" · ");
   }

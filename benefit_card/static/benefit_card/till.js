@@ -176,12 +176,17 @@ function unanswered(attempt) {
   result("warn", texts.unanswered_word, texts.unanswered, { retry: () => redeem(attempt), next: texts.abandon, drop: true });
 }
 
+/** When uses are counted in any N days: the first day on which one more fits. */
+function again({ again_on: day }) {
+  return day ? ` ${say(texts.limit_again, { day: new Date(`${day}T12:00:00`).toLocaleDateString(document.documentElement.lang) })}` : "";
+}
+
 function fail(answer) {
   if (answer.kind === "revoked") return revoked();
   if (answer.kind === "network") return result("warn", texts.network_word, texts.network);
   if (answer.code === "cashier_required") { scanScreen(); return people.open(answer.sentence); }
   const used = answer.data?.used_at;
-  const sentence = used ? say(texts.limit_reached, { time: moment.format(new Date(used)), shop: answer.data.shop }) : answer.sentence;
+  const sentence = used ? say(texts.limit_reached, { time: moment.format(new Date(used)), shop: answer.data.shop }) + again(answer.data) : answer.sentence;
   return result("no", texts.words[answer.code] ?? texts.refused_word, sentence || texts.refused);
 }
 

@@ -1,0 +1,195 @@
+"""A sale becomes rows: request, counters, redemption and audit entry in one statement, or nothing."""
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from benefit_card import quota
+from benefit_card.case import Case, Deal
+from benefit_card.credential import PARIS
+from benefit_card.models import Standing
+from benefit_card.quota import PERSON, STOCK, VISIT, period_of
+from benefit_card.services.parts import Unbalanced
+from benefit_card.services.scan import Presented
+from companies.money import euros
+from merchants.models import Till
+
+_ACCEPT = """
+WITH request AS (
+  INSERT INTO benefit_card_redemptionrequest (client_id, till_id, body_hash, status, response, created_at)
+  VALUES (%(client_id)s, %(till)s, %(digest)s, 201, %(response)s::jsonb, %(at)s)
+  ON CONFLICT (client_id) DO NOTHING RETURNING client_id
+), quota AS (
+  INSERT INTO benefit_card_quota AS q (scope, key, period, used, days, offers)
+  SELECT w.scope, w.key, w.period, 1, CASE w.scope WHEN 'person' THEN %(days)s::date[] END,
+         CASE w.scope WHEN 'visit' THEN %(tokens)s::bigint[] END
+  FROM request, unnest(%(scopes)s::text[], %(keys)s::text[], %(periods)s::text[], %(caps)s::int[])
+       AS w (scope, key, period, cap)
+  WHERE w.cap > 0 ORDER BY w.scope, w.key, w.period
+  ON CONFLICT (scope, key, period) DO UPDATE
+  SET used = q.used + 1, days = q.days || excluded.days, offers = q.offers || excluded.offers
+  WHERE CASE q.scope
+    WHEN 'stock' THEN q.used < CASE WHEN NOT %(split)s THEN %(stock_cap)s::int WHEN q.total = %(stock_cap)s THEN q.cap END
+    WHEN 'visit' THEN NOT EXISTS (
+      SELECT 1 FROM unnest(q.offers) t (token) WHERE t.token / 8 <> %(offer)s AND (
+        (t.token >> 1) & 3 = 2 OR %(mode)s = 2 OR (%(mode)s = 1 AND t.token & 1 = 0)
+        OR ((t.token >> 1) & 3 = 1 AND NOT %(gift)s)))
+    ELSE CASE WHEN excluded.days IS NULL THEN q.used < %(person_cap)s::int ELSE NOT EXISTS (
+      SELECT 1 FROM unnest(q.days || excluded.days) u (day)
+      WHERE u.day >= %(day)s AND u.day < %(day)s::date + %(window)s::int
+        AND (SELECT count(*) FROM unnest(q.days || excluded.days) x (day)
+             WHERE x.day > u.day - %(window)s::int AND x.day <= u.day) > %(person_cap)s::int) END
+  END
+  RETURNING scope, CASE WHEN q.days IS NULL THEN q.used ELSE (
+    SELECT count(*) FROM unnest(q.days) x (day)
+    WHERE x.day > %(day)s::date - %(window)s::int AND x.day <= %(day)s) END AS used
+), redemption AS (
+  INSERT INTO benefit_card_redemption (client_id, card_id, person_id, merchant_id, till_id, offer_id, offer_version_id,
+    shown, slot, gross_cents, discount_cents, period, seq, stock_seq, stock_part, at, arrived_at, standing, cashier_id)
+  SELECT client_id, %(card)s, %(person)s, %(merchant)s, %(till)s, %(offer)s, %(version)s, %(shown)s, %(slot)s,
+    %(gross)s, %(off)s, %(period)s, (SELECT used FROM quota WHERE scope = 'person'),
+    (SELECT COALESCE(%(stock_seq)s::int, used) FROM quota WHERE scope = 'stock'), %(part)s, %(sold)s, %(arrived)s,
+    %(standing)s, %(cashier)s
+  FROM request WHERE (SELECT count(*) FROM quota) = cardinality(%(scopes)s::text[])
+  RETURNING id, seq, stock_seq
+), log AS (
+  INSERT INTO companies_auditentry (at, action, actor_label, target_type, target_id, data)
+  SELECT %(at)s, 'redemption.accepted', %(label)s, 'benefit_card.redemption', id::text, %(data)s::jsonb FROM redemption
+)
+SELECT (SELECT count(*) FROM request), (SELECT id FROM redemption), (SELECT seq FROM redemption),
+       (SELECT stock_seq FROM redemption), (SELECT array_agg(scope) FROM quota)
+"""
+
+
+@dataclass(frozen=True)
+class Sale:
+    """A sale that passed every rule but the limits. `arrived_at` is set when it was made without network."""
+
+    till: Till
+    client_id: uuid.UUID
+    digest: str
+    presented: Presented
+    found: Case
+    deal: Deal
+    amount_cents: int
+    off: int
+    at: datetime
+    arrived_at: datetime | None = None
+    cashier_id: int | None = None
+
+    @property
+    def day(self) -> date:
+        """The day in Paris on which it counts."""
+        return self.at.astimezone(PARIS).date()
+
+    @property
+    def part(self) -> int | None:
+        """The part of a split stock this sale is taken from: the same for a repetition, another for another sale."""
+        if not self.deal.split:
+            return None
+        rooms = self.deal.roomy or [0]
+        return rooms[self.client_id.int % len(rooms)]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The answer as it is stored, before the uses left are known."""
+        deal = self.deal
+        return {
+            "client_id": str(self.client_id),
+            "offer": deal.offer_id,
+            "offer_title": deal.title,
+            "offer_version": deal.number,
+            "amount": euros(self.amount_cents),
+            "discount": euros(self.off),
+            "to_pay": euros(self.amount_cents - self.off),
+            "time": timezone.localtime(self.at).isoformat(),
+            "changed": deal.number != deal.latest_number,
+            "limit": deal.per_person_limit,
+            "stock": deal.stock,
+        }
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the statement did.
+
+    `new` is false for a client_id that was known, `redemption_id` None when a limit stood, which is not in `passed` then.
+    """
+
+    new: bool
+    redemption_id: int | None
+    used: int | None
+    stock_used: int | None
+    passed: frozenset[str]
+
+
+def write(sale: Sale, *, standing: Standing = Standing.OK) -> Written:
+    """Write request, counters, redemption and audit row in one statement, inside the caller's transaction.
+
+    When a limit stands in the way the caller rolls back, which undoes the counter that did have room. A conflict moves
+    no counter. Raises `Unbalanced` when the part of a stock has no room but others may.
+    """
+    deal, counts = sale.deal, standing == Standing.OK
+    if counts and deal.split and not deal.balanced:
+        raise Unbalanced(deal.offer_id, deal.stock or 0)
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCEPT, _parameters(sale, standing=standing))
+        new, redemption_id, used, stock_used, passed = cursor.fetchone()
+    written = Written(bool(new), redemption_id, used, stock_used, frozenset(passed or ()))
+    full = new and redemption_id is None and STOCK not in written.passed
+    if counts and deal.split and full and deal.roomy and PERSON in {*written.passed, *_unlimited(deal)}:
+        raise Unbalanced(deal.offer_id, deal.stock or 0)
+    return written
+
+
+def _unlimited(deal: Deal) -> set[str]:
+    return {PERSON} if deal.per_person_limit is None else set()
+
+
+def _parameters(sale: Sale, *, standing: Standing) -> dict[str, Any]:
+    deal, till, now = sale.deal, sale.till, sale.arrived_at or sale.at
+    merchant, rolling = till.shop.merchant_id, deal.window_days is not None
+    moved = quota.counters(
+        deal, offer_id=deal.offer_id, merchant_id=merchant, holder=sale.found.holder_key, day=sale.day, part=sale.part,
+        visits=deal.choosy or deal.combine != "any",
+    ) if standing == Standing.OK else []  # fmt: skip
+    data: dict[str, Any] = {
+        "offer": deal.offer_id,
+        "version": deal.number,
+        "gross": sale.amount_cents,
+        "discount": sale.off,
+    }
+    if sale.arrived_at:
+        data |= {"sold": sale.at.isoformat(), "standing": standing.value}
+    return {
+        "client_id": sale.client_id, "till": till.pk, "digest": sale.digest, "response": json.dumps(sale.body),
+        "scopes": [row.scope for row in moved], "keys": [row.key for row in moved],
+        "periods": [row.period for row in moved], "caps": [row.cap for row in moved],
+        "person_cap": deal.per_person_limit or 0, "stock_cap": deal.stock or 0, "split": deal.split,
+        "stock_seq": deal.stock_used + 1 if deal.split else None, "part": sale.part if moved else None,
+        "days": [sale.day] if rolling else None, "day": sale.day, "window": deal.window_days,
+        "tokens": [deal.token] if any(row.scope == VISIT for row in moved) else None,
+        "mode": deal.token >> 1 & 3, "gift": deal.kind == "gift",
+        "card": sale.found.card_id, "person": sale.found.person_id, "merchant": merchant,
+        "offer": deal.offer_id, "version": deal.version_id, "shown": sale.presented.shown.value,
+        "slot": sale.presented.slot, "gross": sale.amount_cents, "off": sale.off,
+        "period": period_of(deal.period, sale.day), "label": f"till {till.pk}", "data": json.dumps(data), "at": now,
+        "sold": sale.at, "arrived": sale.arrived_at, "standing": standing.value, "cashier": sale.cashier_id,
+    }  # fmt: skip
+
+
+def complete(body: dict[str, Any], used: int | None, stock_used: int | None) -> dict[str, Any]:
+    """The stored answer with what is left, counted from the use that this was."""
+    body = dict(body)
+    lefts = []
+    limit, stock = body.pop("limit"), body.pop("stock")
+    if limit is not None and used is not None:
+        lefts.append(limit - used)
+    if stock is not None and stock_used is not None:
+        lefts.append(stock - stock_used)
+    return {**body, "remaining_uses": max(0, min(lefts)) if lefts else None}
