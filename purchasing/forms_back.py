@@ -118,9 +118,21 @@ class AnswerForm(forms.Form):
             self.fields[f"price{line.pk}"] = UnitPriceField(
                 label=_("Unit price"), required=False, initial=line.unit_price_e4
             )
+            self.fields[f"instead{line.pk}"] = forms.CharField(
+                label=_("Another article instead"),
+                required=False,
+                max_length=200,
+                help_text=_("Only if you cannot deliver this one. Every company is asked whether it agrees."),
+            )
 
-    def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any]]:
-        return [(line, self[f"quantity{line.pk}"], self[f"price{line.pk}"]) for line in self.lines]
+    def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any, Any]]:
+        names = ("quantity", "price", "instead")
+        return [(line, *[self[f"{name}{line.pk}"] for name in names]) for line in self.lines]  # type: ignore[misc]  # three names
+
+    def substitutes(self) -> dict[int, str]:
+        """The articles that would come instead, by line."""
+        words = {line.pk: self.cleaned_data.get(f"instead{line.pk}") or "" for line in self.lines}
+        return {pk: text for pk, text in words.items() if text}
 
     def changes(self) -> dict[int, tuple[int, int]]:
         """Lines the supplier changed; an emptied field keeps what was ordered."""

@@ -215,6 +215,31 @@ def order_changed(order: PurchaseOrder, answer: Acknowledgement, companies: Iter
         )
 
 
+def change_concluded(
+    order: PurchaseOrder, answer: Acknowledgement, rows: Iterable[Commitment], *, at: datetime
+) -> None:
+    """After the companies' answers: whoever stays is told what is ordered for it now."""
+    lines = {line.pool_line_id: line for line in order.lines.all()}
+    by_company: dict[int, list[tuple[object, int]]] = {}
+    companies: dict[int, Company] = {}
+    for row in rows:
+        companies[row.company_id] = row.company
+        by_company.setdefault(row.company_id, []).append((lines[row.pool_line_id], row.granted or 0))
+    for pk, held in sorted(by_company.items()):
+        link = _commit_link(companies[pk], order.pool)
+        more = max(0, len(held) - MOST_LINES)
+        _tell(
+            companies[pk],
+            "change_concluded",
+            f"change-concluded:{answer.pk}",
+            at,
+            pool=order.pool,
+            rows=held[:MOST_LINES],
+            more=more,
+            link=link,
+        )
+
+
 def order_answered(order: PurchaseOrder, answer: Acknowledgement, *, at: datetime) -> None:
     """Tell the lead buyer what the supplier said."""
     if _SILENT.get():

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from companies.errors import DomainError
 from purchasing.models import Pool, PurchaseOrder
-from purchasing.services import agreement, closing, lock, order, proof_of_commitment
+from purchasing.services import agreement, changes, closing, lock, proof_of_commitment
 
 
 @shared_task(name="purchasing.sweep_deadlines")
@@ -43,7 +43,7 @@ def conclude_changes() -> None:
         state="changed", acknowledgements__consent_until__lte=timezone.now()
     ).distinct()
     for row in waiting.order_by("pk"):
-        order.conclude_change(actor=None, order=row, at=timezone.now())
+        changes.conclude_change(actor=None, order=row, at=timezone.now())
 
 
 @shared_task(name="purchasing.write_proof")

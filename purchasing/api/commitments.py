@@ -17,10 +17,9 @@ from purchasing import access
 from purchasing.api.fields import Cents, UnitPrice
 from purchasing.authority import authorities
 from purchasing.models import Acknowledgement, Commitment, CommitmentProof, CostShare, Pool, PoolLine
-from purchasing.services import agreement, progress
+from purchasing.services import agreement, changes, progress
 from purchasing.services import commitment as service
 from purchasing.services import lock as locking
-from purchasing.services import order as orders
 from purchasing.services import standing as standings
 
 
@@ -216,7 +215,7 @@ class ConsentAnswer(_Company):
         form = ConsentIn(data=request.data)
         form.is_valid(raise_exception=True)
         accepted = form.validated_data["accepted"]
-        orders.answer_change(actor=self.actor, company=row, answer=target, accepted=accepted, at=timezone.now())
+        changes.answer_change(actor=self.actor, company=row, answer=target, accepted=accepted, at=timezone.now())
         return Response({"accepted": accepted})
 
 

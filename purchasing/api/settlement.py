@@ -21,6 +21,7 @@ class ChangeIn(serializers.Serializer[Any]):
     line = serializers.IntegerField()
     quantity = serializers.IntegerField(min_value=0)
     unit_price = UnitPrice()
+    substitute = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 
 class OrderAnswerIn(serializers.Serializer[Any]):
@@ -31,7 +32,7 @@ class OrderAnswerIn(serializers.Serializer[Any]):
 
 
 class OrderAcknowledge(Orders):
-    """Record the supplier's answer: as ordered, or with changed quantities and prices. The same answer twice is one."""
+    """Record the supplier's answer: as ordered, or with changed quantities, prices or articles. The same answer twice is one."""
 
     serializer_class = OrderAnswerIn
 
@@ -40,7 +41,8 @@ class OrderAcknowledge(Orders):
         form.is_valid(raise_exception=True)
         data = form.validated_data
         changes = {row["line"]: (row["quantity"], row["unit_price"]) for row in data["changes"]}
-        answer = ordering.Answer(data["delivery_on"], data["reference"], data["note"], changes)
+        substitutes = {row["line"]: row["substitute"] for row in data["changes"]}
+        answer = ordering.Answer(data["delivery_on"], data["reference"], data["note"], changes, substitutes)
         ordering.acknowledge(order=self.order(), answer=answer, actor=self.actor, at=timezone.now())
         return Response(OrderOut(self.order()).data)
 

@@ -40,13 +40,16 @@ class PoolForm(forms.ModelForm):
 
     fee_bp = forms.TypedChoiceField(label=_("Management fee"), choices=PERCENTS, coerce=int, initial=0)
     consent_limit_bp = forms.TypedChoiceField(
-        label=_("Price rise accepted without asking"),
+        label=_("Change of price or quantity accepted without asking"),
         choices=PERCENTS,
         coerce=int,
         initial=200,
         required=False,
         empty_value=200,  # type: ignore[arg-type]  # what `coerce` makes
-        help_text=_("If the supplier asks for more, every company must agree again; below, all are told."),
+        help_text=_(
+            "If the supplier raises a price or confirms less by more than this, every company must agree again; below, "
+            "all are told. Another article always needs their word."
+        ),
     )
 
     class Meta:

@@ -65,7 +65,7 @@ class PurchaseOrder(models.Model):
 
 
 class PurchaseOrderLine(models.Model):
-    """One line of an order: the quantity the pool locked at the price it locked."""
+    """One line of an order: the quantity the pool locked at the price it locked, or what is left after a change."""
 
     order = models.ForeignKey(PurchaseOrder, models.PROTECT, related_name="lines")
     pool_line = models.ForeignKey(PoolLine, models.PROTECT, related_name="order_lines")
@@ -84,7 +84,7 @@ class PurchaseOrderLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "position"], name="order_line_position_once"),
             models.UniqueConstraint(fields=["order", "pool_line"], name="order_line_once"),
-            models.CheckConstraint(condition=Q(quantity__gte=1), name="order_line_quantity_positive"),
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="order_line_quantity_not_negative"),
             models.CheckConstraint(
                 condition=Q(quantity=F("quantity") / F("pack") * F("pack")), name="order_line_whole_packs"
             ),
@@ -120,12 +120,13 @@ class Acknowledgement(models.Model):
 
 
 class AcknowledgementLine(models.Model):
-    """What the supplier confirms for one order line."""
+    """What the supplier confirms for one order line, and the article it would deliver instead."""
 
     acknowledgement = models.ForeignKey(Acknowledgement, models.CASCADE, related_name="lines")
     order_line = models.ForeignKey(PurchaseOrderLine, models.PROTECT, related_name="acknowledged")
     quantity = models.PositiveIntegerField()
     unit_price_e4 = models.PositiveBigIntegerField()
+    substitute = models.CharField(_("delivered instead"), max_length=200, blank=True)
 
     class Meta:
         ordering = ["acknowledgement", "order_line"]

@@ -103,3 +103,19 @@ def price_rise_bp(agreed_e4: int, confirmed_e4: int) -> int:
 def needs_consent(agreed_e4: int, confirmed_e4: int, limit_bp: int) -> bool:
     """Above the pool's limit every member is asked again; below it all are told (the supplier's change)."""
     return price_rise_bp(agreed_e4, confirmed_e4) > limit_bp
+
+
+def quantity_fall_bp(ordered: int, confirmed: int) -> int:
+    """How much less is confirmed than was ordered, in hundredths of a percent, rounded up.
+
+    >>> quantity_fall_bp(36, 30)
+    1667
+    """
+    if confirmed >= ordered or ordered <= 0:
+        return 0
+    return -(-(ordered - confirmed) * 10_000 // ordered)
+
+
+def quantity_needs_consent(ordered: int, confirmed: int, limit_bp: int) -> bool:
+    """Above the pool's limit a smaller quantity is asked again too: a part may be worth nothing to a company."""
+    return quantity_fall_bp(ordered, confirmed) > limit_bp

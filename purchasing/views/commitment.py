@@ -20,9 +20,8 @@ from purchasing.authority import may_approve_in
 from purchasing.forms_back import CommitForm
 from purchasing.models import Acknowledgement, CommitmentProof, Consent, Pool
 from purchasing.rules import hints
-from purchasing.services import agreement
+from purchasing.services import agreement, changes
 from purchasing.services import commitment as service
-from purchasing.services import order as orders
 from purchasing.services import standing as standings
 from purchasing.states import CommitmentState
 from purchasing.views.commit_page import SPEAKING, build
@@ -124,20 +123,22 @@ def _question(pool: Pool, company: Company) -> dict[str, Any] | None:
             commitment__company=company, commitment__pool_line__pool=pool, acknowledgement__order__state="changed"
         )
         .select_related("acknowledgement__order")
-        .prefetch_related("acknowledgement__lines__order_line")
         .order_by("-acknowledgement__at")
         .first()
     )
     if consent is None:
         return None
     answer = consent.acknowledgement
+    held = set(answer.consents.filter(commitment__company=company).values_list("commitment__pool_line", flat=True))
     lines = [
         {
             "line": change.order_line,
             "change": change,
             "rise_bp": hints.price_rise_bp(change.order_line.unit_price_e4, change.unit_price_e4),
+            "part": changes.part_of(change, company),
         }
-        for change in answer.lines.all()
+        for change in answer.lines.select_related("order_line__pool_line__pool").order_by("pk")
+        if change.order_line.pool_line_id in held
     ]
     return {"answer": answer, "lines": lines, "accepted": consent.accepted}
 
@@ -200,7 +201,7 @@ def answer_change(request: HttpRequest, company: int, pk: int, answer: int) -> H
     accepted = request.POST.get("verdict") == "accept"
     attempt(
         request,
-        lambda: orders.answer_change(actor=user, company=row, answer=target, accepted=accepted, at=timezone.now()),
+        lambda: changes.answer_change(actor=user, company=row, answer=target, accepted=accepted, at=timezone.now()),
         _("You stay in the order at the new terms.")
         if accepted
         else _("You leave the order; your need is free again."),

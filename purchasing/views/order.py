@@ -18,7 +18,7 @@ from companies.forms import form_error
 from purchasing import access, history
 from purchasing.forms_back import AnswerForm
 from purchasing.models import PurchaseOrder
-from purchasing.services import claims, delivery
+from purchasing.services import changes, claims, delivery
 from purchasing.services import order as service
 from purchasing.states import ORDER, OrderState
 from purchasing.views.doors import attempt, led_pool, reader
@@ -116,6 +116,7 @@ def _answer(row: PurchaseOrder, form: AnswerForm, request: HttpRequest | None) -
         reference=form.cleaned_data["reference"],
         note=form.cleaned_data["note"],
         changes=form.changes(),
+        substitutes=form.substitutes(),
     )
     try:
         service.acknowledge(
@@ -133,7 +134,7 @@ def conclude(request: HttpRequest, pk: int) -> HttpResponse:
     row = order_of(request, pk)
     attempt(
         request,
-        lambda: service.conclude_change(actor=reader(request), order=row, at=timezone.now()),
+        lambda: changes.conclude_change(actor=reader(request), order=row, at=timezone.now()),
         _("The change is concluded."),
     )
     return redirect("purchasing:order", row.pk)

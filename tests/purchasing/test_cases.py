@@ -251,6 +251,16 @@ CASES = [
         "test_acceptance.py",
         "test_is_told_and_dropped_and_does_not_count",
     ),
+    (
+        "30 at 3.70 instead of 36 at 3.60: re-consent, who refuses leaves, the line is recomputed.",
+        "test_changes.py",
+        "test_is_concluded_when_all_have_answered_and_who_refuses_leaves",
+    ),
+    (
+        "Re-consent for a quantity beyond the limit.",
+        "test_changes.py",
+        "test_in_quantity_alone_is_asked_above_the_limit_and_told_below",
+    ),
     ("I1 per receipt line.", "test_pool_machine.py", "i1_every_unit_received_has_an_owner_or_is_left_over"),
     ("I2 0 ≤ allocation ≤ granted.", "test_pool_machine.py", "i2_nobody_is_given_more_than_was_said"),
     ("I3, I4 shares and VAT to the cent.", "rules/test_shares.py", "test_is_shared_to_the_cent"),

@@ -7,10 +7,8 @@ import pytest
 from pypdf import PdfReader
 
 from companies.models import Document, OutboxMail
-from purchasing.models import Acknowledgement, Commitment, PurchaseOrder, RequestLine
+from purchasing.models import Acknowledgement, PurchaseOrder, RequestLine
 from purchasing.services import order
-from purchasing.services.order import Answer
-from tests.factories.companies import staff
 from tests.purchasing.back import AFTER, hours, world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,76 +112,3 @@ class TestTheSuppliersLink:
         assert client.get(path).status_code == 200
         order.cancel(actor=w.staff, order=row, reason="Rupture", at=AFTER)
         assert client.get(path).status_code == 404
-
-
-class TestASuppliersChange:
-    def changed(self, quantity, price_e4, **pool):
-        w = world(tiers=((1, 36_000),), freight_cents=0, **pool)
-        row = w.order()
-        line = row.lines.get()
-        answer = order.acknowledge(order=row, answer=Answer(changes={line.pk: (quantity, price_e4)}), at=AFTER)
-        row.refresh_from_db()
-        return w, row, answer
-
-    def test_above_two_percent_asks_every_company(self):
-        _w, row, answer = self.changed(36, 37_000)
-        assert (row.state, answer.consent_needed, answer.consents.count()) == ("changed", True, 4)
-        assert OutboxMail.objects.filter(key__startswith="order-changed:").count() == 4
-
-    def test_below_two_percent_asks_nobody_but_tells_all(self):
-        _w, row, answer = self.changed(36, 36_700)
-        assert (row.state, answer.consent_needed, answer.consents.count()) == ("accepted", False, 0)
-        assert OutboxMail.objects.filter(key__startswith="order-changed:").count() == 4
-        assert row.lines.get().unit_price_e4 == 36_700
-
-    def test_is_concluded_when_all_have_answered_and_who_refuses_leaves(self):
-        w, row, answer = self.changed(30, 37_000)
-        for letter in "ABCD":
-            order.answer_change(
-                actor=w.buyers[letter],
-                company=w.companies[letter],
-                answer=answer,
-                accepted=letter != "D",
-                at=AFTER,
-            )
-        row.refresh_from_db()
-        assert row.state == "accepted"
-        dropped = Commitment.objects.get(company=w.companies["D"])
-        assert (dropped.state, dropped.drop_reason) == ("dropped", "consent")
-        assert dropped.request_line.state == "approved"
-        # A 11, B 7, C 14 stay for 30 confirmed units of which whole packs make 24.
-        assert sum(q or 0 for q in w.granted().values()) == 24
-        w.line.refresh_from_db()
-        assert (w.line.unit_price_e4, w.line.order_quantity) == (37_000, 24)
-
-    def test_that_everybody_refuses_leaves_nothing_to_order(self):
-        w, row, answer = self.changed(36, 40_000)
-        for letter in "ABCD":
-            order.answer_change(
-                actor=w.buyers[letter], company=w.companies[letter], answer=answer, accepted=False, at=AFTER
-            )
-        row.refresh_from_db()
-        assert row.state == "refused"
-        assert set(w.states().values()) == {"dropped"}
-        assert set(RequestLine.objects.values_list("state", flat=True)) == {"approved"}
-
-    def test_unanswered_in_time_counts_as_leaving(self):
-        w, row, answer = self.changed(36, 37_000)
-        order.answer_change(actor=w.buyers["C"], company=w.companies["C"], answer=answer, accepted=True, at=AFTER)
-        with pytest.raises(order.ConsentsOpen):
-            order.conclude_change(actor=w.staff, order=row, at=AFTER)
-        order.conclude_change(actor=None, order=row, at=answer.consent_until)
-        assert w.states() == {"A": "dropped", "B": "dropped", "C": "locked", "D": "dropped"}
-
-    def test_of_more_than_ordered_is_refused(self):
-        w = world()
-        row = w.order()
-        line = row.lines.get()
-        with pytest.raises(order.ChangeWrong):
-            order.acknowledge(order=row, answer=Answer(changes={line.pk: (37, 34_917)}), at=AFTER)
-
-    def test_on_the_telephone_is_for_who_runs_the_pool(self):
-        w = world()
-        row = w.order()
-        answer = order.acknowledge(order=row, answer=Answer(note="ok"), at=AFTER, actor=staff())
-        assert answer.kind == "accepted"
