@@ -20,6 +20,7 @@ from benefit_card.services import (
     retention,
     signals,
     statements,
+    texts,
     wallets,
 )
 from companies import jobs
@@ -50,6 +51,18 @@ def tell_google(*, cards: list[int]) -> None:
 def sweep_google() -> None:
     """Tell Google Wallet what it missed: cards that ended, stopped or work again."""
     google_passes.sweep(at=timezone.now())
+
+
+@shared_task(name="benefit_card.send_text")
+def send_text(*, text_id: int) -> None:
+    """Send one text message and forget its number."""
+    texts.deliver(text_id=text_id, at=timezone.now())
+
+
+@shared_task(name="benefit_card.sweep_texts")
+def sweep_texts() -> None:
+    """Send what stayed behind; empty what is too old to be of use."""
+    texts.sweep(at=timezone.now())
 
 
 @shared_task(name="benefit_card.refresh_lists")

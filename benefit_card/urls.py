@@ -1,7 +1,7 @@
 from django.urls import path
 
 from benefit_card import till_urls
-from benefit_card.views import company, figures, fraud, holder, offers, privacy, statements, wallet
+from benefit_card.views import company, figures, fraud, holder, offers, privacy, statements, texts, wallet
 
 app_name = "benefit_card"
 urlpatterns = [
@@ -52,6 +52,9 @@ urlpatterns = [
     path("erb/people/", privacy.staff_person, name="staff_person"),
     path("erb/retention/", privacy.staff_retention, name="staff_retention"),
     path("activate/", holder.activate, name="activate"),
+    path("activate/text/", texts.activate, name="activate_text"),
+    path("activate/text/code/", texts.code, name="text_code"),
+    path("sign-in/text/", texts.sign_in, name="text_sign_in"),
     path("activate/<str:token>/", holder.activate_confirm, name="activate_confirm"),
     path("C", holder.landing, name="landing"),
 ]

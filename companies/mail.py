@@ -8,7 +8,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from companies.models import Document, OutboxMail
+from companies.models import NO_ADDRESS, Document, OutboxMail
 
 
 def absolute(path: str) -> str:
@@ -30,6 +30,7 @@ def queue(
     """Queue one mail; the same `key` queues it once. Renders `<template>.subject.txt` and `<template>.txt` in the language."""
     from companies.tasks import send_mail
 
+    reachable = not to.endswith(f"@{NO_ADDRESS}")  # nobody reads there: kept as written, never sent
     existing = OutboxMail.objects.filter(key=key).first()
     if existing is not None:
         return existing
@@ -46,9 +47,10 @@ def queue(
             "body": body,
             "queued_at": at,
             "unsubscribe": unsubscribe,
+            "sent_at": None if reachable else at,
         },
     )
-    if created:
+    if created and reachable:
         if attachments:
             mail.attachments.set(attachments)
         send_mail.delay_on_commit(mail_id=mail.pk)

@@ -204,4 +204,5 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor; computed only when a template draws the shell."""
-    return {"shell": SimpleLazyObject(lambda: _shell(request)), "demo": settings.DEMO}
+    by_text = reverse("benefit_card:text_sign_in") if settings.SMS_GATEWAY_URL else ""
+    return {"shell": SimpleLazyObject(lambda: _shell(request)), "demo": settings.DEMO, "text_sign_in": by_text}

@@ -214,6 +214,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "tell new offers": {"task": "merchants.send_digests", "schedule": crontab(hour="10", minute="5")},
     "tell Google Wallet what it missed": {"task": "benefit_card.sweep_google", "schedule": 900.0},
+    "send what texts stayed behind": {"task": "benefit_card.sweep_texts", "schedule": 30.0},
     "look for misuse": {"task": "benefit_card.look_for_misuse", "schedule": crontab(minute="25")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }
@@ -407,6 +408,11 @@ INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 0)  # by default ev
 INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 CARD_HOST = env.str("CARD_HOST", "")  # a short host whose /C opens when a phone camera reads a card; empty: ERB1: codes
+SMS_GATEWAY_URL = env.str("SMS_GATEWAY_URL", "")  # empty: no text messages
+SMS_GATEWAY_TOKEN = env.str("SMS_GATEWAY_TOKEN", "")
+SMS_SENDER = env.str("SMS_SENDER", "ERB")
+SMS_PREFIXES = env.list("SMS_PREFIXES", ["+336", "+337"])  # mobile numbers texts go to; others cost, or are a trap
+SMS_PER_DAY = env.int("SMS_PER_DAY", 1000)
 APPLE_WALLET_CERTIFICATE = env.str("APPLE_WALLET_CERTIFICATE", "")  # PEM: certificate, intermediate, key
 APPLE_PASS_TYPE = env.str("APPLE_PASS_TYPE", "pass.example.erb.card")
 APPLE_TEAM = env.str("APPLE_TEAM", "ERBDEMO000")

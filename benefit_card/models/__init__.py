@@ -7,6 +7,7 @@ from benefit_card.models.privacy import ErasedHolder, MonthlyUse, RetentionRepor
 from benefit_card.models.redemption import Quota, Redemption, RedemptionRequest, Shown, Standing
 from benefit_card.models.signal import SIGNAL_MOVES, Signal, SignalKind, SignalState
 from benefit_card.models.statement import LineKind, Statement, StatementLine
+from benefit_card.models.text import HolderPhone, PhoneCode, TextMessage
 from benefit_card.models.wallet import GooglePass, WalletRegistration
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "EntryVerdict",
     "ErasedHolder",
     "GooglePass",
+    "HolderPhone",
     "KeyUse",
     "LineKind",
     "MonthlyUse",
     "OfflineEntry",
+    "PhoneCode",
     "PublishedList",
     "Quota",
     "Redemption",
@@ -35,6 +38,7 @@ __all__ = [
     "Standing",
     "Statement",
     "StatementLine",
+    "TextMessage",
     "UseScope",
     "WalletRegistration",
 ]

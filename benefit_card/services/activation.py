@@ -6,7 +6,7 @@ The company never learns the private address: the employee types it, and the pro
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.core import signing
@@ -97,20 +97,32 @@ def _mail_link(person: Person, code: str, address: str, *, at: datetime) -> None
     )
 
 
-def _usable(code: str, *, at: datetime) -> "QuerySet[ActivationCode]":
+def usable(code: str, *, at: datetime) -> "QuerySet[ActivationCode]":
     try:
         code = short_code.read(code)
     except short_code.ShortCodeRefused:
         raise ActivationRefused from None
+    return _open_codes(at).filter(code_hash=_hash(code))
+
+
+def _open_codes(at: datetime) -> "QuerySet[ActivationCode]":
     return ActivationCode.objects.filter(
-        code_hash=_hash(code), used_at=None, expires_at__gt=at, card__replaced_at=None, card__blocked_at=None
+        used_at=None, expires_at__gt=at, card__replaced_at=None, card__blocked_at=None
     ).select_related("card__person")
+
+
+def of_row(pk: int, *, at: datetime) -> ActivationCode:
+    """A code that was found usable a moment ago, locked inside the caller's transaction; raises `ActivationRefused`."""
+    row = _open_codes(at).filter(pk=pk).select_for_update(of=("self",)).first()
+    if row is None:
+        raise ActivationRefused
+    return row
 
 
 @transaction.atomic(durable=True)
 def request_link(*, code: str, email: str, at: datetime) -> None:
     """Send the link that opens the card to the address its holder typed; raises `ActivationRefused`."""
-    row = _usable(code, at=at).first()
+    row = usable(code, at=at).first()
     if row is None:
         raise ActivationRefused
     _mail_link(row.card.person, short_code.read(code), email, at=at)
@@ -123,17 +135,28 @@ def activate(*, token: str, at: datetime) -> tuple[User, bool]:
         said = signing.loads(token, salt=SALT, max_age=LIVES)
     except signing.BadSignature:
         raise ActivationRefused from None
-    row = _usable(said["code"], at=at).select_for_update(of=("self",)).first()
+    row = usable(said["code"], at=at).select_for_update(of=("self",)).first()
     if row is None:
         raise ActivationRefused
+    return complete(row, at=at, account=lambda person: _account_of(person, said["email"]))
+
+
+def _account_of(person: Person, email: str) -> tuple[User, bool]:
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        return User.objects.create_user(email, str(person)), True
+    if Person.objects.filter(user=user).exists():
+        raise AddressTaken
+    return user, False
+
+
+def complete(
+    row: ActivationCode, *, at: datetime, account: "Callable[[Person], tuple[User, bool]]"
+) -> tuple[User, bool]:
+    """Use up a locked code and open its card; `account` gives a holder without one an account, and says if it is new."""
     person, new = Person.objects.select_for_update().get(pk=row.card.person_id), False
     if person.user is None:
-        user = User.objects.filter(email=said["email"]).first()
-        if user is None:
-            user, new = User.objects.create_user(said["email"], str(person)), True
-        elif Person.objects.filter(user=user).exists():
-            raise AddressTaken
-        person.user = user
+        person.user, new = account(person)
         person.save(update_fields=["user"])
     row.used_at = at
     row.save(update_fields=["used_at"])

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from benefit_card.models import ActivationCode, Card, CardBatch, Redemption, Signal
+from benefit_card.models import ActivationCode, Card, CardBatch, HolderPhone, Redemption, Signal
 from benefit_card.services import holders
 from companies import audit
 from companies.errors import DomainError
@@ -51,6 +51,7 @@ def forget(person: Person, *, at: datetime, why: str) -> None:
     Redemption.objects.filter(card__person=person).update(card=None)
     Signal.objects.filter(card__person=person).update(words="")
     ActivationCode.objects.filter(card__person=person).delete()
+    HolderPhone.objects.filter(person=person).delete()
     # Sheets and letters name everybody of a batch; they are made again for those who stay.
     batches = CardBatch.objects.filter(people__contains=[person.pk])
     files = {pk for kinds in batches.values_list("sheet", "letters", "printer") for pk in kinds if pk}

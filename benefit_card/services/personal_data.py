@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from benefit_card import short_code
-from benefit_card.models import Card, Redemption
+from benefit_card.models import Card, HolderPhone, Redemption
 from benefit_card.services.cards import hash_code
 from companies import audit, mail
 from companies.access import is_staff, require
@@ -118,7 +118,8 @@ def _account(user: User) -> dict[str, Any]:
     person = Person.objects.filter(user=user).first()
     return {
         "account": {
-            "email": user.email,
+            "email": user.email if user.has_address else "",
+            "phone": "kept as a hash" if HolderPhone.objects.filter(person__user=user).exists() else "",
             "name": user.full_name,
             "language": user.language,
             "since": user.date_joined.isoformat(),

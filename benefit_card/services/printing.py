@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from benefit_card import sheets, short_code
+from benefit_card import sheets, short_code, sms
 from benefit_card.access import can_issue
 from benefit_card.models import Card, CardBatch
 from benefit_card.services.activation import LIVES, draw_codes
@@ -100,6 +100,19 @@ def _render_faces(batch: CardBatch, what: str, name: str, *, at: datetime, on_ch
     return document
 
 
+def _steps() -> list[str]:
+    """What to do with a letter; without an e-mail address only where text messages are sent."""
+    if sms.available():
+        return [
+            _("Type the code below and an e-mail address or a mobile number of your own. Your company never sees it."),
+            _("Open the link or type the digits you receive: your card is on your phone, even without a network."),
+        ]
+    return [
+        _("Type the code below and an e-mail address of your own. Your company never sees it."),
+        _("Open the link you receive: your card is on your phone, even without a network."),
+    ]
+
+
 def render_letters(*, batch: CardBatch, at: datetime, on_chunk: Progress, names: bool = False) -> Document:
     """Draw a code for every holder of a batch who has not opened the card, and set one letter for each.
 
@@ -113,8 +126,7 @@ def render_letters(*, batch: CardBatch, at: datetime, on_chunk: Progress, names:
         "company": batch.company.name,
         "steps": [
             _("Open %(address)s on your phone.") % {"address": mail.absolute("/activate/")},
-            _("Type the code below and an e-mail address of your own. Your company never sees it."),
-            _("Open the link you receive: your card is on your phone, even without a network."),
+            *_steps(),
         ],
         "printed": _("Your printed card works from today on. The phone is a choice, and nobody is told about it."),
         "code_label": _("Your code"),

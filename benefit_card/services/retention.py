@@ -26,7 +26,7 @@ from benefit_card.models import (
     WalletRegistration,
 )
 from benefit_card.quota import PERSON, ROLLING, VISIT, period_of
-from benefit_card.services import erasure
+from benefit_card.services import erasure, texts
 from companies.models import Person, User
 from companies.services import imports
 from companies.services.erasure import forget_account, long_gone
@@ -50,6 +50,7 @@ def run(*, at: datetime, actor: User | None = None) -> RetentionReport:
         "import_lines": lambda now: imports.forget(before=now - IMPORTS),
         "counters": _counters,
         "wallets": _wallets,
+        "texts": lambda now: texts.forget(at=now),
         "erased_holders": _holders,
     }
     counts = {name: step(at) for name, step in steps.items()}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from benefit_card import google_account, limits, qr, selectors, short_code
+from benefit_card import google_account, limits, qr, selectors, short_code, sms
 from benefit_card.models import Card
 from benefit_card.services import activation, cards, passes
 from benefit_card.till_texts import card_texts
@@ -161,7 +161,8 @@ def activate(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             problem = error.sentence
     status = 400 if problem else 200
-    return render(request, "benefit_card/activate.html", {**values, "problem": problem}, status=status)
+    context = {**values, "problem": problem, "texts": sms.available()}
+    return render(request, "benefit_card/activate.html", context, status=status)
 
 
 @login_not_required

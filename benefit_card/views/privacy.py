@@ -101,6 +101,7 @@ def staff_retention(request: HttpRequest) -> HttpResponse:
         "import_lines": _("Lines of staff lists older than 90 days"),
         "counters": _("Use counters of past periods"),
         "erased_holders": _("Counters of erased people"),
+        "texts": _("Codes sent by text message"),
         "wallets": _("Wallets of erased people"),
     }
     reports = [

@@ -9,11 +9,12 @@ from companies.models.invitation import Application, Invitation
 from companies.models.job import Heartbeat, Job, JobState
 from companies.models.mail import OutboxMail
 from companies.models.person import Employment, Person
-from companies.models.user import User
+from companies.models.user import NO_ADDRESS, User
 from companies.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "GONE",
+    "NO_ADDRESS",
     "ApiToken",
     "Application",
     "AuditEntry",

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+NO_ADDRESS = "sans-adresse.invalid"  # of accounts that a phone opens: no mail ever leaves for it
+
 
 class UserManager(BaseUserManager["User"]):
     """Creates accounts. An account has no password: one signs in with an e-mailed code or a passkey."""
@@ -41,3 +43,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.full_name or self.email
+
+    @property
+    def has_address(self) -> bool:
+        """False for accounts that are opened by a phone only."""
+        return not self.email.endswith(f"@{NO_ADDRESS}")

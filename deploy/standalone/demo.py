@@ -105,7 +105,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
 @login_not_required
 def mails(request: HttpRequest) -> HttpResponse:
     """The newest mails the product sent."""
-    return render(request, "demo/mails.html", {"mails": mailbox.caught()})
+    return render(request, "demo/mails.html", {"mails": mailbox.caught(), "texts": mailbox.texts()})
 
 
 @login_not_required

@@ -2,9 +2,11 @@
 
 import email
 import email.policy
+import json
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage as Parsed
 from pathlib import Path
 
@@ -54,6 +56,22 @@ def caught(limit: int = 100) -> list[Caught]:
     folder = Path(settings.MAIL_DIR)
     names = sorted((path.stem for path in folder.glob("*.eml")), reverse=True)[:limit] if folder.is_dir() else []
     return [_shown(name) for name in names]
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text message that the double of the gateway sent."""
+
+    to: str
+    body: str
+    at: datetime
+
+
+def texts(limit: int = 20) -> list[Text]:
+    """The newest texts first."""
+    found = sorted((settings.STATE_DIR / "texts").glob("*.json"), reverse=True)[:limit]
+    rows = [json.loads(path.read_text()) for path in found]
+    return [Text(row["to"], row["text"], datetime.fromtimestamp(row["at"], UTC)) for row in rows]
 
 
 def _shown(name: str) -> Caught:

@@ -73,6 +73,8 @@ def _environment(mode: str, port: int, state_dir: Path) -> dict[str, str]:
             "STRIPE_DOUBLE_PORT": str(double),
             "GOOGLE_WALLET_API_BASE": f"http://127.0.0.1:{phones}",
             "GOOGLE_WALLET_SAVE_BASE": f"http://127.0.0.1:{phones}/gp/v/save",
+            "SMS_GATEWAY_URL": f"http://127.0.0.1:{phones}/texts",
+            "SMS_GATEWAY_TOKEN": "demo-texts",
             "PHONE_DOUBLE_PORT": str(phones),
         }
     return environment

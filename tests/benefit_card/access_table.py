@@ -87,6 +87,9 @@ VISITS = [
     Visit("benefit_card:my_card_lost", HOLDER, method="post"),
     Visit("benefit_card:my_redemptions", HOLDER),
     Visit("benefit_card:activate", EVERYBODY),
+    Visit("benefit_card:activate_text", set()),  # all three: 404 where no gateway is configured
+    Visit("benefit_card:text_code", set()),
+    Visit("benefit_card:text_sign_in", set()),
     Visit("benefit_card:activate_confirm", EVERYBODY, lambda w: {"token": "x"}),
     Visit("benefit_card:landing", EVERYBODY),
     Visit("benefit_card:till", EVERYBODY),
