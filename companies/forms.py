@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from companies.errors import DomainError
-from companies.money import euros, parse_cents, parse_quantity, parse_unit_price, unit_price
+from companies.money import euros, parse_cents, parse_quantity, parse_unit_price, typed, unit_price
 
 
 class _Parsed(forms.CharField):
@@ -41,13 +41,13 @@ class _Parsed(forms.CharField):
             from django.utils.translation import gettext as _
 
             raise ValidationError(
-                _("This must be at least %(least)s.") % {"least": type(self).show(self.min_value).replace(".", ",")},
+                _("This must be at least %(least)s.") % {"least": typed(type(self).show(self.min_value))},
                 code="too_small",
             )
         return number
 
     def prepare_value(self, value: Any) -> Any:
-        return type(self).show(value).replace(".", ",") if isinstance(value, int) else value
+        return typed(type(self).show(value)) if isinstance(value, int) else value
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return self.prepare_value(initial) != data

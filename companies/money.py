@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from companies.errors import Invalid
@@ -150,6 +151,15 @@ def euros(cents: int) -> str:
     '-12.05'
     """
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+
+
+def typed(number: str) -> str:
+    """`12.50` as the reader types it: with a comma in French.
+
+    >>> typed("12.50")
+    '12,50'
+    """
+    return number.replace(".", ",") if (get_language() or "fr").startswith("fr") else number
 
 
 def unit_price(e4: int) -> str:

@@ -11,7 +11,7 @@ from companies.billing import credit_notes
 from companies.billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from companies.errors import DomainError
 from companies.models import User
-from companies.money import euros, share
+from companies.money import euros, share, typed
 from purchasing.models import Claim, ClaimCredit, Commitment, CostShare, Pool, SupplierInvoice
 from purchasing.rules.shares import ranked
 from purchasing.services.settlement import billed_rows, key_of
@@ -54,7 +54,7 @@ def split(claim: Claim, cents: int) -> list[ClaimCredit]:
         room = held.net_cents if listing else sum(held.left.values())
         if row.net_cents > room:
             most = sum(held.net_cents if listing else sum(held.left.values()) for held in charged.values())
-            raise CreditTooLarge(left=euros(most).replace(".", ","))
+            raise CreditTooLarge(left=typed(euros(most)))
     return [row for row in rows if row.net_cents]
 
 

@@ -3,11 +3,13 @@
 import doctest
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
 from companies import money
 from companies.errors import DomainError
+from companies.forms import MoneyField
 
 
 class TestMoney:
@@ -54,3 +56,10 @@ class TestParsing:
         with pytest.raises(DomainError) as refused:
             money.parse_cents(typed)
         assert refused.value.code == "amount_invalid" and refused.value.sentence
+
+
+class TestAnAmountInAField:
+    @pytest.mark.parametrize(("language", "shown"), [("fr", "1234,50"), ("en", "1234.50")])
+    def test_is_shown_as_the_reader_types_it(self, language, shown):
+        with translation.override(language):
+            assert MoneyField().prepare_value(123_450) == shown

@@ -22,7 +22,7 @@ from companies.documents import download
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company, User
-from companies.money import euros, parse_cents
+from companies.money import euros, parse_cents, typed
 
 PER_PAGE = 40
 MOST_INVOICES = 40
@@ -192,9 +192,9 @@ def _line_context(request: HttpRequest, line: BankLine, error: str) -> dict[str,
         rows = Invoice.objects.filter(wanted, state__in=PAYABLE, balance_cents__gt=0).select_related("company")
         invoices = list(rows.order_by("due_on", "pk")[:MOST_INVOICES])
     for row in invoices:
-        typed = request.POST.get(f"part-{row.pk}")
-        proposed = euros(parts[row.pk]).replace(".", ",") if row.pk in parts else ""
-        row.part = typed if typed is not None else proposed  # type: ignore[attr-defined]
+        written = request.POST.get(f"part-{row.pk}")
+        proposed = typed(euros(parts[row.pk])) if row.pk in parts else ""
+        row.part = written if written is not None else proposed  # type: ignore[attr-defined]
     return {
         "line": line,
         "error": error,

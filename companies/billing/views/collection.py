@@ -28,6 +28,7 @@ from companies.billing.views.desk import _csv
 from companies.billing.views.staff import staff_user
 from companies.errors import DomainError
 from companies.forms import MoneyField, form_error
+from companies.money import euros, typed
 
 PER_PAGE = 50
 VIEWS = {
@@ -170,7 +171,7 @@ class CreditForm(forms.Form):
                 self.fields[f"line_{line.pk}"] = MoneyField(
                     label=line.description,
                     required=False,
-                    help_text=_("Net, up to %(left)s") % {"left": f"{left / 100:.2f}".replace(".", ",")},
+                    help_text=_("Net, up to %(left)s") % {"left": typed(euros(left))},
                 )
         if invoice.payments.filter(state="succeeded").exists():
             self.fields["refund"] = forms.BooleanField(
