@@ -20,7 +20,7 @@ class DomainError(Exception):
 
     def __init__(self, message: Any = None, *, field: str = "", **params: Any) -> None:
         self.params: Mapping[str, Any] = params
-        self.field = field
+        self.field = field or getattr(type(self), "field", "")
         if message is not None:
             self.message = message
         super().__init__(self.code)

@@ -22,6 +22,7 @@ def _company_places() -> Names:
         ("purchasing:request_list", _("Requests"), "clipboard-list", frozenset({"buyer", "approver"})),
         ("purchasing:pool_list", _("Pooled orders"), "users", frozenset({"buyer", "approver"})),
         ("purchasing:delivery_list", _("Deliveries"), "truck", frozenset({"buyer"})),
+        ("purchasing:exchange", _("Exchange"), "package-open", frozenset({"buyer", "approver"})),
         ("purchasing:budget_list", _("Budgets"), "wallet", frozenset({"approver", "accountant", "admin"})),
         ("companies:employee_list", _("Employees"), "contact", frozenset({"hr", "admin"})),
         ("benefit_card:company_cards", _("Cards"), "id-card", frozenset({"hr", "admin"})),

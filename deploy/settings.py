@@ -204,6 +204,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell that pools close": {"task": "purchasing.warn_closing", "schedule": 900.0},
     "finish proofs of commitment": {"task": "purchasing.sweep_proofs", "schedule": 120.0},
     "ask approvers again": {"task": "purchasing.ask_approvals", "schedule": 1_800.0},
+    "end offers between members": {"task": "purchasing.sweep_exchange", "schedule": 300.0},
     "conclude suppliers' changes": {"task": "purchasing.conclude_changes", "schedule": 60.0},
     "refresh card keys and revoked cards": {"task": "benefit_card.refresh_lists", "schedule": 300.0},
     "forget what may no longer be known": {"task": "benefit_card.forget", "schedule": crontab(hour="3", minute="40")},

@@ -56,5 +56,6 @@ urlpatterns = [
     path("quotes/<str:token>/questions/", questions.QuestionsByLink.as_view(), name="quote_questions"),
     path("quotes/<str:token>/", tenders.QuoteByLink.as_view(), name="quote"),
 ]
+urlpatterns += import_module("purchasing.api_exchange_urls").urlpatterns
 if find_spec("purchasing.api_back_urls"):
     urlpatterns += import_module("purchasing.api_back_urls").urlpatterns

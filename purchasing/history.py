@@ -74,6 +74,11 @@ WORDS: dict[str, Any] = {
     "claim.reminded": _("Supplier asked again"),
     "claim.resolved": pgettext_lazy("feminine", "Settled"),
     "claim.rejected": pgettext_lazy("feminine", "Rejected"),
+    "exchangeoffer.open": _("Put on offer"),
+    "exchangeoffer.changed": pgettext_lazy("feminine", "Changed"),
+    "exchangeoffer.closed": _("Taken off"),
+    "exchangeoffer.expired": _("Time over"),
+    "exchangeoffer.hidden": _("Hidden by ERB"),
     "purchaseorder.cancelled": pgettext_lazy("feminine", "Cancelled"),
 }
 

@@ -68,6 +68,7 @@ def solve_award_study(*, job_id: str, **_later: object) -> None:
     jobs.finish(job_id)
 
 
+import_module("purchasing.tasks_exchange")  # offers and reservations between members
 import_module("purchasing.tasks_needs")  # price lists and recurring needs
 if find_spec("purchasing.tasks_back"):
     import_module("purchasing.tasks_back")  # commitments, orders and deliveries: registered with these

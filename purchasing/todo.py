@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from companies.models import Company, User
 from companies.shell import Todo
 from companies.templatetags.ui import euros
-from purchasing import prices, selectors
+from purchasing import prices, selectors, todo_exchange
 from purchasing.authority import may_approve_in
 from purchasing.models import Pool, PurchaseRequest, Tender, TenderQuestion
 from purchasing.services import supplier as suppliers
@@ -39,6 +39,7 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
         found += _price_rises(company, at)
         found += _of_buyer(user, company)
         found += _of_pools(Pool.objects.filter(lead=user), at)
+    found += todo_exchange.for_company(user, company, roles, at)
     return found + _back("for_company", user, company, roles, at)
 
 

@@ -24,6 +24,8 @@ SCOPES: dict[str, str | Promise] = {
     "commitments:write": _("commit the company"),
     "orders": _("read orders and deliveries"),
     "orders:write": _("receive deliveries"),
+    "exchange": _("read offers between members and ratings of suppliers"),
+    "exchange:write": _("offer and reserve between members"),
     "invoices": _("read invoices"),
 }
 PREFIX = "erb_"  # so that a leaked token is recognised by scanners

@@ -30,6 +30,7 @@ TOPICS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
     "commitments": (_("commitments"), ("commitment.",)),
     "deliveries": (_("goods handed over"), ("handover.",)),
     "claims": (_("claims"), ("claim.",)),
+    "exchange": (_("offers between members and their reservations"), ("exchangeoffer.", "reservation.")),
     "invoices": (_("invoices, credit notes and payments"), ("invoice.", "creditnote.", "payment.", "reminder.")),
 }
 CHUNK = 500

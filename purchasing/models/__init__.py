@@ -13,6 +13,7 @@ from purchasing.models.budget import (
 from purchasing.models.claim import Claim, ClaimAnswer, ClaimCredit, ClaimEvidence, ClaimLine
 from purchasing.models.commitment import Commitment, CommitmentProof, CommitmentVersion
 from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Receipt, ReceiptLine, ReceiptPhoto
+from purchasing.models.exchange import ExchangeOffer, Reservation
 from purchasing.models.framework import (
     CallOff,
     CallOffLine,
@@ -61,6 +62,7 @@ __all__ = [
     "Consent",
     "CostShare",
     "Delegation",
+    "ExchangeOffer",
     "FrameworkAgreement",
     "FrameworkArticle",
     "FrameworkPrice",
@@ -91,6 +93,7 @@ __all__ = [
     "RequestDecision",
     "RequestFile",
     "RequestLine",
+    "Reservation",
     "Supplier",
     "SupplierClosure",
     "SupplierContact",

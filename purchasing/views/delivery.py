@@ -22,11 +22,13 @@ from purchasing.forms.delivery import PhotoForm, ReceiptForm
 from purchasing.models import HandOver, PurchaseOrder, Receipt
 from purchasing.services import delivery as service
 from purchasing.services import hand_over as hand_overs
-from purchasing.services import parcels, reserves
+from purchasing.services import parcels, reserves, surplus
 from purchasing.states import HandOverState
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.order import order_of
 
+# In the company's hands.
+GONE = (HandOverState.HANDED_OVER, HandOverState.CONFIRMED)
 # What needs the company first.
 WAITING = (HandOverState.READY, HandOverState.HANDED_OVER, HandOverState.CONTESTED)
 
@@ -46,6 +48,14 @@ def delivery_list(request: HttpRequest, company: int) -> HttpResponse:
     mine = parcels.contents(*{part.receipt.order_id for part in page}, companies=[row.pk])
     for part in page:
         part.items = mine.get(part.pk, [])  # type: ignore[attr-defined]
+    held = {item.commitment.pk: item.commitment for items in mine.values() for item in items}
+    spare = surplus.spare_of(held.values())
+    for part in page:
+        part.spare = [  # type: ignore[attr-defined]
+            (item.commitment, spare.pop(item.commitment.pk))
+            for item in part.items  # type: ignore[attr-defined]
+            if part.state in GONE and item.commitment.pk in spare
+        ]
     expected = (
         PurchaseOrder.objects.filter(
             lines__pool_line__commitments__company=row, lines__pool_line__commitments__state="locked"

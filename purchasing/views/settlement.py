@@ -17,13 +17,13 @@ from companies.billing.models import Invoice
 from companies.employees.sheets import harmless
 from companies.errors import DomainError
 from companies.forms import form_error
-from companies.models import Document, Role
+from companies.models import Company, Document, Role
 from companies.money import euros, line_total
 from purchasing import access, proof_document, savings
 from purchasing import proof as proofs
 from purchasing.forms_back import SupplierInvoiceForm
-from purchasing.models import Pool, PurchaseOrder, PurchaseOrderLine, SupplierInvoice
-from purchasing.services import delivery, supplier_file
+from purchasing.models import Commitment, Pool, PurchaseOrder, PurchaseOrderLine, SupplierInvoice
+from purchasing.services import delivery, supplier_file, surplus
 from purchasing.services import settlement as service
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.order import order_of
@@ -192,9 +192,17 @@ def proof(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "documents": found,
         "alone": savings.alone(row, pool.pk) if pool.fairness == Pool.Fairness.STAND_ALONE_CAP else None,
         "saving": savings.total([line for line in savings.lines(row) if line.pool_id == pool.pk]),
+        "spare": _spare(row, pool) if has_role(user, row, Role.BUYER) else [],
         "invoices": billed if has_role(user, row, Role.ACCOUNTANT, Role.ADMIN) or is_staff(user) else [],
     }
     return render(request, "purchasing/proof.html", context)
+
+
+def _spare(company: Company, pool: Pool) -> list[tuple[Commitment, int]]:
+    """What of the company's shares is beyond its wish and could be offered to other members."""
+    held = Commitment.objects.filter(company=company, pool_line__pool=pool).select_related("pool_line")
+    rows = {row.pk: row for row in held}
+    return [(rows[pk], units) for pk, units in surplus.spare_of(rows.values()).items()]
 
 
 @require_GET
