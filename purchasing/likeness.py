@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from companies.models import Company
 from purchasing.models import Article, Pool, PoolLine, Price, QuoteLine, RequestLine
 from purchasing.rules.matching import Need, cluster, read, same
+from purchasing.rules.units import alike as same_measure
 from purchasing.selectors import NeedGroup
 from purchasing.states import LineState, PoolState, RequestState
 from purchasing.wording import normalise
@@ -35,7 +36,12 @@ def asked_for(text: str, *, unit: str, company: Company) -> Asked:
     if len(text.strip()) < SHORTEST or not wanted.words:
         return NOBODY
     likest = TrigramSimilarity("normalised", normalise(text))
-    rows = candidates(text).filter(unit=unit).exclude(request__company=company).order_by(likest.desc(), "pk")
+    rows = (
+        candidates(text)
+        .filter(unit__in=same_measure(unit))
+        .exclude(request__company=company)
+        .order_by(likest.desc(), "pk")
+    )
     alike: dict[str, bool] = {}
     companies = set()
     for words, other, company_id in rows.values_list("normalised", "text", "request__company_id")[:LOOKED_AT]:

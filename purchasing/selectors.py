@@ -20,6 +20,7 @@ from purchasing.models import (
     RequestLine,
     Tender,
 )
+from purchasing.rules import units
 from purchasing.rules.matching import read, same
 from purchasing.states import LineState, PoolLineState, PoolState, QuoteState, RequestState
 
@@ -185,7 +186,9 @@ def line_like(lines: Sequence[PoolLine], group: NeedGroup) -> PoolLine | None:
     """The line of a pool that a group of needs fits on, if any."""
     for line in lines:
         alike = group.article is not None and line.article_id == group.article.pk
-        if line.unit == group.unit and (alike or same(read(line.text), read(group.text))):
+        if units.factor(group.unit, line.unit, grams=line.unit_weight_grams) and (
+            alike or same(read(line.text), read(group.text))
+        ):
             return line
     return None
 
@@ -264,7 +267,7 @@ def joinable_needs(user: User, company: Company, lines: Sequence[PoolLine]) -> d
         found[line.pk] = [
             need
             for need in needs
-            if need.unit == line.unit
+            if units.recount(need.quantity, None, need.unit, line.unit, grams=line.unit_weight_grams)
             and ((need.article_id and need.article_id == line.article_id) or same(words, read(need.text)))
         ]
     return found

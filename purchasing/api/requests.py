@@ -16,6 +16,7 @@ from companies.pagination import Pages
 from purchasing import access
 from purchasing.api.fields import Cents, UnitPrice
 from purchasing.models import Article, PurchaseRequest, RequestDecision, RequestLine, Unit
+from purchasing.rules.units import PACK
 from purchasing.services import request as service
 
 
@@ -25,13 +26,13 @@ def reason_of(request: Request) -> str:
 
 
 class LineIn(serializers.Serializer[Any]):
-    """One need: `article` (id) or `text`."""
+    """One need: `article` (id) or `text`. `unit` may be "pack" or another measure of the article: it is stored in its own."""
 
     article = serializers.IntegerField(required=False, allow_null=True)
     text = serializers.CharField(required=False, max_length=200, allow_blank=True)
     quantity = serializers.IntegerField(min_value=1, max_value=1_000_000_000)
     tolerance = serializers.IntegerField(min_value=0, max_value=1_000_000_000, default=0)
-    unit = serializers.ChoiceField(choices=Unit.choices, default=Unit.PIECE)
+    unit = serializers.ChoiceField(choices=[*Unit.choices, (PACK, "pack")], default="", allow_blank=True)
     ref_price = UnitPrice(required=False, allow_null=True)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.forms import QuantityField, UnitPriceField
 from companies.models import Company, Site
 from purchasing.models import Article, PurchaseRequest, RequestDecision, Unit
+from purchasing.rules.units import PACK
 from purchasing.services import budget as budgets
 from purchasing.services.request import LineDraft, RequestDraft
 
@@ -50,7 +51,7 @@ class RequestForm(forms.Form):
 
 
 class LineForm(forms.Form):
-    """One need. Choosing an article of the list fixes its unit; other words are free text."""
+    """One need. An article of the list is stored in its own unit, whatever unit was typed; other words are free text."""
 
     text = forms.CharField(
         label=_("Need"),
@@ -59,7 +60,9 @@ class LineForm(forms.Form):
         widget=forms.TextInput(attrs={"list": "articles", "autocomplete": "off"}),
     )
     quantity = QuantityField(label=_("Quantity"), required=False, min_value=1)
-    unit = forms.ChoiceField(label=_("Unit"), choices=Unit.choices, required=False, initial=Unit.PIECE)
+    unit = forms.ChoiceField(
+        label=_("Unit"), choices=[("", _("of the article")), *Unit.choices, (PACK, _("pack"))], required=False
+    )
     tolerance = QuantityField(label=_("Up to … more"), required=False)
     ref_price_e4 = UnitPriceField(label=_("Price paid today"), required=False)
 
@@ -87,7 +90,7 @@ class LineForm(forms.Form):
             text=data["text"],
             quantity=data["quantity"],
             article=self.articles.get(data["text"].casefold()),
-            unit=data.get("unit") or Unit.PIECE,
+            unit=data.get("unit") or "",
             tolerance=data.get("tolerance") or 0,
             ref_price_e4=data.get("ref_price_e4"),
         )

@@ -45,6 +45,58 @@ def convert(quantity: int, source: str, target: str, *, pack: int = 1) -> int | 
     return quantity * many // fewer
 
 
+def alike(unit: str) -> list[str]:
+    """The units that measure the same.
+
+    >>> alike("kilo")
+    ['gram', 'kilo']
+    """
+    return [other for other, (kind, _many) in MEASURES.items() if kind == MEASURES[unit][0]]
+
+
+COUNTED = frozenset({"piece", "pair", "box"})  # what an article of known weight may be counted in
+
+
+def factor(source: str, target: str, *, pack: int = 1, grams: int | None = None) -> tuple[int, int] | None:
+    """How many `target` one `source` is, as a fraction; None when they measure different things.
+
+    `pack` is what one pack of the article holds, `grams` what one piece of it weighs.
+
+    >>> factor("kilo", "gram"), factor("pack", "piece", pack=12), factor("kilo", "piece", grams=250), factor("kilo", "litre")
+    ((1000, 1), (12, 1), (1000, 250), None)
+    """
+    if source == target:
+        return 1, 1
+    if source == PACK:
+        return pack, 1
+    (kind, many), (other, fewer) = MEASURES[source], MEASURES[target]
+    if kind == other:
+        return many, fewer
+    if grams and kind == "mass" and target in COUNTED:
+        return many, grams
+    if grams and source in COUNTED and other == "mass":
+        return grams, fewer
+    return None
+
+
+def recount(
+    quantity: int, price_e4: int | None, source: str, target: str, *, pack: int = 1, grams: int | None = None
+) -> tuple[int, int | None] | None:
+    """A quantity with the price of one unit, counted in another unit; None when the quantity does not come out whole.
+
+    The amount stays what it was but for the rounding of the price to a ten-thousandth of a euro.
+
+    >>> recount(3, 450_000, "pack", "piece", pack=12), recount(2, 125_000, "kilo", "gram"), recount(1, None, "gram", "kilo")
+    ((36, 37500), (2000, 125), None)
+    """
+    found = factor(source, target, pack=pack, grams=grams)
+    if found is None or (quantity * found[0]) % found[1]:
+        return None
+    top, bottom = found
+    price = None if price_e4 is None else (2 * price_e4 * bottom + top) // (2 * top)
+    return quantity * top // bottom, price
+
+
 def unit_price(price_e4: int, base: Base, unit: str, *, pack: int = 1) -> int | None:
     """The price of one `unit`, in ten-thousandths, from a price for a base; half up. None when they do not convert.
 

@@ -15,6 +15,7 @@ from companies.models import User
 from companies.states import move
 from purchasing import access, mails
 from purchasing.models import Article, AwardLine, Commitment, Pool, PooledNeed, PoolLine, RequestLine, Tender
+from purchasing.services import counting
 from purchasing.states import (
     COMMITMENT,
     POOL,
@@ -44,11 +45,6 @@ class PoolEmpty(DomainError):
 class PoolNotEditable(DomainError):
     code = "pool_not_editable"
     message = _("The suppliers were already asked: the lines of this pool can no longer change.")
-
-
-class UnitsDiffer(DomainError):
-    code = "units_differ"
-    message = _("These needs are counted in different units. Put them on separate lines.")
 
 
 class DatesWrong(DomainError):
@@ -133,16 +129,13 @@ def open_pool(*, actor: User, draft: PoolDraft, lines: Sequence[LineDraft], at: 
 
 def _add_line(pool: Pool, position: int, draft: LineDraft, *, actor: User, at: datetime) -> PoolLine:
     needs = _locked_needs(draft.needs)
-    units = {need.unit for need in needs} or {draft.unit}
-    if len(units) != 1:
-        raise UnitsDiffer
     line = PoolLine.objects.create(
         pool=pool,
         position=position,
         article=draft.article,
         text=draft.text,
         details=draft.details,
-        unit=units.pop() or "piece",
+        unit=counting.common_unit(needs, draft.article, draft.unit),
         pack=draft.pack,
         vat_bp=draft.vat_bp,
         unit_weight_grams=draft.unit_weight_grams,
@@ -167,8 +160,7 @@ def _locked_needs(ids: Sequence[int]) -> list[RequestLine]:
 
 def _carry(line: PoolLine, needs: Sequence[RequestLine], *, actor: User, at: datetime) -> None:
     for need in needs:
-        if need.unit != line.unit:
-            raise UnitsDiffer
+        counting.count_in(need, line, actor=actor, at=at)
         move(need, LineState.POOLED, table=REQUEST_LINE, at=at, actor=actor, company=need.request.company)
     PooledNeed.objects.bulk_create(
         PooledNeed(
@@ -230,9 +222,10 @@ def regroup(*, actor: User, need: PooledNeed, line: PoolLine, at: datetime) -> N
     pool = editable(pool)
     source = pool.lines.select_for_update().get(pk=need.pool_line_id)
     target = pool.lines.select_for_update().get(pk=line.pk)
-    if source.unit != target.unit:
-        raise UnitsDiffer
-    PooledNeed.objects.filter(pk=need.pk, released_at__isnull=True).update(pool_line=target)
+    asked = RequestLine.objects.select_for_update(of=("self",)).select_related("request__company")
+    row = counting.count_in(asked.get(pk=need.request_line_id), target, actor=actor, at=at)
+    moved = PooledNeed.objects.filter(pk=need.pk, released_at__isnull=True)
+    moved.update(pool_line=target, quantity=row.quantity)
     _recount(source)
     _recount(target)
     if source.asked_quantity == 0:

@@ -1,11 +1,12 @@
 """Needs: written down, submitted, approved above the company's limit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from companies import audit
 from companies.access import require
@@ -15,12 +16,14 @@ from companies.money import line_total
 from companies.states import StateRefused, move
 from purchasing import access, mails, mails_needs
 from purchasing.authority import Authority, need_of
-from purchasing.models import Article, PooledNeed, PurchaseRequest, RequestDecision, RequestLine
+from purchasing.models import Article, PooledNeed, PurchaseRequest, RequestDecision, RequestLine, Unit
+from purchasing.rules import units
 from purchasing.rules.budget import clean
 from purchasing.services import approval as approvals
 from purchasing.services import budget as budgets
 from purchasing.services import call_off_order
 from purchasing.states import REQUEST, REQUEST_LINE, LineState, RequestState
+from purchasing.unit_words import units as unit_word
 from purchasing.wording import normalise
 
 Verdict = RequestDecision.Verdict
@@ -66,6 +69,12 @@ class RequestOfCallOff(DomainError):
     message = _("This request draws on a framework agreement. Correct the call-off instead.")
 
 
+class UnitUnknown(DomainError):
+    code = "unit_not_convertible"
+    message = _("%(text)s is counted in %(unit)s: %(quantity)s %(typed)s cannot be turned into a whole number of them.")
+    field = "unit"
+
+
 class SiteElsewhere(DomainError):
     code = "site_elsewhere"
     message = _("This site does not belong to your company.")
@@ -73,12 +82,15 @@ class SiteElsewhere(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class LineDraft:
-    """One need as typed: an article of the catalogue or free words; price in ten-thousandths of a euro."""
+    """One need as typed: an article of the catalogue or free words; price in ten-thousandths of a euro.
+
+    `unit` may be "pack" or another measure of the article; blank is the article's own. Quantity, tolerance and price are of it.
+    """
 
     text: str
     quantity: int
     article: Article | None = None
-    unit: str = "piece"
+    unit: str = ""
     tolerance: int = 0
     ref_price_e4: int | None = None
     category: str = ""
@@ -123,12 +135,37 @@ def write_down(
         action = "purchaserequest.changed"
     request.title, request.site, request.cost_centre = draft.title, draft.site, clean(draft.cost_centre)
     request.needed_by, request.notes = draft.needed_by, draft.notes
-    request.amount_cents = amount_of(draft.lines)
+    lines = [counted(line) for line in draft.lines]
+    request.amount_cents = amount_of(lines)
     request.save()
     request.lines.all().delete()
-    RequestLine.objects.bulk_create(_lines(request, draft.lines))
+    RequestLine.objects.bulk_create(_lines(request, lines))
     audit.record(action, target=request, at=at, actor=actor, company=company)
     return request
+
+
+def counted(line: LineDraft) -> LineDraft:
+    """The line in the unit its article is counted in; free words keep the unit typed. Raises UnitUnknown."""
+    article = line.article
+    own = article.unit if article else Unit.PIECE.value
+    if line.unit in ("", own):
+        return replace(line, unit=own)
+    if article is None:
+        if line.unit == units.PACK:
+            raise _refused(line, own)
+        return line
+    pack, grams = article.pack, article.unit_weight_grams
+    found = units.recount(line.quantity, line.ref_price_e4, line.unit, own, pack=pack, grams=grams)
+    more = units.recount(line.tolerance, None, line.unit, own, pack=pack, grams=grams)
+    if found is None or more is None:
+        raise _refused(line, own)
+    return replace(line, unit=own, quantity=found[0], ref_price_e4=found[1], tolerance=more[0])
+
+
+def _refused(line: LineDraft, own: str) -> UnitUnknown:
+    typed = ngettext("pack", "packs", line.quantity) if line.unit == units.PACK else unit_word(line.quantity, line.unit)
+    text = line.article.name if line.article else line.text
+    return UnitUnknown(text=text, unit=unit_word(2, own), quantity=line.quantity, typed=typed)
 
 
 def amount_of(lines: Sequence[LineDraft]) -> int:
@@ -153,7 +190,7 @@ def _lines(request: PurchaseRequest, drafts: Sequence[LineDraft]) -> list[Reques
             category=draft.article.category if draft.article else draft.category,
             quantity=draft.quantity,
             tolerance=draft.tolerance,
-            unit=draft.article.unit if draft.article else draft.unit,
+            unit=draft.unit,
             ref_price_e4=_price(draft),
             needed_by=request.needed_by,
         )

@@ -35,7 +35,7 @@ def typed(action="save", *lines, **head):
     data.update(head)
     for n, (text, quantity, price) in enumerate(lines):
         data.update({f"lines-{n}-text": text, f"lines-{n}-quantity": quantity, f"lines-{n}-ref_price_e4": price})
-        data[f"lines-{n}-unit"] = "piece"
+        data[f"lines-{n}-unit"] = ""
     return data
 
 

@@ -11,6 +11,7 @@ from companies.models import AuditEntry, OutboxMail, Role
 from purchasing import comparison, likeness, links, selectors
 from purchasing.models import Pool, PooledNeed, Quote, Tender, TenderInvitation
 from purchasing.services import award as awards
+from purchasing.services import counting
 from purchasing.services import pool as pools
 from purchasing.services import quote as quotes
 from purchasing.services import tender as tenders
@@ -75,7 +76,7 @@ class TestOpeningAPool:
 
     def test_refuses_mixed_units_on_a_line(self):
         ids = [RequestLineFactory(approved=True, unit=unit).pk for unit in ("box", "pair")]
-        with pytest.raises(pools.UnitsDiffer):
+        with pytest.raises(counting.UnitsDiffer):
             pools.open_pool(
                 actor=staff(),
                 draft=pools.PoolDraft(title="Gants"),
