@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from typing import Protocol
 
 from django.urls import reverse
 
@@ -160,13 +161,20 @@ def pool_failed(pool: Pool, *, at: datetime) -> None:
         _tell(company, "pool_failed", f"failed:{pool.pk}", at, pool=pool, link=link)
 
 
-def pool_locked(pool: Pool, rows: Iterable[Commitment], *, at: datetime) -> None:
+class Locked(Protocol):
+    """What the letter says of a commitment, by `pool_line.text`, `granted` and `pool_line.unit_price_e4`."""
+
+    company_id: int
+
+
+def pool_locked(pool: Pool, rows: Iterable[Locked], *, at: datetime) -> None:
     """Tell each company what was locked for it, at which price."""
-    by_company: dict[int, list[Commitment]] = {}
+    by_company: dict[int, list[Locked]] = {}
     for row in rows:
         by_company.setdefault(row.company_id, []).append(row)
-    for held in by_company.values():
-        company = held[0].company
+    companies = Company.objects.in_bulk(by_company)
+    for pk, held in by_company.items():
+        company = companies[pk]
         link = _commit_link(company, pool)
         more = max(0, len(held) - MOST_LINES)
         _tell(company, "pool_locked", f"locked:{pool.pk}", at, pool=pool, rows=held[:MOST_LINES], more=more, link=link)

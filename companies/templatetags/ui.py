@@ -1,6 +1,7 @@
 """Filters and tags of the page shell: money, dates and icons in the reader's way."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from babel.dates import format_date, format_datetime
@@ -22,7 +23,13 @@ def euros(cents: int | None) -> str:
     """Cents as `1 234,56 €`; a dash when there is no amount."""
     if cents is None or cents == "":
         return "–"
-    return str(format_currency(cents / 100, "EUR", locale=_locale()))
+    return _euros(cents, _locale())
+
+
+# Long tables ask for the same few figures again and again; making one takes as long as a row of the database.
+@lru_cache(maxsize=8_192)
+def _euros(cents: int, locale: str) -> str:
+    return str(format_currency(cents / 100, "EUR", locale=locale))
 
 
 @register.filter
@@ -30,14 +37,24 @@ def unit_price(e4: int | None) -> str:
     """Ten-thousandths as `3,4917 €`, at least two decimals."""
     if e4 is None:
         return "–"
-    pattern = "#,##0.00##\u00a0¤" if _locale() == "fr_FR" else "¤#,##0.00##"
-    return str(format_currency(e4 / 10_000, "EUR", format=pattern, currency_digits=False, locale=_locale()))
+    return _unit_price(e4, _locale())
+
+
+@lru_cache(maxsize=8_192)
+def _unit_price(e4: int, locale: str) -> str:
+    pattern = "#,##0.00##\u00a0¤" if locale == "fr_FR" else "¤#,##0.00##"
+    return str(format_currency(e4 / 10_000, "EUR", format=pattern, currency_digits=False, locale=locale))
 
 
 @register.filter
 def quantity(number: int | None) -> str:
     """A whole number with the reader's thousands separator."""
-    return "–" if number is None else str(format_decimal(number, locale=_locale()))
+    return "–" if number is None else _quantity(number, _locale())
+
+
+@lru_cache(maxsize=8_192)
+def _quantity(number: int, locale: str) -> str:
+    return str(format_decimal(number, locale=locale))
 
 
 @register.filter

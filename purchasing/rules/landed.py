@@ -1,6 +1,7 @@
 """Landed cost of a quote at a volume: tiers, packs, minimum, discount, freight with its free threshold (franco)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from purchasing.rules import packs
 from purchasing.rules.tiers import Terms, tier_at
@@ -17,8 +18,7 @@ class Quote:
     discount_bp: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(NamedTuple):
     wanted: int
     ordered: int
     unit_price_e4: int
@@ -91,4 +91,9 @@ def cheapest_volume(quote: Quote, wanted: int) -> Landed:
         for tier in quote.terms.tiers:
             if tier.unit_price_e4 > 0:
                 volumes.add(max(wanted, tier.from_quantity, -(-quote.franco_cents * 100 // tier.unit_price_e4)))
-    return min((landed(quote, volume) for volume in sorted(volumes)), key=lambda row: (row.total_cents, row.ordered))
+    best = landed(quote, wanted)
+    lowest = 0 if quote.discount_bp else min((t.unit_price_e4 for t in quote.terms.tiers), default=0)
+    for volume in sorted(volumes - {wanted}):
+        if volume * lowest <= best.total_cents * 100:  # otherwise even the best price could not make it cheaper
+            best = min(best, landed(quote, volume), key=lambda row: (row.total_cents, row.ordered))
+    return best

@@ -6,6 +6,7 @@ its weight and rank so that the proof sheet can be replayed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from purchasing.rules.landed import half_up
 
@@ -45,8 +46,7 @@ class Charge:
     vat_bp: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One member's cents of one source line; `rank` is the place in the queue for left-over cents (0 = none needed)."""
 
     source: str
@@ -83,11 +83,15 @@ def ranked(total: int, weights: Sequence[int]) -> list[tuple[int, int]]:
         if total:
             raise ValueError("nothing to share by")
         return [(0, 0) for _ in weights]
-    floors = [abs(total) * w // base for w in weights]
-    rest = abs(total) - sum(floors)
-    queue = sorted(range(len(weights)), key=lambda i: (-(abs(total) * weights[i] % base), i))[:rest]
-    ranks = {i: n for n, i in enumerate(queue, start=1)}
-    return [(sign * (f + (i in ranks)), ranks.get(i, 0)) for i, f in enumerate(floors)]
+    amount = abs(total)
+    floors = [amount * w // base for w in weights]
+    rest = amount - sum(floors)
+    ranks = [0] * len(weights)
+    if rest:
+        missing = [f * base - amount * w for f, w in zip(floors, weights, strict=True)]  # minus the remainder
+        for n, i in enumerate(sorted(range(len(weights)), key=missing.__getitem__)[:rest], start=1):
+            ranks[i] = n
+    return [(sign * (f + (rank > 0)), rank) for f, rank in zip(floors, ranks, strict=True)]
 
 
 def share(total: int, weights: Sequence[int]) -> list[int]:
@@ -136,8 +140,9 @@ def _split(
 ) -> list[Part]:
     if not any(weights):
         weights = [1] * len(weights)  # a cost nobody caused is carried equally
+    base = sum(weights)
     return [
-        Part(source, kind, p.member, vat_bp, got, w, sum(weights), rank)
+        Part(source, kind, p.member, vat_bp, got, w, base, rank)
         for p, w, (got, rank) in zip(parties, weights, ranked(cents, weights), strict=True)
     ]
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from operator import truediv
+from typing import NamedTuple
 
 PROPORTIONAL, FIRST_COME = "proportional", "first_come"
 
@@ -21,8 +23,7 @@ class Layer:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What a member may get of something scarce. Without layers, all of it is as old as `at`."""
 
     member: str
@@ -60,13 +61,15 @@ def highest_average(units: int, claims: Sequence[int], floors: Sequence[int] | N
             middle = (low + high) // 2
             low, high = (middle, high) if sum(given_at(middle)) <= units else (low, middle)
         given = given_at(low)
-    heap = [(Fraction(2 * given[i] + 1, q), i) for i, q in enumerate(claims) if given[i] < q]
+    # Below 2^24 two different quotients are different floats, in the same order: exact, and much cheaper than fractions.
+    quotient = truediv if max(claims) < 1 << 24 else Fraction
+    heap = [(quotient(2 * given[i] + 1, q), i) for i, q in enumerate(claims) if given[i] < q]
     heapq.heapify(heap)
     for _ in range(units - sum(given)):
         _, i = heap[0]
         given[i] += 1
         if given[i] < claims[i]:
-            heapq.heapreplace(heap, (Fraction(2 * given[i] + 1, claims[i]), i))
+            heapq.heapreplace(heap, (quotient(2 * given[i] + 1, claims[i]), i))
         else:
             heapq.heappop(heap)
     return given

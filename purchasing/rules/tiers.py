@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 from purchasing.rules import packs
 from purchasing.rules.errors import RuleError
@@ -35,9 +36,34 @@ class Terms:
         return max(self.moq, self.tiers[0].from_quantity, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Commitment:
-    """A member's firm word. `tolerance` fills packs; with `tier_tolerance` it may also be spent on a better tier."""
+class Word(Protocol):
+    """A member's firm word: `tolerance` fills packs; with `tier_tolerance` it may also be spent on a better tier."""
+
+    @property
+    def member(self) -> str: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def committed_at(self) -> datetime: ...
+    @property
+    def tolerance(self) -> int: ...
+    @property
+    def tier_tolerance(self) -> bool: ...
+    @property
+    def price_cap_e4(self) -> int | None: ...
+    @property
+    def min_useful(self) -> int: ...
+    @property
+    def layers(self) -> tuple[Layer, ...]: ...
+
+
+def accepts(word: Word, price_e4: int) -> bool:
+    """A cap equal to the price stays in."""
+    return word.price_cap_e4 is None or word.price_cap_e4 >= price_e4
+
+
+class Commitment(NamedTuple):
+    """A word and nothing else."""
 
     member: str
     quantity: int
@@ -49,7 +75,7 @@ class Commitment:
     layers: tuple[Layer, ...] = ()
 
     def accepts(self, price_e4: int) -> bool:
-        return self.price_cap_e4 is None or self.price_cap_e4 >= price_e4
+        return accepts(self, price_e4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +92,12 @@ class Outcome:
     ordered: int
     tier: Tier | None
     granted: dict[str, int]
-    claims: tuple[Claim, ...]
+    members: tuple[Word, ...]  # those who get something
     dropped: tuple[Drop, ...]
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return _claims(self.members, self.granted, rounded_down=self.outcome == "rounded_down")
 
 
 def make_terms(tiers: Sequence[Tier], pack: int = 1, moq: int = 0) -> Terms:
@@ -94,7 +124,7 @@ def tier_at(tiers: Sequence[Tier], quantity: int) -> Tier | None:
 
 def settle(
     terms: Terms,
-    commitments: Sequence[Commitment],
+    commitments: Sequence[Word],
     *,
     minimum_missed: str = ROUND_DOWN,
     shortage: str = PROPORTIONAL,
@@ -106,13 +136,17 @@ def settle(
     fill at most the pack rest) and only if the same members would pay more in total without it.
     """
     everybody = sorted(commitments, key=lambda c: (c.committed_at, c.member))
+    capped = any(c.price_cap_e4 is not None for c in everybody)
+    members, sums = everybody, _sums(everybody)
     for step in range(len(terms.tiers) - 1, -1, -1):
         tier = terms.tiers[step]
         ceiling = terms.tiers[step + 1].from_quantity if step + 1 < len(terms.tiers) else None
-        members = [c for c in everybody if c.accepts(tier.unit_price_e4)]
-        ordered = _order_at(terms, tier, members)
+        if capped:
+            members = [c for c in everybody if accepts(c, tier.unit_price_e4)]
+            sums = _sums(members)
+        ordered = _order_at(terms, tier, sums)
         if ordered and (ceiling is None or ordered < ceiling):
-            return _filled(everybody, members, tier, ordered, _base(terms, members), tolerance)
+            return _filled(everybody, members, tier, ordered, _base(terms, sums), tolerance)
     if not any(c.quantity for c in everybody):
         return _nothing(everybody, "empty")
     if minimum_missed != ROUND_DOWN:
@@ -120,20 +154,29 @@ def settle(
     return _rounded_down(terms, everybody, shortage)
 
 
-def _base(terms: Terms, members: Sequence[Commitment]) -> int:
+class _Sums(NamedTuple):
+    wanted: int
+    for_tier: int  # tolerance that may be spent on a tier
+    for_packs: int  # tolerance that only fills packs
+
+
+def _sums(members: Sequence[Word]) -> _Sums:
+    for_tier = sum([c.tolerance for c in members if c.tier_tolerance])
+    return _Sums(sum([c.quantity for c in members]), for_tier, sum([c.tolerance for c in members]) - for_tier)
+
+
+def _base(terms: Terms, sums: _Sums) -> int:
     """The order that packs and minimum ask for, with no unit spent on a tier."""
-    return packs.round_up(max(sum(c.quantity for c in members), terms.least), terms.pack)
+    return packs.round_up(max(sums.wanted, terms.least), terms.pack)
 
 
-def _order_at(terms: Terms, tier: Tier, members: Sequence[Commitment]) -> int:
+def _order_at(terms: Terms, tier: Tier, sums: _Sums) -> int:
     """The smallest order that reaches `tier` within wanted quantities and allowed tolerance; 0 if none does."""
-    wanted = sum(c.quantity for c in members)
+    wanted, for_tier, for_packs = sums
     if not wanted:
         return 0
-    base = _base(terms, members)
+    base = _base(terms, sums)
     target = max(base, packs.round_up(tier.from_quantity, terms.pack))
-    for_tier = sum(c.tolerance for c in members if c.tier_tolerance)
-    for_packs = sum(c.tolerance for c in members) - for_tier
     if target == base:
         return base if base - wanted <= for_tier + for_packs else 0
     if target - wanted > for_tier + min(for_packs, base - wanted):
@@ -149,8 +192,8 @@ def _order_at(terms: Terms, tier: Tier, members: Sequence[Commitment]) -> int:
 
 
 def _filled(
-    everybody: Sequence[Commitment],
-    members: Sequence[Commitment],
+    everybody: Sequence[Word],
+    members: Sequence[Word],
     tier: Tier,
     ordered: int,
     base: int,
@@ -160,10 +203,10 @@ def _filled(
     extra = _fill(ordered - wanted, members, base - wanted if ordered > base else ordered - wanted, rule)
     granted = dict.fromkeys((c.member for c in everybody), 0)
     granted |= {c.member: c.quantity + e for c, e in zip(members, extra, strict=True)}
-    return Outcome("filled", ordered, tier, granted, _claims(members, granted), _dropped(everybody, members))
+    return Outcome("filled", ordered, tier, granted, tuple(members), _dropped(everybody, members))
 
 
-def _fill(units: int, members: Sequence[Commitment], pack_rest: int, rule: str) -> list[int]:
+def _fill(units: int, members: Sequence[Word], pack_rest: int, rule: str) -> list[int]:
     """Spend tolerance, the highest `t/(2a+1)` first; members without tier consent fill at most the pack rest."""
 
     def spread(amount: int, of: list[int]) -> list[int]:
@@ -180,7 +223,7 @@ def _fill(units: int, members: Sequence[Commitment], pack_rest: int, rule: str) 
     return [a + b for a, b in zip(packs_only, for_tier, strict=True)]
 
 
-def _rounded_down(terms: Terms, everybody: Sequence[Commitment], shortage: str) -> Outcome:
+def _rounded_down(terms: Terms, everybody: Sequence[Word], shortage: str) -> Outcome:
     """The largest order within the wanted quantities; caps and useful minimums are looked at again after each step."""
     members, reasons = list(everybody), dict[str, str]()
     while True:
@@ -188,31 +231,33 @@ def _rounded_down(terms: Terms, everybody: Sequence[Commitment], shortage: str) 
         tier = tier_at(terms.tiers, ordered)
         if ordered < terms.least or tier is None:
             return _nothing(everybody, "minimum_missed", reasons)
-        leaving = {c.member: "price_cap" for c in members if not c.accepts(tier.unit_price_e4)}
+        leaving = {c.member: "price_cap" for c in members if not accepts(c, tier.unit_price_e4)}
         if not leaving:
-            claims = tuple(Claim(c.member, c.quantity, c.committed_at, c.min_useful, c.layers) for c in members)
-            given = allocate(ordered, claims, shortage)
+            given = allocate(ordered, _claims(members, {}, rounded_down=True), shortage)
             leaving = {c.member: "min_useful" for c in members if c.min_useful and not given[c.member] and c.quantity}
             if not leaving:
                 granted = dict.fromkeys((c.member for c in everybody), 0) | given
                 drops = tuple(Drop(c.member, reasons[c.member]) for c in everybody if c.member in reasons)
-                return Outcome("rounded_down", ordered, tier, granted, claims, drops)
+                return Outcome("rounded_down", ordered, tier, granted, tuple(members), drops)
         reasons |= leaving
         members = [c for c in members if c.member not in leaving]
 
 
-def _nothing(everybody: Sequence[Commitment], outcome: str, reasons: dict[str, str] | None = None) -> Outcome:
+def _nothing(everybody: Sequence[Word], outcome: str, reasons: dict[str, str] | None = None) -> Outcome:
     reasons = reasons or {}
     drops = tuple(Drop(c.member, reasons[c.member]) for c in everybody if c.member in reasons)
     return Outcome(outcome, 0, None, dict.fromkeys((c.member for c in everybody), 0), (), drops)
 
 
-def _dropped(everybody: Sequence[Commitment], members: Sequence[Commitment]) -> tuple[Drop, ...]:
+def _dropped(everybody: Sequence[Word], members: Sequence[Word]) -> tuple[Drop, ...]:
     staying = {c.member for c in members}
     return tuple(Drop(c.member, "price_cap") for c in everybody if c.member not in staying)
 
 
-def _claims(members: Sequence[Commitment], granted: dict[str, int]) -> tuple[Claim, ...]:
+def _claims(members: Sequence[Word], granted: dict[str, int], *, rounded_down: bool) -> tuple[Claim, ...]:
+    """What a later shortage is shared by: the quantity granted, or the quantity wanted when the order was rounded down."""
+    if rounded_down:
+        return tuple(Claim(c.member, c.quantity, c.committed_at, c.min_useful, c.layers) for c in members)
     return tuple(
         Claim(
             c.member,

@@ -137,9 +137,10 @@ def ask_approvals(*, pool: Pool, at: datetime) -> int:
     checks = approval.recheck(pool, standing)
     approval.remember(checks, at=at)
     asked = 0
-    for company_id, check in sorted(checks.items()):
-        rows = [c for row in standing.lines for c in row.commitments if c.company_id == company_id]
+    for _company_id, check in sorted(checks.items()):
         if check.needs_approval:
+            firm = Commitment.objects.filter(pk__in=list(check.cents)).select_related("company", "committed_by")
+            rows = list(firm.order_by("pool_line__position", "pk"))
             move_many(rows, CommitmentState.TO_APPROVE, table=COMMITMENT, at=at, actor=None)
             tell_approvers(pool, check, standing, rows, by=rows[0].committed_by, at=at)
             asked += 1

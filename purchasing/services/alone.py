@@ -22,11 +22,10 @@ def stand_alone(quotes: Sequence[Quote], wanted: Mapping[int, int]) -> dict[int,
     offers: dict[int, dict[int, Landed]] = {}
     for quote in quotes:
         for line in quote.lines.all():
-            if line.pool_line_id in wanted and line.tiers.all():
-                one = Terms(terms_of(line), quote.freight_cents, quote.franco_cents)
+            if line.pool_line_id in wanted and (terms := terms_of(line)).tiers:
                 alone = len(wanted) == 1
-                terms = one if alone else Terms(one.terms)
-                row = cheapest_volume(terms, wanted[line.pool_line_id])
+                one = Terms(terms, quote.freight_cents, quote.franco_cents) if alone else Terms(terms)
+                row = cheapest_volume(one, wanted[line.pool_line_id])
                 if line.available is None or row.ordered <= line.available:
                     offers.setdefault(quote.pk, {})[line.pool_line_id] = row
     by_pk = {quote.pk: quote for quote in quotes}

@@ -19,7 +19,7 @@ from purchasing.rules import budget as budget_rules
 from purchasing.services import budget as budgets
 from purchasing.services import standing as standings
 from purchasing.services.bulk import needs_of
-from purchasing.services.standing import Standing
+from purchasing.services.standing import Said, Standing
 
 
 @dataclass(slots=True)
@@ -72,16 +72,17 @@ def recheck(pool: Pool, standing: Standing, *, only: Company | None = None) -> d
     totals = standings.estimates(standing)
     if only is not None:
         totals = {only.pk: totals.get(only.pk, 0)}
-    rows: dict[int, list[tuple[Commitment, int]]] = {}
+    rows: dict[int, list[tuple[Said, int]]] = {}
     for line in standing.lines:
         price = line.outcome.tier.unit_price_e4 if line.outcome.tier else 0
         for c in line.commitments:
             if c.company_id in totals:
                 rows.setdefault(c.company_id, []).append((c, line.granted(c) * price))
     levels = levels_of(rows)
+    companies = {only.pk: only} if only is not None else Company.objects.in_bulk(rows)
     checks = {}
     for company_id, held in rows.items():
-        company, amount = held[0][0].company, totals[company_id]
+        company, amount = companies[company_id], totals[company_id]
         need = rules.need_of(company.approval_limit_cents, levels.get(company_id, []), amount)
         check = Check(company, amount, need, approved=not need.approvers)
         parts = share(amount, [weight for _c, weight in held])
@@ -92,7 +93,7 @@ def recheck(pool: Pool, standing: Standing, *, only: Company | None = None) -> d
     return checks
 
 
-def _ask_approvals(pool: Pool, rows: dict[int, list[tuple[Commitment, int]]], checks: dict[int, Check]) -> None:
+def _ask_approvals(pool: Pool, rows: dict[int, list[tuple[Said, int]]], checks: dict[int, Check]) -> None:
     asking = [pk for pk, check in checks.items() if not check.approved]
     if not asking:
         return
@@ -110,7 +111,7 @@ def _ask_approvals(pool: Pool, rows: dict[int, list[tuple[Commitment, int]]], ch
         )
 
 
-def _signed(held: Iterable[Commitment], amount_cents: int) -> bool:
+def _signed(held: Iterable[Said], amount_cents: int) -> bool:
     """One approver's name on every commitment, up to the amount."""
     return all(c.approved_by_id and (c.approved_cents or 0) >= amount_cents for c in held)
 
@@ -140,7 +141,7 @@ def pool_approvals(pool: Pool, companies: Collection[int]) -> dict[int, list[rul
     return found
 
 
-def _ask_budgets(pool: Pool, rows: dict[int, list[tuple[Commitment, int]]], checks: dict[int, Check]) -> None:
+def _ask_budgets(pool: Pool, rows: dict[int, list[tuple[Said, int]]], checks: dict[int, Check]) -> None:
     known = budgets.amounts(checks, lock=True)
     keeping = {company for company, _year in known}
     if not keeping:
@@ -161,18 +162,17 @@ def _ask_budgets(pool: Pool, rows: dict[int, list[tuple[Commitment, int]]], chec
                 check.over_budget |= {c.pk for c in mine if budget_rules.clean(c.cost_centre) == stop.cost_centre}
 
 
-def _years(pool: Pool, held: list[Commitment]) -> dict[int, int]:
+def _years(pool: Pool, held: list[Said]) -> dict[int, int]:
     """The year each commitment is charged to; the same rule as `budget.committed`."""
     needed = dict(
         Commitment.objects.filter(pk__in=[c.pk for c in held]).values_list("pk", "request_line__request__needed_by")
     )
     closes = timezone.localdate(pool.closes_at).year if pool.closes_at else None
 
-    def year(c: Commitment) -> int:
+    def year(c: Said) -> int:
         day = needed.get(c.pk)
         if day is not None:
             return int(day.year)
-        assert c.committed_at is not None
         return closes or timezone.localdate(c.committed_at).year
 
     return {c.pk: year(c) for c in held}

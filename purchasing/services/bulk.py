@@ -1,6 +1,6 @@
 """Many rows through a state machine at once, each with its audit entry. Under the lock of their pool."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -24,32 +24,51 @@ def move_many(
     actor: User | None,
     fields: Sequence[str] = (),
     reason: str = "",
+    model: type[models.Model] | None = None,
 ) -> None:
-    """Move rows the caller has locked; `fields` were set on them and are saved with the state. All or none."""
-    if not rows:
-        return
-    model: type[models.Model] = type(rows[0])
-    was = {row.pk: str(row.state) for row in rows}
-    for row in rows:
-        if to not in table.get(row.state, frozenset()):
-            raise StateRefused(state=row.get_state_display())
-        row.state = to
-    write_many(rows, ["state", *fields])
-    action = f"{model._meta.model_name}.{to}"
-    label = "" if actor else CLOCK
-    audit.record_many(
-        action, rows, at=at, actor=actor, actor_label=label, reason=reason, data=lambda row: {"from": was[row.pk]}
-    )
+    """Move rows the caller has locked; `fields` were set on them and are saved with the state. All or none.
 
-
-def write_many(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
-    """Save some columns of many rows with one statement: thousands of rows in a fraction of a second.
-
-    `bulk_update` asks the planner to read one CASE per row and column, which takes ten times as long.
+    With `model` the rows may be any objects that have a `pk`, a `state`, a `company_id` and those fields.
     """
     if not rows:
         return
-    model = type(rows[0])
+    model = model or type(rows[0])
+    was = {row.pk: str(row.state) for row in rows}
+    for row in rows:
+        if to not in table.get(row.state, frozenset()):
+            labels = dict(cast("models.Field[Any, Any]", model._meta.get_field("state")).flatchoices)
+            raise StateRefused(state=str(labels.get(row.state, row.state)))
+        row.state = to
+    write_many(rows, ["state", *fields], model=model, was=was)
+    action = f"{model._meta.model_name}.{to}"
+    label = "" if actor else CLOCK
+    audit.record_many(
+        action,
+        rows,
+        at=at,
+        actor=actor,
+        actor_label=label,
+        reason=reason,
+        data=lambda row: {"from": was[row.pk]},
+        kind=model._meta.label_lower,
+    )
+
+
+def write_many(
+    rows: Sequence[Any],
+    fields: Sequence[str],
+    *,
+    model: type[models.Model] | None = None,
+    was: Mapping[Any, str] | None = None,
+) -> None:
+    """Save some columns of many rows with one statement: thousands of rows in a fraction of a second.
+
+    `bulk_update` asks the planner to read one CASE per row and column, which takes ten times as long. With `was` only
+    rows still in that state are written; one that is not refuses all of them.
+    """
+    if not rows:
+        return
+    model = model or type(rows[0])
     columns = [cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in fields]
     key = model._meta.pk
     assert key is not None
@@ -60,13 +79,16 @@ def write_many(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     ]
     names = [quote(str(field.column)) for field in columns]
     sets = ", ".join(f"{name} = v.{name}" for name in names)
-    arrays = ", ".join(f"%s::{_plain(kind)}[]" for kind in [key.rel_db_type(connection), *types])
+    values = [[row.pk for row in rows], *([getattr(row, field.attname) for row in rows] for field in columns)]
+    kinds, aliases, guard = [key.rel_db_type(connection), *types], ["id", *names], ""
+    if was is not None:
+        values, kinds, aliases = [*values, [was[row.pk] for row in rows]], [*kinds, "text"], [*aliases, "was"]
+        guard = " AND t.state = v.was"
+    arrays = ", ".join(f"%s::{_plain(kind)}[]" for kind in kinds)
     sql = (
         f"UPDATE {quote(model._meta.db_table)} AS t SET {sets} "  # noqa: S608  # names of our own columns
-        f"FROM unnest({arrays}) AS v(id, {', '.join(names)}) WHERE t.{quote(str(key.column))} = v.id"
+        f"FROM unnest({arrays}) AS v({', '.join(aliases)}) WHERE t.{quote(str(key.column))} = v.id{guard}"
     )
-    values = [[row.pk for row in rows]]
-    values += [[getattr(row, field.attname) for row in rows] for field in columns]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         if cursor.rowcount != len(rows):

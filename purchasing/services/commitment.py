@@ -15,7 +15,6 @@ from companies.errors import DomainError, Invalid
 from companies.models import Company, Site, User
 from companies.states import move
 from purchasing import access, mails_needs
-from purchasing.comparison import terms_of
 from purchasing.models import Commitment, CommitmentApproval, CommitmentProof, CommitmentVersion, Pool, PoolLine
 from purchasing.rules.budget import clean
 from purchasing.rules.tiers import Terms
@@ -23,9 +22,10 @@ from purchasing.services import approval
 from purchasing.services import budget as budgets
 from purchasing.services import proof_of_commitment as proofs
 from purchasing.services import standing as standings
-from purchasing.services.bulk import move_many, move_needs, needs_of
-from purchasing.services.pool import locked, winning_lines
-from purchasing.states import COMMITMENT, CommitmentState, LineState, PoolLineState, PoolState
+from purchasing.services.bulk import move_many, move_needs, needs_of, write_many
+from purchasing.services.pool import locked
+from purchasing.services.winners import winning_terms
+from purchasing.states import COMMITMENT, REQUEST_LINE, CommitmentState, LineState, PoolLineState, PoolState
 
 # What a company added less than this long ago, it may take back (before the deadline).
 WITHDRAWAL = timedelta(hours=48)
@@ -127,7 +127,7 @@ def commit_all(
     """
     require(access.can_request(actor, company))
     pool = open_pool(pool, at=at)
-    terms = {won.pool_line_id: terms_of(won.quote_line) for won in winning_lines(pool, words)}
+    terms = {won.line.pk: won.terms for won in winning_terms(pool, words)}
     lines = pool.lines.filter(state=PoolLineState.OPEN).in_bulk(words)
     rows = _rows(company, words)
     refusals: dict[int, DomainError] = {}
@@ -147,7 +147,8 @@ def commit_all(
         if row is not None and held and (draft or _same(row, word)):
             said.append(row)  # said already; and a firm word is not turned back into a draft
             continue
-        row = row or Commitment(pool_line=lines[pk], company=company)
+        row = row or Commitment(company=company)
+        row.pool_line = lines[pk]
         _put(row, word, actor=actor, at=at, draft=draft)
         said.append(row)
         spoken.append(row)
@@ -271,7 +272,7 @@ def _save(pool: Pool, rows: list[Commitment]) -> None:
                 row.cost_centre = row.cost_centre or need.request_line.request.cost_centre
     Commitment.objects.bulk_create([row for row in rows if row.pk is None])
     known = [row for row in rows if row.pk is not None]
-    Commitment.objects.bulk_update(known, [*SAID, *STAMPED, "request_line", "cost_centre"])
+    write_many(known, [*SAID, *STAMPED, "request_line", "cost_centre"])
 
 
 def _keep_versions(
@@ -315,7 +316,6 @@ def _firm(rows: list[Commitment], pool: Pool, company: Company, *, actor: User, 
     audit.record_many("commitment.changed", changed, at=at, actor=actor, data=lambda row: {"version": row.version})
     held = list(
         Commitment.objects.select_for_update(of=("self",))
-        .select_related("company")
         .filter(pool_line__pool=pool, company=company, state__in=HELD)
         .order_by("pk")
     )
@@ -337,8 +337,9 @@ def _free(held: list[Commitment], pool: Pool, company: Company, *, actor: User, 
     """Nobody has to agree: the words that waited are firm, and so are their needs."""
     free = [c for c in held if c.state == CommitmentState.TO_APPROVE]
     move_many(free, CommitmentState.COMMITTED, table=COMMITMENT, at=at, actor=actor)
-    lines = [c.pool_line_id for c in held]
-    move_needs(needs_of(pool.pk, pool_line__in=lines, company=company), LineState.COMMITTED, at=at, actor=actor)
+    waiting = [state for state, after in REQUEST_LINE.items() if LineState.COMMITTED in after]
+    needs = needs_of(pool.pk, pool_line__in=[c.pool_line_id for c in held], company=company)
+    move_needs(needs.filter(request_line__state__in=waiting), LineState.COMMITTED, at=at, actor=actor)
 
 
 def tell_approvers(

@@ -1,6 +1,6 @@
 """Closing a pool by its rules, once, whoever asks and however often."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from companies import audit
 from companies.access import require
 from companies.errors import DomainError
-from companies.models import User
+from companies.models import Company, User
 from companies.states import move
 from purchasing import access, mails_back
 from purchasing.models import Commitment, Pool, PooledNeed, PoolLine
@@ -23,7 +23,7 @@ from purchasing.services import standing as standings
 from purchasing.services.alone import stand_alone
 from purchasing.services.bulk import CLOCK, move_many, needs_of, release
 from purchasing.services.pool import locked
-from purchasing.services.standing import LineStanding, Standing
+from purchasing.services.standing import LineStanding, Said, Standing
 from purchasing.states import COMMITMENT, POOL, POOL_LINE, CommitmentState, PoolLineState, PoolState
 
 EXTENSION_DAYS = 7
@@ -85,7 +85,8 @@ def due_pools(at: datetime) -> list[int]:
 def _decide(pool: Pool, *, at: datetime) -> tuple[Standing, dict[int, str]]:
     """What is ordered, looked at again until nobody left has to leave; and who leaves without a firm word."""
     firm = standings.commitments_of(pool)
-    leaving: dict[int, str] = {c.pk: Reason.SUSPENDED for c in firm if not c.company.is_member}
+    companies = Company.objects.in_bulk({c.company_id for c in firm})
+    leaving: dict[int, str] = {c.pk: Reason.SUSPENDED for c in firm if not companies[c.company_id].is_member}
     while True:
         standing = standings.read(pool, without=leaving, rows=firm)
         _apply_minimums(standing)
@@ -113,7 +114,7 @@ def _apply_minimums(standing: Standing) -> None:
 
 def _nothing(outcome: Outcome) -> Outcome:
     return replace(
-        outcome, outcome="minimum_missed", ordered=0, tier=None, granted=dict.fromkeys(outcome.granted, 0), claims=()
+        outcome, outcome="minimum_missed", ordered=0, tier=None, granted=dict.fromkeys(outcome.granted, 0), members=()
     )
 
 
@@ -192,7 +193,6 @@ def _drop(pool: Pool, rows: list[Commitment], *, actor: User | None, at: datetim
 
 def _apply(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) -> Pool:
     label = "" if actor else CLOCK
-    _set_stand_alone(pool, standing)
     ordered = [row for row in standing.lines if row.outcome.ordered]
     failed = [row for row in standing.lines if not row.outcome.ordered]
     for row in ordered:
@@ -208,7 +208,7 @@ def _apply(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) 
     audit.record("pool.decided", target=pool, at=at, actor=actor, actor_label=label, data=_proof(standing))
     move(pool, PoolState.LOCKED, table=POOL, at=at, actor=actor, actor_label=label, locked_at=at)
     # Compared here: inside the transaction PostgreSQL still believes that nothing is locked, and plans for hours.
-    joined = {(c.pool_line_id, c.company_id) for c in staying}
+    joined = {(c.pool_line.pk, c.company_id) for c in staying}
     needs = PooledNeed.objects.filter(pool_line__pool=pool, released_at__isnull=True)
     rows = needs.values_list("pk", "pool_line_id", "company_id")
     spare = [pk for pk, line, company in rows if (line, company) not in joined]
@@ -225,40 +225,59 @@ def _move_lines(lines: list[PoolLine], to: str, *, fields: list[str], at: dateti
     move_many(lines, to, table=POOL_LINE, at=at, actor=actor, fields=fields)
 
 
-def _split(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) -> list[Commitment]:
+@dataclass(slots=True)
+class Kept:
+    """A commitment that gets something, as much of it as the lock writes and the letter says."""
+
+    pk: int
+    pool_line: PoolLine
+    company_id: int
+    granted: int
+    stand_alone_cents: int | None
+    state: str = CommitmentState.COMMITTED
+
+
+def _split(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) -> list[Kept]:
     """Lock the commitments that get something; drop the others with the reason."""
-    staying, leaving = [], []
+    alone = _stand_alone(pool, standing)
+    staying: list[Kept] = []
+    leaving: dict[int, str] = {}
     for row in standing.lines:
         reasons = {drop.member: drop.reason for drop in row.outcome.dropped}
         for c in row.commitments:
-            c.pool_line = row.line
-            c.granted = row.granted(c)
-            if c.granted:
-                staying.append(c)
+            granted = row.granted(c)
+            if granted:
+                staying.append(Kept(c.pk, row.line, c.company_id, granted, alone.get(c.pk)))
             else:
-                c.granted, c.drop_reason = None, reasons.get(standings.key(c), Reason.MINIMUM)
-                leaving.append(c)
+                leaving[c.pk] = reasons.get(c.member, Reason.MINIMUM)
+    # Under the pool's lock these are still what was read: committed; the states of the table are held by a trigger too.
     fields = ["granted", "stand_alone_cents"]
-    move_many(staying, CommitmentState.LOCKED, table=COMMITMENT, at=at, actor=actor, fields=fields)
-    _drop(pool, leaving, actor=actor, at=at)
+    move_many(staying, CommitmentState.LOCKED, table=COMMITMENT, at=at, actor=actor, fields=fields, model=Commitment)
+    dropped = list(
+        Commitment.objects.filter(pk__in=list(leaving)).select_related("company", "pool_line").order_by("pk")
+    )
+    for gone in dropped:
+        gone.granted, gone.drop_reason = None, leaving[gone.pk]
+    _drop(pool, dropped, actor=actor, at=at)
     return staying
 
 
-def _set_stand_alone(pool: Pool, standing: Standing) -> None:
-    """What each company would pay alone, from the quotes of the same tender."""
+def _stand_alone(pool: Pool, standing: Standing) -> dict[int, int]:
+    """What each commitment's company would pay alone for it, from the quotes of the same tender."""
     if pool.fairness != Pool.Fairness.STAND_ALONE_CAP:
-        return
+        return {}
     tender = tender_of(pool)
     quotes = current_quotes(tender) if tender else []
-    wanted: dict[int, dict[int, Commitment]] = {}
+    wanted: dict[int, dict[int, Said]] = {}
     for row in standing.lines:
         for c in row.commitments:
             if row.granted(c):
                 wanted.setdefault(c.company_id, {})[row.line.pk] = c
+    found: dict[int, int] = {}
     for rows in wanted.values():
         costs = stand_alone(quotes, {pk: c.quantity for pk, c in rows.items()})
-        for pk, c in rows.items():
-            c.stand_alone_cents = None if costs is None else costs[pk]
+        found |= {c.pk: costs[pk] for pk, c in rows.items()} if costs is not None else {}
+    return found
 
 
 def _proof(standing: Standing) -> dict[str, object]:

@@ -6,12 +6,12 @@ from django.utils.translation import gettext as _
 
 from companies.models import Company
 from companies.money import line_total
-from purchasing.models import Commitment, Quote
+from purchasing.models import Quote
 from purchasing.rules import hints
 from purchasing.rules.landed import freight_due
 from purchasing.rules.tiers import tier_at
 from purchasing.services import standing as standings
-from purchasing.services.standing import LineStanding, Standing
+from purchasing.services.standing import LineStanding, Said, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def bill(standing: Standing, company: Company, *, changed: frozenset[int] = froz
     return Bill(lines, goods, total, at_most)
 
 
-def _line_bill(row: LineStanding, c: Commitment, *, hide: bool) -> LineBill:
+def _line_bill(row: LineStanding, c: Said, *, hide: bool) -> LineBill:
     if hide:
         alone = tier_at(row.terms.tiers, max(c.quantity, row.terms.tiers[0].from_quantity))
         price = alone.unit_price_e4 if alone else row.terms.tiers[0].unit_price_e4

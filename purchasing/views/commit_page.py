@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.paginator import Page
-from django.db.models import Sum
+from django.db.models import Sum, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -19,8 +19,8 @@ from purchasing.services import budget as budgets
 from purchasing.services import commitment as service
 from purchasing.services import progress
 from purchasing.services import standing as standings
-from purchasing.services.pool import winning_lines
-from purchasing.services.standing import LineStanding, Standing
+from purchasing.services.standing import LineStanding, Said, Standing
+from purchasing.services.winners import winning_ids
 from purchasing.states import CommitmentState, PoolState
 from purchasing.views.doors import reader
 from purchasing.views.pages_of_lines import PER_PAGE, numbers_of
@@ -111,7 +111,7 @@ class CommitPage:
 
     def imagine(self) -> None:
         """The bill and the thresholds with what is typed or proposed; a field that cannot be read keeps what was said."""
-        words: dict[int, Commitment | None] = {}
+        words: dict[int, Said | None] = {}
         for line in self.lines:
             if line.form.is_bound and not line.form.is_valid():
                 continue
@@ -134,34 +134,37 @@ class CommitPage:
                 line.view = progress.view_for(standing, row, self.company)
 
 
-def _imagined(company: Company, line: LinePage, word: service.Word) -> Commitment:
-    """An unsaved word; what is new comes after everything that was said."""
+def _imagined(company: Company, line: LinePage, word: service.Word) -> Said:
+    """A word that is not kept; what is new comes after everything that was said."""
     held = line.commitment
     age = held.committed_at if held is not None and held.committed_at else timezone.now()
-    return Commitment(
-        pk=held.pk if held else None, pool_line=line.row.line, company=company, quantity=word.quantity,
-        tolerance=word.tolerance, tolerance_tier=word.tolerance_tier, price_cap_e4=word.price_cap_e4,
-        min_useful=min(word.min_useful, word.quantity), committed_at=age,
+    layers = standings.layers_of(held.versions.all()) if held and held.version > 1 else ()
+    return Said(
+        standings.key_of(held.pk if held else None), word.quantity, word.tolerance, word.tolerance_tier,
+        word.price_cap_e4, min(word.min_useful, word.quantity), held.pk if held else 0, line.row.line.pk, company.pk,
+        None, "", None, None, None, age, standings.aged(layers, word.quantity),
     )  # fmt: skip
 
 
-def _differs(word: Commitment, held: Commitment | None) -> bool:
-    names = ("quantity", "tolerance", "tolerance_tier", "price_cap_e4", "min_useful")
-    firm = held is not None and held.state in service.HELD
-    return not firm or any(getattr(word, name) != getattr(held, name) for name in names)
+def _differs(word: Said, held: Commitment | None) -> bool:
+    if held is None or held.state not in service.HELD:
+        return True
+    before = (held.quantity, held.tolerance, held.tolerance_tier, held.price_cap_e4, held.min_useful)
+    return before != (word.quantity, word.tolerance, word.tier_tolerance, word.price_cap_e4, word.min_useful)
 
 
 def build(request: HttpRequest, company: Company, pool: Pool) -> CommitPage:
     """Read one page of lines with a constant number of queries."""
     user = reader(request)
     said = Commitment.objects.visible_to(user).filter(pool_line__pool=pool, company=company)
-    mine = {c.pool_line_id: c for c in said.prefetch_related("versions")}
+    mine = {c.pool_line_id: c for c in said}
     needs = _needs(pool, company)
-    ids = [won.pool_line_id for won in winning_lines(pool)]
+    ids = winning_ids(pool)
     ordered = sorted(ids, key=lambda pk: not (pk in needs or pk in mine))
     whole = len(ids) <= WHOLE
     numbers = numbers_of(request, ordered, WHOLE if whole else PER_PAGE)
     shown = list(numbers.object_list)
+    prefetch_related_objects([mine[pk] for pk in shown if pk in mine], "versions")
     standing = standings.read(pool, waiting_of=company, lines=None if whole else shown)
     sites = {site.pk: site for site in company.sites.order_by("name")}
     centres = budgets.centres(company, (standings.deadline_of(pool) or timezone.now()).date())

@@ -1,5 +1,7 @@
 """The way of the goods of one pool, for whoever runs it: lock, orders, deliveries, invoices."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -8,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companies.access import is_staff
 from purchasing import access
-from purchasing.models import Pool, Quote, SupplierInvoice
+from purchasing.models import Commitment, Pool, Quote, SupplierInvoice
 from purchasing.rules import hints
 from purchasing.services import lock as service
 from purchasing.services import standing as standings
@@ -27,6 +29,7 @@ def goods(request: HttpRequest, pk: int) -> HttpResponse:
     staff = access.sees_members(user)
     deadline = standings.deadline_of(pool)
     committing = pool.state in (PoolState.COMMITTING, PoolState.COMPLETING)
+    firm = _firm(standing) if staff else {}
     lines = []
     for row in standing.lines:
         companies = len({c.company_id for c in row.commitments})
@@ -36,7 +39,7 @@ def goods(request: HttpRequest, pk: int) -> HttpResponse:
                 "companies": companies,
                 "exact": staff or companies > hints.FEW,
                 "wanted": sum(c.quantity for c in row.commitments),
-                "commitments": row.commitments if staff else [],
+                "commitments": firm.get(row.line.pk, []),
                 "buy_ups": hints.buy_up(row.terms, row.outcome.ordered) if committing else [],
             }
         )
@@ -53,6 +56,16 @@ def goods(request: HttpRequest, pk: int) -> HttpResponse:
         "invoices": SupplierInvoice.objects.filter(order__pool=pool).select_related("supplier", "order").order_by("pk"),
     }
     return render(request, "purchasing/goods.html", context)
+
+
+def _firm(standing: standings.Standing) -> dict[int, list[dict[str, Any]]]:
+    """Who said what, line by line, as the table of a line shows it."""
+    names = ("pool_line_id", "company__name", "quantity", "tolerance", "price_cap_e4", "granted")
+    rows = Commitment.objects.filter(pk__in=[c.pk for row in standing.lines for c in row.commitments])
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows.order_by("pk").values(*names):
+        found.setdefault(row["pool_line_id"], []).append(row)
+    return found
 
 
 def _minimums(pool: Pool, standing: standings.Standing | None) -> list[tuple[Quote, int]]:

@@ -4,14 +4,16 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, OutboxMail, Role
 from purchasing import tasks_back
 from purchasing.models import Commitment, Pool, PooledNeed, RequestLine
 from purchasing.services import commitment, lock
+from purchasing.services.bulk import move_many
 from purchasing.services.commitment import Word
+from purchasing.states import COMMITMENT
 from tests.factories.companies import CompanyFactory, member
 from tests.purchasing.back import AFTER, CLOSES, OPENED, hours, world
 
@@ -279,6 +281,19 @@ class TestTheStandAloneCost:
         costs = dict(Commitment.objects.values_list("company__name", "stand_alone_cents"))
         # A would buy 100 alone, cheaper than 90; B pays the first tier; each pays all the freight.
         assert costs == {"A": 37_000, "B": 9_400}
+
+
+class TestManyRows:
+    def test_that_moved_meanwhile_refuse_all(self):
+        w = world()
+        w.four()
+        rows = list(Commitment.objects.order_by("pk"))
+        Commitment.objects.filter(pk=rows[0].pk).update(state="withdrawn")
+        for row in rows:
+            row.granted = 1
+        with pytest.raises(RuntimeError, match="3 of 4"), transaction.atomic():
+            move_many(rows, "locked", table=COMMITMENT, at=AFTER, actor=None, fields=["granted"])
+        assert not Commitment.objects.filter(state="locked").exists()
 
 
 class TestALargePool:

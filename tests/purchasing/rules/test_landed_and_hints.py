@@ -33,6 +33,12 @@ class TestLandedCost:
         assert cheapest_volume(quote, wanted).total_cents <= landed(quote, wanted).total_cents
         assert cheapest_volume(quote, wanted).ordered >= wanted
 
+    @given(st.integers(1, 700), st.sampled_from([1, 5, 12]), st.sampled_from([None, 90_000]), st.sampled_from([0, 300]))
+    def test_of_the_best_volume_is_the_cheapest_of_all_larger_ones(self, wanted, pack, franco, discount):
+        quote = Quote(terms(pack=pack), freight_cents=4_000, franco_cents=franco, discount_bp=discount)
+        everything = [landed(quote, volume) for volume in range(wanted, 1_000)]
+        assert cheapest_volume(quote, wanted).total_cents == min(row.total_cents for row in everything)
+
     def test_of_99_is_bought_as_100(self):
         assert cheapest_volume(Quote(terms()), 99).ordered == 100
 

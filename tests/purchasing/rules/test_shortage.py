@@ -100,6 +100,16 @@ class TestEveryShare:
         units = min(units, sum(claims))
         assert highest_average(units, claims) == one_by_one(units, claims)
 
+    @given(st.lists(st.integers(2**23, 2**25), min_size=2, max_size=8), st.data())
+    def test_of_millions_is_what_whole_numbers_say(self, claims, data):
+        """Below 2^24 quotients are compared as floats, above as fractions: the next unit goes to the highest either way."""
+        units = data.draw(st.integers(0, sum(claims) - 1))
+        now, then = highest_average(units, claims), highest_average(units + 1, claims)
+        (more,) = [i for i in range(len(claims)) if then[i] != now[i]]
+        for i, q in enumerate(claims):
+            ahead = claims[more] * (2 * now[i] + 1) - q * (2 * now[more] + 1)
+            assert now[i] == q or ahead > 0 or (ahead == 0 and more <= i)
+
     @given(quantities, st.integers(0, 100), st.data())
     def test_equals_the_walk_from_floors_too(self, claims, units, data):
         floors = [data.draw(st.integers(0, q)) for q in claims]
