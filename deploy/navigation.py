@@ -27,6 +27,7 @@ def _company_places() -> Names:
         ("companies:employee_list", _("Employees"), "contact", frozenset({"hr", "admin"})),
         ("benefit_card:company_cards", _("Cards"), "id-card", frozenset({"hr", "admin"})),
         ("benefit_card:company_use", _("Use of the card"), "chart-column", frozenset({"hr", "admin"})),
+        ("purchasing:company_employee_pools", _("Group purchases"), "shopping-basket", frozenset({"hr", "admin"})),
         ("billing:invoice_list", _("Invoices"), "receipt-text", frozenset({"accountant", "admin"})),
         ("billing:desk", _("Accounts"), "wallet", frozenset({"accountant"})),
         ("companies:role_list", _("Roles"), "key-round", frozenset({"admin"})),
@@ -39,6 +40,7 @@ def _staff_places() -> Names:
     return [
         ("home_staff", _("Home"), "house", staff),
         ("purchasing:staff_pool_list", _("Pooled orders"), "users", staff),
+        ("purchasing:employee_pools", _("Employees' purchases"), "shopping-basket", staff),
         ("purchasing:catalogue", _("Catalogue"), "book-open", staff),
         ("companies:company_list", _("Companies"), "factory", staff),
         ("merchants:staff_list", _("Merchants"), "store", staff),
@@ -71,6 +73,7 @@ def _person_places() -> Names:
     return [
         ("benefit_card:card", _("My card"), "id-card", holder),
         ("merchants:offers", _("Offers"), "tag", holder),
+        ("purchasing:my_pools", _("Group purchases"), "shopping-basket", holder),
         ("benefit_card:my_redemptions", _("History"), "history", holder),
         ("benefit_card:my_data", _("My data"), "shield-check", holder),
     ]

@@ -201,6 +201,8 @@ CELERY_BEAT_SCHEDULE = {
     "write recurring needs": {"task": "purchasing.write_recurring_needs", "schedule": crontab(hour="5", minute="10")},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
     "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
+    "employee pools": {"task": "purchasing.sweep_employee_pools", "schedule": 20.0},
+    "ask employees to pay": {"task": "purchasing.ask_employees_to_pay", "schedule": 900.0},
     "tell that pools close": {"task": "purchasing.warn_closing", "schedule": 900.0},
     "finish proofs of commitment": {"task": "purchasing.sweep_proofs", "schedule": 120.0},
     "ask approvers again": {"task": "purchasing.ask_approvals", "schedule": 1_800.0},

@@ -23,11 +23,12 @@ SOON = timedelta(days=2)
 
 
 def _back(function: str, *args: object) -> list[Todo]:
-    """What the second half of the room (commitments, orders, deliveries) adds."""
-    if not find_spec("purchasing.todo_back"):
-        return []
-    ask = getattr(import_module("purchasing.todo_back"), function, None)
-    return list(ask(*args)) if ask else []
+    """What the other parts of the room (commitments, orders, deliveries; employee pools) add."""
+    found: list[Todo] = []
+    for part in ("purchasing.todo_back", "purchasing.todo_employees"):
+        ask = getattr(import_module(part), function, None) if find_spec(part) else None
+        found += ask(*args) if ask else []
+    return found
 
 
 def for_company(user: User, company: Company, roles: set[str], at: datetime) -> list[Todo]:

@@ -58,7 +58,12 @@ urlpatterns = [
     path("q/<str:token>/decline/", quote.quote_decline, name="quote_decline"),
     path("q/<str:token>/withdraw/", quote.quote_withdraw, name="quote_withdraw"),
 ]
-for more in ("purchasing.urls_needs", "purchasing.urls_back", "purchasing.urls_exchange"):
+for more in (
+    "purchasing.urls_needs",
+    "purchasing.urls_back",
+    "purchasing.urls_exchange",
+    "purchasing.urls_employees",
+):
     # An application namespace of its own would change the names: the patterns are appended instead.
     if find_spec(more):
         urlpatterns += import_module(more).urlpatterns

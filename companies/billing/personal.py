@@ -3,7 +3,7 @@
     held = personal.authorise(person=…, company=…, key=f"commitment-{pk}", subject="Granulés, 2 palettes",
                               price_cents=18_000, subsidy_cents=1_500, return_path="/me/…", actor=user, at=now)
     redirect(held.url)                                   # the employee reserves 165.00 on a card
-    personal.capture(payment=held, at=now)               # the pool locked: take it (or less: cents=…)
+    personal.capture(payment=held, at=now)               # the pool locked: take it (or less: cents=…, subsidy_cents=…)
     personal.release(payment=held, at=now)               # the pool failed: give it back
     personal.refund(payment=held, cents=9_000, key=…, reason=…, actor=staff, at=now)
 
@@ -27,6 +27,7 @@ from companies.models import Company, Person, User
 from companies.states import move
 
 PAGE_LIFE = timedelta(hours=2)
+LEAST_CENTS = 50  # Stripe takes no less from a card
 
 
 class AmountRefused(DomainError):
@@ -83,7 +84,7 @@ def authorise(
 
     require(person.user_id is not None and person.user_id == actor.pk)
     own = price_cents - subsidy_cents
-    if not 0 <= subsidy_cents <= price_cents or price_cents <= 0 or 0 < own < 50:
+    if not 0 <= subsidy_cents <= price_cents or price_cents <= 0 or 0 < own < LEAST_CENTS:
         raise AmountRefused
     with transaction.atomic(durable=True):
         row, new = PersonalPayment.objects.get_or_create(
@@ -120,9 +121,19 @@ def _again(payment_id: int, at: datetime) -> None:
     )
 
 
-def capture(*, payment: PersonalPayment, at: datetime, cents: int | None = None) -> PersonalPayment:
+def look(*, payment: PersonalPayment, at: datetime) -> PersonalPayment:
+    """Bring one payment to what Stripe says, as its pages do when the payer returns. Raises PaymentServiceDown."""
+    from companies.billing.payments import personal as at_stripe
+
+    return at_stripe.refresh(payment_id=payment.pk, at=at)
+
+
+def capture(
+    *, payment: PersonalPayment, at: datetime, cents: int | None = None, subsidy_cents: int | None = None
+) -> PersonalPayment:
     """Take what was reserved, or less of it (`cents` of the price); the company's part shrinks in proportion.
 
+    `subsidy_cents` gives the company's part of `cents` instead; the person's part must stay within what was reserved.
     Raises NotHeld, AmountRefused, PaymentServiceDown; in the last case the sweeper goes on.
     """
     from companies.billing.payments import personal as at_stripe
@@ -130,7 +141,11 @@ def capture(*, payment: PersonalPayment, at: datetime, cents: int | None = None)
     wanted = payment.price_cents if cents is None else cents
     if not 0 < wanted <= payment.price_cents:
         raise AmountRefused
-    if not _wish(payment.pk, "capture", wanted, (PersonalState.AUTHORISED,)):
+    if subsidy_cents is not None:
+        own = wanted - subsidy_cents
+        if not 0 <= subsidy_cents <= wanted or own > payment.own_cents or (payment.own_cents and own < LEAST_CENTS):
+            raise AmountRefused
+    if not _wish(payment.pk, "capture", wanted, (PersonalState.AUTHORISED,), subsidy_cents):
         payment.refresh_from_db()
         if payment.state != PersonalState.CAPTURED:
             raise NotHeld(state=payment.get_state_display())
@@ -152,18 +167,22 @@ def release(*, payment: PersonalPayment, at: datetime) -> PersonalPayment:
 
 
 @transaction.atomic(durable=True)
-def _wish(payment_id: int, wish: str, cents: int, states: tuple[PersonalState, ...]) -> bool:
+def _wish(
+    payment_id: int, wish: str, cents: int, states: tuple[PersonalState, ...], subsidy_cents: int | None = None
+) -> bool:
     """Write down what is to be done before it is asked; False when the payment is not in a state for it."""
     row = PersonalPayment.objects.select_for_update().get(pk=payment_id)
     if row.state not in states or row.wish not in ("", wish):
         return False
     if not row.wish:
-        PersonalPayment.objects.filter(pk=row.pk).update(wish=wish, wish_cents=cents)
+        PersonalPayment.objects.filter(pk=row.pk).update(wish=wish, wish_cents=cents, wish_subsidy_cents=subsidy_cents)
     return True
 
 
 def subsidy_of(row: PersonalPayment, cents: int) -> int:
-    """The company's part of a part of the price, in proportion, rounded once."""
+    """The company's part of what is taken: what was decided, else in proportion, rounded once."""
+    if row.wish == "capture" and row.wish_subsidy_cents is not None:
+        return row.wish_subsidy_cents
     return money.divide(row.subsidy_cents * cents, row.price_cents)
 
 

@@ -13,6 +13,19 @@ from purchasing.models.budget import (
 from purchasing.models.claim import Claim, ClaimAnswer, ClaimCredit, ClaimEvidence, ClaimLine
 from purchasing.models.commitment import Commitment, CommitmentProof, CommitmentVersion
 from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Receipt, ReceiptLine, ReceiptPhoto
+from purchasing.models.employee_pool import (
+    EmployeeArrival,
+    EmployeeArticle,
+    EmployeePool,
+    EmployeePoolPlace,
+    EmployeeTier,
+)
+from purchasing.models.employee_purchase import (
+    EmployeePayBack,
+    EmployeePickUp,
+    EmployeePurchase,
+    EmployeePurchaseLine,
+)
 from purchasing.models.exchange import ExchangeOffer, Reservation
 from purchasing.models.framework import (
     CallOff,
@@ -62,6 +75,15 @@ __all__ = [
     "Consent",
     "CostShare",
     "Delegation",
+    "EmployeeArrival",
+    "EmployeeArticle",
+    "EmployeePayBack",
+    "EmployeePickUp",
+    "EmployeePool",
+    "EmployeePoolPlace",
+    "EmployeePurchase",
+    "EmployeePurchaseLine",
+    "EmployeeTier",
     "ExchangeOffer",
     "FrameworkAgreement",
     "FrameworkArticle",

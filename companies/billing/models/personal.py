@@ -54,6 +54,7 @@ class PersonalPayment(models.Model):
     failure = models.CharField(max_length=60, blank=True)
     wish = models.CharField(max_length=8, blank=True)  # capture | release: decided here, to be done at Stripe
     wish_cents = models.BigIntegerField(default=0)
+    wish_subsidy_cents = models.BigIntegerField(null=True, blank=True)  # null: in proportion
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
