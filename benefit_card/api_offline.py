@@ -1,7 +1,5 @@
 """What a till needs to work without network, and the door where its sales arrive afterwards."""
 
-from typing import Any
-
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,30 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from benefit_card import limits, refusals
-from benefit_card.api import CODE_LENGTH, RedemptionOutput, TillView
+from benefit_card.api import RedemptionOutput, TillView
+from benefit_card.entry_form import MOST, EntryInput, read_entry
 from benefit_card.models import EntryVerdict
-from benefit_card.offline_entry import Entry, public_point
+from benefit_card.offline_entry import public_point
 from benefit_card.revocation import DocumentRefused, unb64
 from benefit_card.services import cashiers, offline, pack
-
-MOST = 2**53
-
-
-class EntryInput(serializers.Serializer):
-    """One sale made without network. `signature`: ECDSA P-256 by the device over `ERB-offline-1\\n` and the canonical JSON."""
-
-    client_id = serializers.UUIDField()
-    seq = serializers.IntegerField(min_value=0, max_value=MOST)
-    code = serializers.CharField(max_length=CODE_LENGTH, trim_whitespace=False)
-    offer = serializers.IntegerField(min_value=0, max_value=MOST)
-    offer_version = serializers.IntegerField(min_value=1, max_value=32_767)
-    amount = serializers.CharField(max_length=20)
-    scanned_at = serializers.DateTimeField()
-    list_number = serializers.IntegerField(min_value=0, max_value=MOST, allow_null=True, required=False, default=None)
-    list_issued_at = serializers.DateTimeField(allow_null=True, required=False, default=None)
-    cashier = serializers.CharField(max_length=300, allow_blank=True, required=False, default="")
-    undone = serializers.BooleanField(required=False, default=False)
-    signature = serializers.CharField(max_length=120)
 
 
 class SyncInput(serializers.Serializer):
@@ -71,19 +51,10 @@ class Sync(TillView):
         limits.spend(limits.SYNCS_PER_TILL, self.till.pk)
         data = _AnyEntries(data=request.data)
         data.is_valid(raise_exception=True)
-        rows = [_read(raw) for raw in data.validated_data["entries"]]
+        rows = [read_entry(raw) for raw in data.validated_data["entries"]]
         now = timezone.now()
         results = offline.sync(till=self.till, rows=rows, at=now)
         return Response({"results": results, "server_time": timezone.localtime(now).isoformat()})
-
-
-def _read(raw: Any) -> tuple[dict[str, Any], Entry | None]:
-    form = EntryInput(data=raw)
-    if not isinstance(raw, dict) or not form.is_valid():
-        return (raw if isinstance(raw, dict) else {"raw": str(raw)[:500]}), None
-    said = dict(form.validated_data)
-    said.pop("signature")
-    return raw, Entry(**said)
 
 
 class KeyInput(serializers.Serializer):

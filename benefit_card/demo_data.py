@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from benefit_card import demo_data_shop, short_code
+from benefit_card import demo_data_offline, demo_data_shop, short_code
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, CardBatch, Shown
 from benefit_card.quota import PERSON, STOCK, period_of, person_key
@@ -44,6 +44,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
         .values_list("pk", "person_id", "holder_key", "created_at")
     )
     _history(rng, world, holders, at, REDEMPTIONS.get(scale, 1_500))
+    demo_data_offline.seed(rng=random.Random(f"stall {scale}"), world=world, at=at)
     demo_data_shop.seed(world=world, at=at, scale=scale)
     samples = Card.objects.current().filter(blocked_at=None, person__employments__company__status="admitted")
     chosen = list(samples.order_by("pk")[:5])

@@ -233,6 +233,13 @@ class TooLate(TillRefusal):
     message = _("This sale arrived more than seven days late. ERB looks at it and writes to you.")
 
 
+class SoldAfterRevocation(TillRefusal):
+    """A sale dated after its till was cut off, which only a file can bring."""
+
+    code = "till_was_revoked"
+    message = _("This till was already cut off at that time.")
+
+
 class DeviceKeyMissing(TillRefusal):
     """The device never registered a key, so nothing it wrote without network can be checked."""
 

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from benefit_card import selectors
 from benefit_card.credential import PARIS
-from benefit_card.models import Card, CardBatch, Signal
+from benefit_card.models import Card, CardBatch, EntryVerdict, OfflineEntry, Signal
 from companies.models import Company, Employment, User
 from companies.shell import Todo
 from merchants.models import Merchant
@@ -45,11 +45,15 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
         title = ngettext("%(n)s signal to judge", "%(n)s signals to judge", waiting) % {"n": waiting}
         detail = _("Judge whether a card is passed on or a use is contested with reason.")
         found.append(Todo(title, detail, reverse("benefit_card:signals"), tone="warning"))
+    if late := OfflineEntry.objects.filter(verdict=EntryVerdict.LATE, decided_at=None).count():
+        title = ngettext("%(n)s late sale to decide", "%(n)s late sales to decide", late) % {"n": late}
+        detail = _("Made without network, arrived more than seven days later.")
+        found.append(Todo(title, detail, reverse("benefit_card:staff_late"), tone="warning"))
     return found
 
 
 def for_merchant(user: User, merchant: Merchant, at: datetime) -> list[Todo]:
-    """Nothing: the till says what a merchant has to know."""
+    """Nothing: the till says what a merchant has to know, and ERB writes what became of a late sale."""
     return []
 
 

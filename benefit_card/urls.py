@@ -1,7 +1,7 @@
 from django.urls import path
 
 from benefit_card import till_urls
-from benefit_card.views import company, figures, fraud, holder, offers, privacy, statements, texts, wallet
+from benefit_card.views import company, figures, fraud, holder, late, offers, privacy, statements, texts, wallet
 
 app_name = "benefit_card"
 urlpatterns = [
@@ -42,6 +42,12 @@ urlpatterns = [
     path("merchant/<int:merchant>/statements/", statements.index, name="statements"),
     path("merchant/<int:merchant>/statements/<int:pk>.pdf", statements.file, {"kind": "pdf"}, name="statement_pdf"),
     path("merchant/<int:merchant>/statements/<int:pk>.csv", statements.file, {"kind": "csv"}, name="statement_csv"),
+    path("merchant/<int:merchant>/without-network/", late.merchant_index, name="merchant_late"),
+    path("merchant/<int:merchant>/without-network/file/", late.merchant_file, name="merchant_queue_file"),
+    path("merchant/<int:merchant>/without-network/decide/", late.merchant_decide, name="merchant_late_decide"),
+    path("erb/without-network/", late.staff_index, name="staff_late"),
+    path("erb/without-network/file/", late.staff_file, name="staff_queue_file"),
+    path("erb/without-network/decide/", late.staff_decide, name="staff_late_decide"),
     path("erb/statements/", statements.staff_index, name="staff_statements"),
     path("me/redemptions/<uuid:client_id>/contest/", fraud.contest, name="contest"),
     path("erb/signals/", fraud.queue, name="signals"),

@@ -51,6 +51,7 @@ def _staff_places() -> Names:
         ("billing:books", _("Books"), "book-open", staff),
         ("benefit_card:staff_use", _("Use of the card"), "chart-column", staff),
         ("benefit_card:signals", _("Signals"), "siren", staff),
+        ("benefit_card:staff_late", _("Late sales"), "wifi-off", staff),
         ("benefit_card:staff_statements", _("Statements"), "file-text", staff),
         ("benefit_card:staff_retention", _("Privacy"), "shield-check", staff),
     ]
@@ -64,6 +65,7 @@ def _merchant_places() -> Names:
         ("merchants:till_list", _("Tills"), "scan-qr-code", owner),
         ("benefit_card:merchant_today", _("Today"), "list-checks", owner),
         ("benefit_card:statements", _("Statements"), "file-text", owner),
+        ("benefit_card:merchant_late", _("Without network"), "wifi-off", owner),
         ("benefit_card:merchant_visits", _("Visits"), "chart-column", owner),
     ]
 

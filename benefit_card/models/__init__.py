@@ -2,7 +2,7 @@
 
 from benefit_card.models.card import ActivationCode, BatchPurpose, Card, CardBatch
 from benefit_card.models.key import KeyUse, PublishedList, SigningKey
-from benefit_card.models.offline import EntryVerdict, OfflineEntry
+from benefit_card.models.offline import EntryVerdict, LateDecision, OfflineEntry
 from benefit_card.models.privacy import ErasedHolder, MonthlyUse, RetentionReport, UseScope
 from benefit_card.models.redemption import Quota, Redemption, RedemptionRequest, Shown, Standing
 from benefit_card.models.signal import SIGNAL_MOVES, Signal, SignalKind, SignalState
@@ -21,6 +21,7 @@ __all__ = [
     "GooglePass",
     "HolderPhone",
     "KeyUse",
+    "LateDecision",
     "LineKind",
     "MonthlyUse",
     "OfflineEntry",

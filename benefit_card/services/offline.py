@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from benefit_card import refusals
+from benefit_card import credential, refusals
 from benefit_card.models import Card, EntryVerdict, OfflineEntry, Redemption, RedemptionRequest, Standing
 from benefit_card.offline_entry import Entry, nameless_id, signed_by
 from benefit_card.services import offline_rules, voids
@@ -141,6 +141,8 @@ def _outcome(till: Till, raw: dict[str, Any], entry: Entry | None, *, digest: st
             raise refusals.EntryMalformed
         if till.device_key is None or not signed_by(raw, bytes(till.device_key)):
             raise refusals.SignatureInvalid
+        if till.revoked_at and entry.scanned_at > till.revoked_at:
+            raise refusals.SoldAfterRevocation
         if entry.undone:
             return Outcome(EntryVerdict.ACCEPTED, UNDONE)
         if known := _known(till, entry, digest=digest):
@@ -187,6 +189,22 @@ def settle(sale: Sale, *, doubt: refusals.TillRefusal | None = None) -> Outcome:
         transaction.savepoint_rollback(point)
     written = write(sale, standing=Standing.CONFLICT)
     return _standing(sale, written, EntryVerdict.CONFLICT, doubt.code, doubt.sentence)
+
+
+def honour(kept: OfflineEntry, *, at: datetime) -> Outcome:
+    """Count a late sale that a person decided to honour, inside the caller's transaction; raises what forbids it.
+
+    It is judged by the rules of the moment of the scan, as any entry; what was doubtful then becomes a conflict.
+    """
+    said = {name: value for name, value in kept.said.items() if value is not None}
+    times = {name: datetime.fromisoformat(said[name]) for name in ("scanned_at", "list_issued_at") if name in said}
+    shown = credential.to_text(bytes(kept.evidence)) if kept.evidence else ""
+    entry = Entry(**{**said, **times, "client_id": kept.client_id, "code": shown})
+    sale, doubt = offline_rules.judge(till=kept.till, entry=entry, digest=kept.body_hash, at=at)
+    outcome = settle(sale, doubt=doubt)
+    if outcome.verdict == EntryVerdict.CONFLICT:
+        _limit_to_online(kept.client_id, at=at)
+    return outcome
 
 
 def _standing(sale: Sale, written: Written, verdict: EntryVerdict, code: str, title: str) -> Outcome:
