@@ -21,6 +21,7 @@ def _company_places() -> Names:
         ("home_company", _("Home"), "house", everybody),
         ("purchasing:request_list", _("Requests"), "clipboard-list", frozenset({"buyer", "approver"})),
         ("purchasing:pool_list", _("Pooled orders"), "users", frozenset({"buyer", "approver"})),
+        ("purchasing:company_frameworks", _("Agreements"), "handshake", frozenset({"buyer", "approver"})),
         ("purchasing:delivery_list", _("Deliveries"), "truck", frozenset({"buyer"})),
         ("purchasing:exchange", _("Exchange"), "package-open", frozenset({"buyer", "approver"})),
         ("purchasing:budget_list", _("Budgets"), "wallet", frozenset({"approver", "accountant", "admin"})),
@@ -40,6 +41,7 @@ def _staff_places() -> Names:
     return [
         ("home_staff", _("Home"), "house", staff),
         ("purchasing:staff_pool_list", _("Pooled orders"), "users", staff),
+        ("purchasing:framework_list", _("Agreements"), "handshake", staff),
         ("purchasing:employee_pools", _("Employees' purchases"), "shopping-basket", staff),
         ("purchasing:catalogue", _("Catalogue"), "book-open", staff),
         ("companies:company_list", _("Companies"), "factory", staff),

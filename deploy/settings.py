@@ -200,6 +200,7 @@ CELERY_BEAT_SCHEDULE = {
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
     "write recurring needs": {"task": "purchasing.write_recurring_needs", "schedule": crontab(hour="5", minute="10")},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
+    "watch framework agreements": {"task": "purchasing.watch_frameworks", "schedule": crontab(hour="5", minute="20")},
     "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
     "employee pools": {"task": "purchasing.sweep_employee_pools", "schedule": 20.0},
     "ask employees to pay": {"task": "purchasing.ask_employees_to_pay", "schedule": 900.0},
@@ -358,6 +359,8 @@ SPECTACULAR_SETTINGS = {
         "ClaimState": "purchasing.states.ClaimState",
         "ClaimKind": "purchasing.models.claim.Claim.Kind",
         "HandOverState": "purchasing.states.HandOverState",
+        "FrameworkState": "purchasing.states.FrameworkState",
+        "RebateState": "purchasing.states.RebateState",
     },
 }
 

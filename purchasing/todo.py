@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from companies.models import Company, User
 from companies.shell import Todo
 from companies.templatetags.ui import euros
-from purchasing import prices, selectors, todo_exchange
+from purchasing import prices, selectors, todo_exchange, todo_framework
 from purchasing.authority import may_approve_in
 from purchasing.models import Pool, PurchaseRequest, Tender, TenderQuestion
 from purchasing.services import supplier as suppliers
@@ -40,6 +40,7 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
         found += _price_rises(company, at)
         found += _of_buyer(user, company)
         found += _of_pools(Pool.objects.filter(lead=user), at)
+        found += todo_framework.for_company(company, at)
     found += todo_exchange.for_company(user, company, roles, at)
     return found + _back("for_company", user, company, roles, at)
 
@@ -102,6 +103,7 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
         detail = _("This document has expired: ask for a new one.") if over else _("This document expires soon.")
         url = reverse("purchasing:supplier_file", args=[document.supplier_id])
         found.append(Todo(words, detail, url, tone="danger" if over else "warning"))
+    found += todo_framework.for_staff(at)
     return found + _of_pools(Pool.objects.all(), at, user=user) + _back("for_staff", user, at)
 
 

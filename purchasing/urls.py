@@ -60,6 +60,7 @@ urlpatterns = [
 ]
 for more in (
     "purchasing.urls_needs",
+    "purchasing.urls_frameworks",
     "purchasing.urls_back",
     "purchasing.urls_exchange",
     "purchasing.urls_employees",

@@ -25,6 +25,7 @@ from purchasing.models import (
     RequestLine,
 )
 from purchasing.rules.framework import left
+from purchasing.rules.hints import FEW
 from purchasing.rules.landed import freight_due
 from purchasing.rules.tiers import Terms, tier_at
 from purchasing.services import budget as budgets
@@ -61,6 +62,11 @@ class PackBroken(Invalid):
 class QuotaReached(DomainError):
     code = "call_off_quota_reached"
     message = _("%(article)s: you may still draw %(left)s, and ask for %(asked)s.")
+
+
+class UnitsGone(DomainError):
+    code = "call_off_units_gone"
+    message = _("%(article)s: less than %(asked)s is left of the agreed maximum. Ask for less.")
 
 
 class MaximumReached(DomainError):
@@ -121,8 +127,12 @@ def _check(line: CallOffLine, terms: Terms, found: use.Uses, company: str) -> No
     where = f"quantity{article.pk}"
     if line.quantity % terms.pack or line.quantity < terms.least:
         raise PackBroken(article=article.text, pack=terms.pack, least=terms.least, field=where)
-    rest = left(use.limits_of(article), use.drawn_by(found, article.pk), company)
+    limits, drawn = use.limits_of(article), use.drawn_by(found, article.pk)
+    rest = left(limits, drawn, company)
     if rest is not None and line.quantity > rest:
+        others = [who for who, units in drawn.items() if units and who != company]
+        if company not in limits.quotas and 0 < len(others) < FEW:  # the figure would be another company's (I13)
+            raise UnitsGone(article=article.text, asked=line.quantity, field=where)
         raise QuotaReached(article=article.text, left=rest, asked=line.quantity, field=where)
 
 

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companies.errors import DomainError
 from companies.forms import form_error
+from purchasing import access
 from purchasing import comparison as comparisons
 from purchasing.forms.tender import AwardForm
-from purchasing.models import Award, Pool, Tender
+from purchasing.models import Award, FrameworkAgreement, Pool, Supplier, Tender
 from purchasing.services import award as service
 from purchasing.services import award_measure
 from purchasing.states import AwardState, TenderState
@@ -59,7 +60,15 @@ def _context(
         "deciding": tender.state == TenderState.OPENED and pending is None,
         "may_confirm": pending is not None and reader(request).pk not in (pending.decided_by_id, tender.opened_by_id),
         "opened_by_me": tender.opened_by_id == reader(request).pk,
+        "frameworks": _frameworks(award) if award and access.can_keep_frameworks(reader(request)) else [],
     }
+
+
+def _frameworks(award: Award) -> list[tuple[Supplier, FrameworkAgreement | None]]:
+    """Each supplier that won, with the framework agreement made of its part, if there is one."""
+    won = Supplier.objects.filter(invitations__quotes__lines__award_lines__award=award).distinct().order_by("name")
+    made = {row.supplier_id: row for row in award.frameworks.exclude(state="cancelled")}
+    return [(supplier, made.get(supplier.pk)) for supplier in won]
 
 
 @require_POST

@@ -17,13 +17,14 @@ from companies.errors import DomainError
 from companies.forms import form_error
 from purchasing import access, history
 from purchasing.forms_back import AnswerForm
-from purchasing.models import PurchaseOrder
+from purchasing.models import CallOff, PurchaseOrder
 from purchasing.services import changes, claims, delivery
 from purchasing.services import order as service
 from purchasing.states import ORDER, OrderState
 from purchasing.views.doors import attempt, led_pool, reader
 
 ANSWERABLE = (OrderState.SENT, OrderState.REFUSED)
+MOST_CALL_OFFS = 20
 
 
 def order_of(request: HttpRequest, pk: int) -> PurchaseOrder:
@@ -74,6 +75,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "can_cancel": "cancelled" in ORDER[row.state],
         "staff": is_staff(reader(request)),
         "history": history.of(row),
+        "call_off": CallOff.objects.filter(pool=row.pool_id).select_related("agreement", "company").first(),
     }
     return render(request, "purchasing/order.html", context)
 
@@ -182,8 +184,20 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
             "soonest": timezone.localdate() + timedelta(days=1),
             "supplier_view": True,
             "limit_bp": row.pool.consent_limit_bp,
+            **_framework(row),
         }
         return render(request, "purchasing/order_supplier.html", context)
+
+
+def _framework(row: PurchaseOrder) -> dict[str, object]:
+    """For an order that draws on an agreement: the agreement, and the supplier's other orders on it."""
+    call_off = CallOff.objects.filter(pool=row.pool_id).select_related("agreement").first()
+    if call_off is None:
+        return {}
+    others = PurchaseOrder.objects.filter(
+        supplier=row.supplier_id, pool__call_off__agreement=call_off.agreement_id, sent_at__isnull=False
+    )
+    return {"call_off": call_off, "call_offs": others.order_by("-sent_at", "-pk")[:MOST_CALL_OFFS]}
 
 
 @login_not_required  # the signed link is the login

@@ -16,7 +16,7 @@ from companies.models import Company
 from purchasing import access, history, selectors
 from purchasing.authority import may_approve_in, need_of
 from purchasing.forms import request as forms
-from purchasing.models import PurchaseRequest, RequestDecision
+from purchasing.models import CallOff, PurchaseRequest, RequestDecision
 from purchasing.services import request as service
 from purchasing.services import request_file
 from purchasing.states import RequestState
@@ -53,6 +53,8 @@ def request_edit(request: HttpRequest, company: int, pk: int | None = None) -> H
     purchase = request_of(request, row, pk) if pk else None
     if purchase and purchase.state not in (RequestState.DRAFT, RequestState.RETURNED):
         return redirect("purchasing:request", row.pk, purchase.pk)
+    if purchase and (drawn := CallOff.objects.filter(request=purchase).first()):
+        return redirect("purchasing:call_off", row.pk, drawn.pk)
     articles = forms.catalogue()
     if request.method == "POST":
         data = request.POST.copy()
@@ -106,6 +108,7 @@ def request_detail(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     for line in lines:
         line.pool = next((need.pool_line.pool for need in line.pooled.all() if need.released_at is None), None)  # type: ignore[attr-defined]
     own = access.can_request(user, row)
+    call_off = CallOff.objects.filter(request=purchase).first()
     may_cancel = all(line.state in service.CANCELLABLE for line in lines)
     context = {
         "company": row,
@@ -113,6 +116,7 @@ def request_detail(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "lines": lines,
         "history": history.of(purchase),
         "decision": purchase.decisions.last(),
+        "call_off": call_off,
         "files": purchase.files.select_related("line", "document").defer("document__content"),
         "can_attach": own and purchase.state in request_file.WRITABLE,
         "agreed": _agreed(purchase),

@@ -5,11 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from companies.models import Company, Role, User
+from companies.states import move
 from purchasing.models import CallOff, FrameworkAgreement, FrameworkArticle, PurchaseOrder, Supplier
-from purchasing.services import call_off, delivery, framework, order, settlement
+from purchasing.services import call_off, delivery, framework, settlement
+from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.delivery import Count
 from purchasing.services.framework import ArticleIn, FrameworkIn
 from purchasing.services.settlement import InvoiceIn, LineIn
+from purchasing.states import ORDER, POOL
 from tests.factories.companies import CompanyFactory, member, staff
 
 SIGNED = datetime(2026, 1, 12, 9, tzinfo=UTC)
@@ -54,9 +57,13 @@ class Frame:
         )
 
     def send(self, row: CallOff, at: datetime = AT) -> PurchaseOrder:
+        """As if signed and sent: the PDF and the letter, which take most of a second, are left out."""
         found = row.order
         assert found is not None
-        return order.sign_and_send(actor=self.staff, order=found, at=at)
+        move(found, "sent", table=ORDER, at=at, actor=self.staff, sent_at=at, signed_by=self.staff)
+        move_needs(needs_of(found.pool_id), "ordered", at=at, actor=self.staff)
+        move(found.pool, "ordered", table=POOL, at=at, actor=self.staff)
+        return found
 
     def receive(self, sent: PurchaseOrder, counted: int, at: datetime = AT, **rest: Any) -> Any:
         (line,) = sent.lines.all()

@@ -122,7 +122,9 @@ class TestACallOff:
 
     def test_goes_all_the_way_to_the_companys_invoice(self):
         f = frame(freight_cents=1_500)
-        f.bought("A", 10)
+        sent = order.sign_and_send(actor=f.staff, order=f.draw("A", 10).order, at=AT)
+        f.receive(sent, 10)
+        f.bill(sent)
         row = CallOff.objects.get()
         assert (row.pool.state, row.order.state) == ("closed", "closed")
         invoice = f.companies["A"].invoices.get()
@@ -140,7 +142,7 @@ class TestACallOff:
         company = f.company("A", limit=100_000)
         row = f.draw("A", 1)
         assert (row.request.state, row.request.amount_cents, row.pool) == ("submitted", 101_240, None)
-        with pytest.raises(call_off_order.QuotaReached):
+        with pytest.raises(call_off_order.UnitsGone):
             f.draw("B", 1)
         approver = member(company, Role.APPROVER)
         request.decide(actor=approver, request=row.request, verdict="approved", at=later(1))
@@ -232,14 +234,29 @@ class TestACallOff:
         f = frame(most=10)
         sent = f.send(f.draw("A", 10))
         f.receive(sent, 7)
-        with pytest.raises(call_off_order.QuotaReached):
+        with pytest.raises(call_off_order.UnitsGone):
             f.draw("B", 1)
         sent.refresh_from_db()
         delivery.close_short(actor=f.staff, order=sent, reason="Rupture", at=AT)
-        with pytest.raises(call_off_order.QuotaReached) as caught:
+        with pytest.raises(call_off_order.UnitsGone):
             f.draw("B", 4)
-        assert caught.value.params["left"] == 3
         f.draw("B", 3)
+
+    def test_says_what_is_left_only_where_it_gives_nobody_away(self):
+        """I13: with fewer than three others the figure would be somebody's; one's own quota is one's own."""
+        f = frame(most=100)
+        f.quota("Q", 10)
+        f.draw("A", 30)
+        f.draw("C", 10)
+        with pytest.raises(call_off_order.UnitsGone):
+            f.draw("B", 51)
+        f.draw("D", 10)
+        with pytest.raises(call_off_order.QuotaReached) as caught:
+            f.draw("B", 41)
+        assert caught.value.params["left"] == 40
+        with pytest.raises(call_off_order.QuotaReached) as caught:
+            f.draw("Q", 11)
+        assert caught.value.params["left"] == 10
 
     def test_is_seen_by_its_company_and_staff_only(self):
         """I13: no member sees another member's quantity."""
@@ -281,7 +298,7 @@ class TestTwoCallOffsOnTheLastUnits:
     def test_are_accepted_exactly_once(self):
         f = frame(most=10)
         (error,) = self.race(f, "AB", 10)
-        assert isinstance(error, call_off_order.QuotaReached) and error.params["left"] == 0
+        assert isinstance(error, call_off_order.UnitsGone)
         assert CallOff.objects.count() == PurchaseOrder.objects.count() == PurchaseRequest.objects.count() == 1
 
     def test_of_one_company_on_its_last_quota_are_accepted_exactly_once(self):
