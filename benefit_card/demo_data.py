@@ -16,7 +16,7 @@ from django.db import connection
 from benefit_card import demo_data_offline, demo_data_shop, short_code
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, CardBatch, Shown
-from benefit_card.quota import PERSON, STOCK, period_of, person_key
+from benefit_card.quota import PERSON, STOCK, fits, in_window, period_of, person_key
 from benefit_card.services import cards
 from companies.demo_data import World
 from companies.models import Company, Employment
@@ -123,19 +123,30 @@ class Town:
 
     def __init__(self, rng: random.Random) -> None:
         tills = {till.shop.merchant_id: till for till in Till.objects.select_related("shop").order_by("pk")}
-        versions = OfferVersion.objects.filter(current_of__state="published").select_related("offer").order_by("pk")
+        versions = (  # offers that ask for an employer, a first visit or to stand alone are left to the visitors
+            OfferVersion.objects.filter(
+                current_of__state="published", combine="any", first_visit=False, companies=[], sizes=[], contract="any"
+            )
+            .select_related("offer")
+            .order_by("pk")
+        )
         self.places: list[tuple[Till, OfferVersion]] = [
             (tills[version.offer.merchant_id], version) for version in versions if version.offer.merchant_id in tills
         ]
         self.weights = [rng.lognormvariate(0, 0.9) for _place in self.places]
         self.used: Counter[tuple[str, str, str]] = Counter()
+        self.days: dict[tuple[str, str, str], list[date]] = {}
 
     def allow(self, version: OfferVersion, holder: str, day: date) -> tuple[bool, str, int | None, int | None]:
         """Count a use unless a limit stands in the way: (allowed, period, use of the person, use of the stock)."""
         period = period_of(version.period, day)
         mine = (PERSON, person_key(holder, version.offer_id), period)
         stock = (STOCK, str(version.offer_id), "ever")
-        if version.per_person_limit is not None and self.used[mine] >= version.per_person_limit:
+        limit, window = version.per_person_limit, version.window_days
+        days = self.days.get(mine, []) if window else []
+        if limit is not None and not (
+            fits(days, day, window=window, limit=limit) if window else self.used[mine] < limit
+        ):
             return False, period, None, None
         if version.stock is not None and self.used[stock] >= version.stock:
             return False, period, None, None
@@ -143,6 +154,9 @@ class Town:
         if version.per_person_limit is not None:
             self.used[mine] += 1
             seq = self.used[mine]
+        if window:
+            self.days[mine] = [*days, day]
+            seq = in_window(self.days[mine], day, window)
         if version.stock is not None:
             self.used[stock] += 1
             stock_seq = self.used[stock]
@@ -161,8 +175,8 @@ def _history(rng: random.Random, world: World, holders: Sequence[Holder], at: da
         _today(rng, town, holders, at),
     )
     _copy("benefit_card_redemption", _COLUMNS, rows)  # one by one into the COPY: a region's year needs no memory
-    quotas = ((*key, used) for key, used in sorted(town.used.items()))
-    _copy("benefit_card_quota", ("scope", "key", "period", "used"), quotas)
+    quotas = ((*key, used, town.days.get(key)) for key, used in sorted(town.used.items()))
+    _copy("benefit_card_quota", ("scope", "key", "period", "used", "days"), quotas)
 
 
 _COLUMNS = (

@@ -21,8 +21,8 @@ class PictureRefused(Invalid):
     field = "photos"
 
 
-def reencoded(content: bytes) -> bytes:
-    """The photo as a JPEG of at most 1,600 pixels a side, upright, without place, camera or hidden text.
+def reencoded(content: bytes, *, side: int = SIDE) -> bytes:
+    """The photo as a JPEG of at most 1,600 (`side`) pixels a side, upright, without place, camera or hidden text.
 
     Nothing is decompressed before the size it claims was read. Raises PictureRefused.
     """
@@ -32,8 +32,8 @@ def reencoded(content: bytes) -> bytes:
         with Image.open(io.BytesIO(content), formats=list(MOST_PIXELS)) as image:
             if image.width * image.height > MOST_PIXELS[image.format or ""]:
                 raise PictureRefused
-            image.draft("RGB", (SIDE, SIDE))
-            image.thumbnail((SIDE, SIDE))
+            image.draft("RGB", (side, side))
+            image.thumbnail((side, side))
             upright = ImageOps.exif_transpose(image).convert("RGBA")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise PictureRefused from error

@@ -219,6 +219,11 @@ CELERY_BEAT_SCHEDULE = {
     "tell new offers": {"task": "merchants.send_digests", "schedule": crontab(hour="10", minute="5")},
     "tell Google Wallet what it missed": {"task": "benefit_card.sweep_google", "schedule": 900.0},
     "send what texts stayed behind": {"task": "benefit_card.sweep_texts", "schedule": 30.0},
+    "publish planned offers": {"task": "merchants.follow_plans", "schedule": 30.0},
+    "ask merchants to agree again": {
+        "task": "merchants.ask_for_agreement",
+        "schedule": crontab(hour="9", minute="35"),
+    },
     "look for misuse": {"task": "benefit_card.look_for_misuse", "schedule": crontab(minute="25")},
     "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
 }

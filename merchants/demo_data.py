@@ -7,6 +7,7 @@ from typing import Any
 
 from companies.demo_data import World, siret
 from companies.models import User
+from merchants import agreement, demo_data_offers
 from merchants.demo_names import CATEGORIES, OWNERS, PLACES, SIGNS, STREETS
 from merchants.models import (
     Category,
@@ -61,6 +62,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
         if shop.merchant.status == MerchantStatus.ACTIVE
     )
     _offers(rng, merchants, kinds, at)
+    demo_data_offers.seed(merchants=merchants, kinds=kinds, world=world, at=at)
     if world.employee is not None:
         live = [merchant for merchant in merchants if merchant.status == MerchantStatus.ACTIVE]
         Favourite.objects.bulk_create(Favourite(user=world.employee, merchant=row) for row in live[:3])
@@ -80,6 +82,8 @@ def _merchants(rng: random.Random, kinds: list[str], categories: dict[str, Categ
         applied = last <= WAITING
         suspended = WAITING < last <= WAITING + SUSPENDED
         status = MerchantStatus.APPLIED if applied else MerchantStatus.SUSPENDED if suspended else MerchantStatus.ACTIVE
+        since = 2 if applied else rng.randrange(280, 400)
+        old = index % 7 == 3 and not applied  # some have not read the new text of the agreement yet
         rows.append(
             Merchant(
                 name=name,
@@ -89,8 +93,8 @@ def _merchants(rng: random.Random, kinds: list[str], categories: dict[str, Categ
                 phone=f"04 75 {rng.randrange(10, 99)} {rng.randrange(10, 99)} {rng.randrange(10, 99)}",
                 status=status,
                 alias_key=rng.randbytes(32),
-                agreed_at=at - timedelta(days=2 if applied else rng.randrange(280, 400)),
-                agreement="2026-1",
+                agreed_at=at - timedelta(days=since if old or applied else 1 + since % 20),
+                agreement="2026-1" if old else agreement.CURRENT,
             )
         )
     return rows

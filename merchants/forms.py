@@ -8,12 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
-from companies.forms import MoneyField
 from merchants import opening
-from merchants.models import Category, Kind, Merchant, OfferVersion, OfflinePolicy, Period, Shop
-from merchants.services import OfferTerms
+from merchants.models import Category, Merchant, Shop
 
 
 class ApplicationForm(forms.Form):
@@ -87,105 +84,6 @@ class ShopForm(forms.Form):
         place = re.split(r"[,; ]+", (data.pop("place", "") or "").strip())
         data["lat"], data["lon"] = (Decimal(place[0]), Decimal(place[1])) if len(place) == 2 else (None, None)
         return data | {"hours": hours}
-
-
-class DayInput(forms.DateInput):
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
-
-
-class ClockInput(forms.TimeInput):
-    input_type = "time"
-
-    def __init__(self) -> None:
-        super().__init__(format="%H:%M")
-
-
-class OfferForm(forms.Form):
-    """The terms of an offer. Fields of another kind than the chosen one are ignored."""
-
-    kind = forms.ChoiceField(
-        label=_("What does the holder get?"), choices=Kind.choices, widget=forms.RadioSelect, initial=Kind.PERCENT
-    )
-    percent = forms.IntegerField(label=_("Percentage off"), min_value=1, max_value=100, required=False)
-    cap_cents = MoneyField(label=_("At most, in euros"), required=False, min_value=1, help_text=_("Empty: no ceiling."))
-    amount_cents = MoneyField(label=_("Amount off, in euros"), required=False, min_value=1)
-    gift = forms.CharField(
-        label=_("Gift"), max_length=80, required=False, help_text=_("For instance: a coffee with every menu.")
-    )
-    title = forms.CharField(label=_("Title"), max_length=80, help_text=_("What employees read first, in a few words."))
-    description = forms.CharField(
-        label=_("Details"),
-        max_length=400,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("For instance: not on sale items."),
-    )
-    min_spend_cents = MoneyField(
-        label=_("Minimum purchase, in euros"), required=False, help_text=_("Empty: from the first cent.")
-    )
-    days = forms.TypedMultipleChoiceField(
-        label=_("Weekdays"),
-        coerce=int,
-        choices=list(WEEKDAYS.items()),
-        widget=forms.CheckboxSelectMultiple,
-        initial=list(range(7)),
-    )
-    from_time = forms.TimeField(label=pgettext_lazy("time", "From"), required=False, widget=ClockInput)
-    until_time = forms.TimeField(label=pgettext_lazy("time", "Until"), required=False, widget=ClockInput)
-    starts_on = forms.DateField(label=pgettext_lazy("offer", "First day"), widget=DayInput)
-    ends_on = forms.DateField(
-        label=pgettext_lazy("offer", "Last day"),
-        required=False,
-        widget=DayInput,
-        help_text=_("Empty: until you end it."),
-    )
-    per_person_limit = forms.IntegerField(
-        label=_("Uses per person"),
-        min_value=1,
-        max_value=1000,
-        required=False,
-        help_text=_("Empty: as often as they come."),
-    )
-    period = forms.ChoiceField(label=pgettext_lazy("offer", "Counted"), choices=Period.choices, initial=Period.MONTH)
-    stock = forms.IntegerField(
-        label=_("Uses in all"), min_value=0, max_value=1_000_000, required=False, help_text=_("Empty: no limit.")
-    )
-    offline = forms.ChoiceField(
-        label=_("Without network, accept"), choices=OfflinePolicy.choices, initial=OfflinePolicy.ONLINE
-    )
-
-    SECTIONS = (
-        (_("What"), ("kind", "percent", "cap_cents", "amount_cents", "gift", "title", "description")),
-        (_("When"), ("starts_on", "ends_on", "days", "from_time", "until_time")),
-        (_("Limits"), ("min_spend_cents", "per_person_limit", "period", "stock", "offline")),
-    )
-    FOR_KIND = {"percent": Kind.PERCENT, "cap_cents": Kind.PERCENT, "amount_cents": Kind.FIXED, "gift": Kind.GIFT}
-
-    def __init__(self, *args: Any, version: OfferVersion | None = None, **kwargs: Any) -> None:
-        if version is not None:
-            initial = {name: getattr(version, name) for name in OfferTerms.__dataclass_fields__}
-            initial["days"] = [bit for bit in range(7) if version.weekdays >> bit & 1]
-            kwargs["initial"] = initial
-        super().__init__(*args, **kwargs)
-
-    def sections(self) -> list[tuple[Any, list[tuple[str, forms.BoundField]]]]:
-        """Fields by step, each with the kind it belongs to ("" for every kind)."""
-        return [
-            (title, [(self.FOR_KIND.get(name, ""), self[name]) for name in names]) for title, names in self.SECTIONS
-        ]
-
-    def terms(self) -> OfferTerms:
-        """The clean values as terms."""
-        data = dict(self.cleaned_data)
-        days = data.pop("days")
-        for name, kind in self.FOR_KIND.items():
-            if data["kind"] != kind:
-                data[name] = "" if name == "gift" else None
-        data["min_spend_cents"] = data["min_spend_cents"] or 0
-        return OfferTerms(**data, weekdays=sum(1 << bit for bit in days))
 
 
 class PairingForm(forms.Form):

@@ -70,3 +70,16 @@ def is_open_at(terms: Terms, moment: datetime) -> bool:
     if any(first <= name <= last for first, last in terms.excluded):
         return False
     return bool(terms.weekdays >> day.weekday() & 1)
+
+
+def ever_open(terms: Terms) -> bool:
+    """Whether there is a day on which the offer holds, within a year of its first."""
+    last = date.fromordinal(terms.starts_on.toordinal() + 366)
+    if terms.ends_on is not None:
+        last = min(last, terms.ends_on)
+    for number in range(terms.starts_on.toordinal(), last.toordinal() + 1):
+        day = date.fromordinal(number)
+        name = day.isoformat()
+        if terms.weekdays >> day.weekday() & 1 and not any(first <= name <= end for first, end in terms.excluded):
+            return True
+    return False

@@ -1,17 +1,20 @@
 """What pages read. Every list has a constant number of queries."""
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.db.models import Case, Count, Exists, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Value, When
+from django.utils import timezone
 
-from merchants import opening
-from merchants.models import Cashier, Category, Merchant, Offer, OfferState, Shop, Till
+from companies.models import Company, Site
+from merchants import eligibility, opening
+from merchants.models import Cashier, Category, Merchant, Offer, OfferState, OfferVersion, Shop, Till
 
 if TYPE_CHECKING:
-    from companies.models import User
+    from companies.models import Person, User
 
 
 def offers_of(merchant: Merchant) -> QuerySet[Offer]:
@@ -44,10 +47,16 @@ def open_shops(merchant: Merchant) -> QuerySet[Shop]:
     return merchant.shops.filter(closed_at__isnull=True)
 
 
-def find_offers(*, text: str, category: Category | None, today: date) -> QuerySet[Offer]:
-    """Published offers that hold today or will, newest merchants last; every word must be found somewhere."""
+def find_offers(
+    *, text: str, category: Category | None, today: date, person: "Person | None" = None
+) -> QuerySet[Offer]:
+    """Published offers that hold today or will, newest merchants last; every word must be found somewhere.
+
+    Offers for certain employers or contracts are found by those they are for, and by nobody else.
+    """
     offers = (
-        Offer.objects.published()
+        (Offer.objects.for_everybody() | Offer.objects.filter(pk__in=_meant_for(person, today)))
+        .published()
         .filter(current__starts_on__lte=today)
         .filter(Q(current__ends_on__isnull=True) | Q(current__ends_on__gte=today))
         .filter(Exists(Shop.objects.filter(merchant=OuterRef("merchant"), closed_at__isnull=True)))
@@ -59,6 +68,57 @@ def find_offers(*, text: str, category: Category | None, today: date) -> QuerySe
     if category is not None:
         offers = offers.filter(merchant__category=category)
     return offers.filter(pk__in=_matching(text)) if text.strip() else offers
+
+
+_MEANT = """
+SELECT o.id FROM merchants_offer o JOIN merchants_offerversion v ON v.id = o.current_id
+WHERE o.state = 'published' AND {restricted} AND {eligible}
+"""
+
+
+def _meant_for(person: "Person | None", today: date) -> list[int]:
+    """Offers that ask something of an employer or contract, which this person's has."""
+    if person is None:
+        return []
+    with connection.cursor() as cursor:
+        statement = _MEANT.format(
+            restricted=eligibility.RESTRICTED, eligible=eligibility.SQL.format(person="%(person)s")
+        )
+        cursor.execute(statement, {"person": person.pk, "today": today, "at": timezone.now()})
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def find_employers(lines: Sequence[str]) -> tuple[list[int], list[int], list[str]]:
+    """Members and sites by what an owner typed, one a line: (companies, sites, lines that fit none)."""
+    companies: set[int] = set()
+    sites: set[int] = set()
+    unknown = []
+    for line in filter(None, (line.strip() for line in lines)):
+        name, _slash, place = (part.strip() for part in line.partition(" / "))
+        digits = re.sub(r"\s", "", name)
+        rows = Company.objects.members()
+        row = (rows.filter(siren=digits) if re.fullmatch(r"\d{9}", digits) else rows.filter(name__iexact=name)).first()
+        site = row.sites.filter(name__iexact=place).first() if row and place else None
+        if row is None or (place and site is None):
+            unknown.append(line)
+        elif site is not None:
+            sites.add(site.pk)
+        else:
+            companies.add(row.pk)
+    return sorted(companies), sorted(sites), unknown
+
+
+def employer_names(companies: Sequence[int], sites: Sequence[int]) -> list[str]:
+    """The same as lines, as an owner would type them."""
+    names = list(Company.objects.filter(pk__in=companies).values_list("name", flat=True)) if companies else []
+    places = Site.objects.filter(pk__in=sites).select_related("company") if sites else Site.objects.none()
+    return [*names, *(f"{site.company.name} / {site.name}" for site in places)]
+
+
+def beside(merchant: Merchant, offer: Offer | None) -> list[OfferVersion]:
+    """The versions that run or wait at a merchant, but for those of one offer."""
+    rows = merchant.offers.filter(Q(state=OfferState.PUBLISHED) | Q(due_at__isnull=False)).select_related("current")
+    return [row.current for row in rows.order_by("pk") if row.current and (offer is None or row.pk != offer.pk)]
 
 
 _MATCHING = """

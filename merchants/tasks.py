@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from merchants import services
 from merchants.services import discovery
 
 
@@ -12,3 +13,15 @@ def send_digests() -> None:
     now = timezone.now()
     if timezone.localdate(now).day <= 7:
         discovery.send_digests(at=now)
+
+
+@shared_task(name="merchants.follow_plans")
+def follow_plans() -> None:
+    """Publish offers and put terms in force at the moment their owner planned; end offers whose last day is over."""
+    services.follow_plans(at=timezone.now())
+
+
+@shared_task(name="merchants.ask_for_agreement")
+def ask_for_agreement() -> None:
+    """Tell owners of a new text of the agreement, and once more before it counts."""
+    services.ask_for_agreement(at=timezone.now())

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from companies.shell import Todo
-from merchants import access, selectors
+from merchants import access, agreement, selectors
 from merchants.models import Merchant, MerchantStatus, OfferState
 
 if TYPE_CHECKING:
@@ -28,6 +28,16 @@ def for_merchant(user: "User", merchant: Merchant, at: datetime) -> list[Todo]:
             )
         ]
     found = []
+    if merchant.agreement != agreement.CURRENT and access.owns(user, merchant):
+        url = reverse("merchants:agreement_accept", args=[merchant.pk])
+        due = timezone.make_aware(datetime.combine(agreement.last_day(), datetime.max.time()))
+        found.append(
+            Todo(
+                _("Accept the new merchant agreement"),
+                _("Afterwards no new offer can be published without it; running offers go on."),
+                url, due=due, tone="danger" if agreement.overdue(merchant.agreement, at=at) else "warning",
+            )
+        )  # fmt: skip
     offers = list(selectors.offers_of(merchant))
     live = [offer for offer in offers if offer.state == OfferState.PUBLISHED]
     if not live:

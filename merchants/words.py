@@ -1,7 +1,7 @@
 """An offer in words and numbers, the same on every screen."""
 
-from collections.abc import Iterable
-from datetime import time
+from collections.abc import Iterable, Sequence
+from datetime import date, time
 
 from babel.dates import format_time, get_day_names
 from django.utils.translation import get_language, ngettext, pgettext
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from companies.models import AuditEntry
 from companies.templatetags.ui import day, euros
-from merchants.models import Kind, OfferVersion, Period
+from merchants.models import Combine, Contract, Kind, OfferVersion, Period
 from merchants.pricing import discount
 
 EXAMPLE_CENTS = 8_000
@@ -57,18 +57,77 @@ def conditions(version: OfferVersion) -> list[str]:
         found.append(_("from %(amount)s of purchases") % {"amount": euros(version.min_spend_cents)})
     if when := hours(version):
         found.append(when)
-    if version.per_person_limit:
-        found.append(limit(version.per_person_limit, version.period))
+    if version.first_visit:
+        found.append(_("first visit only"))
+    elif version.per_person_limit:
+        found.append(limit(version.per_person_limit, version.period, version.window_days))
     if version.stock is not None:
         found.append(ngettext("%(n)s use in all", "%(n)s uses in all", version.stock) % {"n": version.stock})
+    if version.combine != Combine.ANY:
+        found.append(
+            _("not together with another offer the same day")
+            if version.combine == Combine.ALONE
+            else _("the same day together with gifts only")
+        )
+    if version.restricted:
+        found.append(audience(version))
     if version.ends_on:
         found.append(_("until %(day)s") % {"day": day(version.ends_on)})
+    if version.excluded:
+        found.append(_("not on %(days)s") % {"days": ", ".join(_spans(version.excluded))})
     return found
 
 
-def limit(uses: int, period: str) -> str:
+def audience(version: OfferVersion, names: Sequence[str] = ()) -> str:
+    """Whom an offer is for; with the names of employers on the owner's own page."""
+    parts = []
+    if names:
+        parts.append(_("for employees of %(names)s") % {"names": ", ".join(names)})
+    elif version.companies or version.sites:
+        parts.append(_("for employees of certain companies"))
+    if version.sizes:
+        sizes = ", ".join(size.replace("-", "–") for size in version.sizes)
+        parts.append(_("for companies with %(sizes)s employees") % {"sizes": sizes})
+    if version.contract != Contract.ANY:
+        parts.append(str(Contract(version.contract).label))
+    return " · ".join(parts)
+
+
+def _spans(excluded: Sequence[Sequence[str]]) -> list[str]:
+    days = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in excluded]
+    return [
+        day(first) if first == last else _("%(first)s to %(last)s") % {"first": day(first), "last": day(last)}
+        for first, last in days
+    ]
+
+
+def sums(version: OfferVersion) -> list[tuple[str, str]]:
+    """Some prices with what is paid, so that minimum and ceiling show; empty for a gift, which changes no price."""
+    if version.kind == Kind.GIFT:
+        return []
+    least = version.min_spend_cents
+    prices = {2_000, EXAMPLE_CENTS, 15_000}
+    if least:
+        prices |= {least - 100, least} - {0}
+    if version.kind == Kind.PERCENT and version.cap_cents:
+        prices.add(-(-version.cap_cents * 100 // (version.percent or 1)))
+    rows = []
+    for gross in sorted(price for price in prices if price > 0)[:5]:
+        off = discount(
+            kind=version.kind, percent=version.percent, amount_cents=version.amount_cents, cap_cents=version.cap_cents,
+            min_spend_cents=least, gross_cents=gross,
+        )  # fmt: skip
+        rows.append((euros(gross), euros(gross - off)))
+    return rows
+
+
+def limit(uses: int, period: str, window: int | None = None) -> str:
     """`twice a month`, in figures."""
     counted = ngettext("%(n)s use", "%(n)s uses", uses) % {"n": uses}
+    if window:
+        return ngettext(
+            "%(uses)s in any %(days)s day per person", "%(uses)s in any %(days)s days in a row per person", window
+        ) % {"uses": counted, "days": window}
     return _("%(uses)s %(period)s per person") % {"uses": counted, "period": str(Period(period).label)}
 
 
@@ -101,7 +160,11 @@ def actions() -> dict[str, str]:
         "merchant.applied": pgettext("merchant", "Applied"),
         "merchant.active": pgettext("merchant", "Approved"),
         "merchant.suspended": pgettext("merchant", "Suspended"),
+        "merchant.agreed": _("Agreement accepted"),
         "offer.version": _("Terms saved"),
+        "offer.draft": _("Terms prepared"),
+        "offer.planned": pgettext("offer", "Planned"),
+        "offer.plan_dropped": _("Plan dropped"),
         "offer.published": pgettext("offer", "Published"),
         "offer.paused": _("Paused"),
         "offer.ended": pgettext("offer", "Ended"),

@@ -1,6 +1,6 @@
 """How a merchant comes in, and how the association lets it in or stops it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.urls import reverse
@@ -13,7 +13,7 @@ from companies import audit, mail
 from companies.access import require
 from companies.documents import render_pdf, store
 from companies.errors import DomainError
-from companies.models import User
+from companies.models import OutboxMail, User
 from companies.states import move
 from merchants import access, agreement
 from merchants.models import AgreementAcceptance, Category, Merchant, MerchantRole, MerchantStatus, Shop
@@ -120,6 +120,65 @@ def apply(
         data={"agreement": AGREEMENT},
     )
     return merchant
+
+
+@transaction.atomic(durable=True)
+def accept_agreement(
+    *, actor: User, merchant: Merchant, agreed: bool, address: str | None = None, at: datetime
+) -> None:
+    """An owner accepts the current text, with proof. Only an owner can; doing it twice keeps the first proof."""
+    require(access.owns(actor, merchant))
+    if not agreed:
+        raise AgreementMissing(field="agreed")
+    row = Merchant.objects.select_for_update().get(pk=merchant.pk)
+    if row.agreement == AGREEMENT:
+        return
+    before = row.agreement
+    row.agreement, row.agreed_at = AGREEMENT, at
+    row.save(update_fields=["agreement", "agreed_at"])
+    _keep_proof(row, actor, signer=actor.full_name or actor.email, address=address, at=at)
+    audit.record("merchant.agreed", target=row, at=at, actor=actor, data={"agreement": AGREEMENT, "before": before})
+    merchant.agreement, merchant.agreed_at = AGREEMENT, at
+
+
+WARNED_BEFORE = timedelta(days=7)
+
+
+def ask_for_agreement(*, at: datetime) -> int:
+    """Write to the owners who have not accepted the current text: when it begins, and a week before it counts. Once each."""
+    today = timezone.localdate(at)
+    if today < agreement.SINCE[AGREEMENT]:
+        return 0
+    round_ = "last" if today > agreement.last_day() - WARNED_BEFORE else "first"
+    waiting = Merchant.objects.active().exclude(agreement=AGREEMENT).order_by("pk")
+    sent = set(
+        OutboxMail.objects.filter(key__startswith=f"agreement:{AGREEMENT}:{round_}:").values_list("key", flat=True)
+    )
+    count = 0
+    for merchant in waiting:
+        for role in merchant.roles.select_related("user").filter(user__is_active=True):
+            key = f"agreement:{AGREEMENT}:{round_}:{role.pk}"
+            if key not in sent:
+                _ask(merchant, role.user, key=key, at=at)
+                count += 1
+    return count
+
+
+@transaction.atomic(durable=True)
+def _ask(merchant: Merchant, user: User, *, key: str, at: datetime) -> None:
+    mail.queue(
+        to=user.email,
+        template="merchants/mail/agreement",
+        context={
+            "merchant": merchant.name,
+            "last_day": agreement.last_day(),
+            "over": agreement.overdue(merchant.agreement, at=at),
+            "url": mail.absolute(reverse("merchants:agreement_accept", args=[merchant.pk])),
+        },
+        key=key,
+        language=user.language,
+        at=at,
+    )
 
 
 def _keep_proof(merchant: Merchant, owner: User, *, signer: str, address: str | None, at: datetime) -> None:

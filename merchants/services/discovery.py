@@ -67,7 +67,8 @@ def send_digests(*, at: datetime) -> int:
         return 0
     month = f"{timezone.localdate(at):%Y-%m}"
     new = list(
-        Offer.objects.published()
+        Offer.objects.for_everybody()
+        .published()
         .filter(created_at__gte=at - timedelta(days=31), current__starts_on__lte=timezone.localdate(at))
         .select_related("current", "merchant")
         .order_by("-pk")[:MOST_OFFERS]

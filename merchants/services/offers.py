@@ -1,37 +1,30 @@
 """Offers: written as a draft, published, paused, ended. Every change of the terms is a new version."""
 
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, time
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import require
+from companies.documents import store
 from companies.errors import DomainError
-from companies.models import User
+from companies.models import Company, Document, Employment, User
+from companies.pictures import PictureRefused, reencoded
 from companies.states import move
-from merchants import access
-from merchants.models import (
-    Combine,
-    Contract,
-    Kind,
-    Merchant,
-    MerchantStatus,
-    Offer,
-    OfferState,
-    OfferVersion,
-    OfflinePolicy,
-    Period,
-)
-from merchants.models.offer import LONGEST_WINDOW, MOST_IN_WINDOW, TRANSITIONS
+from merchants import access, agreement
+from merchants.models import Contract, Merchant, MerchantStatus, Offer, OfferState, OfferVersion
+from merchants.models.offer import SIZES, TRANSITIONS
+from merchants.services.terms import OfferRefused, OfferTerms, terms_of
 
-
-class OfferRefused(DomainError):
-    """The terms of an offer contradict each other or say nothing."""
-
-    code = "offer_refused"
-    status = 400
+DAY = timedelta(days=1)
+LEAST_PEOPLE = 10  # a smaller group would point at persons
+PICTURE = "offer_picture"
+PICTURE_SIDE = 960
 
 
 class OfferOver(DomainError):
@@ -50,106 +43,146 @@ class MerchantNotActive(DomainError):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class OfferTerms:
-    """Everything an offer version says. Amounts in cents; `weekdays` is a bit mask with Monday = 1."""
+class AgreementOutdated(DomainError):
+    """A new text of the agreement waits for the owner's acceptance, and the time to think it over has passed."""
 
-    title: str
-    kind: str
-    starts_on: date
-    description: str = ""
-    percent: int | None = None
-    amount_cents: int | None = None
-    cap_cents: int | None = None
-    gift: str = ""
-    min_spend_cents: int = 0
-    weekdays: int = 127
-    from_time: time | None = None
-    until_time: time | None = None
-    ends_on: date | None = None
-    per_person_limit: int | None = None
-    period: str = Period.EVER
-    stock: int | None = None
-    offline: str = OfflinePolicy.ONLINE
-    window_days: int | None = None
-    combine: str = Combine.ANY
-    excluded: list[list[str]] = field(default_factory=list)
-    first_visit: bool = False
-    companies: list[int] = field(default_factory=list)
-    sites: list[int] = field(default_factory=list)
-    sizes: list[str] = field(default_factory=list)
-    contract: str = Contract.ANY
+    code = "agreement_outdated"
+    message = _("The merchant agreement has a new version. Accept it first; your running offers go on meanwhile.")
 
-    def check(self) -> None:
-        """Raise `OfferRefused` on the field at fault."""
-        if self.kind == Kind.PERCENT and not 1 <= (self.percent or 0) <= 100:
-            raise OfferRefused(_("Give a percentage between 1 and 100."), field="percent")
-        if self.kind == Kind.FIXED and not self.amount_cents:
-            raise OfferRefused(_("Give the amount taken off the price."), field="amount_cents")
-        if self.kind == Kind.GIFT and not self.gift:
-            raise OfferRefused(_("Say what the gift is."), field="gift")
-        if self.kind == Kind.FIXED and self.min_spend_cents and self.min_spend_cents < (self.amount_cents or 0):
-            raise OfferRefused(_("The minimum purchase is smaller than the discount."), field="min_spend_cents")
-        if not 1 <= self.weekdays <= 127:
-            raise OfferRefused(_("Choose at least one weekday."), field="days")
-        if self.ends_on and self.ends_on < self.starts_on:
-            raise OfferRefused(_("The last day lies before the first."), field="ends_on")
-        if self.from_time and self.from_time == self.until_time:
-            raise OfferRefused(
-                _("The hours begin and end at the same time. Leave both empty for the whole day."), field="until_time"
-            )
-        if self.per_person_limit == 0:
-            raise OfferRefused(
-                _("A limit of zero uses helps nobody. Leave it empty for no limit."), field="per_person_limit"
-            )
-        self._check_counting()
 
-    def _check_counting(self) -> None:
-        if self.period == Period.ROLLING:
-            if not self.per_person_limit or self.per_person_limit > MOST_IN_WINDOW:
-                raise OfferRefused(
-                    _("Say how many uses fit into these days, between 1 and 100."), field="per_person_limit"
-                )
-            if not 1 <= (self.window_days or 0) <= LONGEST_WINDOW:
-                raise OfferRefused(_("Give a number of days between 1 and 366."), field="window_days")
-        elif self.window_days is not None:
-            raise OfferRefused(_("Days in a row count only when uses are counted in them."), field="window_days")
-        if self.first_visit and (self.per_person_limit, self.period) != (1, Period.EVER):
-            raise OfferRefused(_("A first visit happens once: one use per person, in all."), field="per_person_limit")
+class TooFewPeople(DomainError):
+    """An offer for so few people would tell the till who they are."""
+
+    code = "too_few_people"
+    message = _("Fewer than ten people would get this offer. Choose more companies, so that it points at nobody.")
+    status = 400
+
+
+class NothingPrepared(DomainError):
+    """There are no terms that wait."""
+
+    code = "nothing_prepared"
+    message = _("There are no prepared terms. Change the terms first, and keep them as a draft.")
+
+
+class MomentPassed(DomainError):
+    """A plan for the past."""
+
+    code = "moment_passed"
+    message = _("Choose a moment that lies ahead.")
+    status = 400
 
 
 @transaction.atomic(durable=True)
 def save_offer(
-    *, actor: User, merchant: Merchant, terms: OfferTerms, at: datetime, offer: Offer | None = None
+    *, actor: User, merchant: Merchant, terms: OfferTerms, at: datetime, offer: Offer | None = None, hold: bool = False
 ) -> Offer:
-    """Write a new offer as a draft, or give one a new version, in force at once. The same terms again change nothing."""
+    """Write a new offer as a draft, or give one a new version, in force at once. The same terms again change nothing.
+
+    With `hold` the terms of an offer that card holders know wait beside it until they are put in force.
+    """
     require(access.can_manage(actor, merchant))
     terms.check()
+    _check_people(terms, merchant, at=at)
     if offer is None:
-        offer = Offer.objects.create(merchant=merchant)
-        number = 1
-    else:
-        offer = (
-            Offer.objects.select_for_update(of=("self",)).select_related("current").get(pk=offer.pk, merchant=merchant)
-        )
-        if offer.state == OfferState.ENDED:
-            raise OfferOver
-        values = asdict(terms)
-        if offer.current and all(getattr(offer.current, name) == value for name, value in values.items()):
-            return offer
-        number = (offer.versions.order_by("-number").values_list("number", flat=True).first() or 0) + 1
-    offer.current = OfferVersion.objects.create(offer=offer, number=number, **asdict(terms))
+        return _in_force(Offer.objects.create(merchant=merchant), terms, actor=actor, at=at)
+    offer = _locked(offer, merchant)
+    if hold and offer.state in (OfferState.PUBLISHED, OfferState.PAUSED):
+        offer.draft = asdict(terms)
+        offer.save(update_fields=["draft"])
+        offer.refresh_from_db(fields=["draft"])
+        audit.record("offer.draft", target=offer, at=at, actor=actor, data={"title": terms.title})
+        return offer
+    return _in_force(offer, terms, actor=actor, at=at)
+
+
+def _locked(offer: Offer, merchant: Merchant) -> Offer:
+    row = (
+        Offer.objects.select_for_update(of=("self",))
+        .select_related("current", "merchant")
+        .get(pk=offer.pk, merchant=merchant)
+    )
+    if row.state == OfferState.ENDED:
+        raise OfferOver
+    return row
+
+
+def _in_force(offer: Offer, terms: OfferTerms, *, actor: User | None, at: datetime) -> Offer:
+    values = asdict(terms)
+    if offer.current and all(getattr(offer.current, name) == value for name, value in values.items()):
+        return offer
+    number = (offer.versions.order_by("-number").values_list("number", flat=True).first() or 0) + 1
+    offer.current = OfferVersion.objects.create(offer=offer, number=number, **values)
     offer.save(update_fields=["current"])
-    audit.record("offer.version", target=offer, at=at, actor=actor, data={"number": number, "title": terms.title})
+    label = "" if actor else "schedule"
+    audit.record(
+        "offer.version", target=offer, at=at, actor=actor, actor_label=label,
+        data={"number": number, "title": terms.title},
+    )  # fmt: skip
     return offer
+
+
+def people_meant(terms: OfferTerms | OfferVersion, *, at: datetime) -> int:
+    """How many people an offer is for today, as far as employers and contracts tell."""
+    jobs = Employment.objects.current(on=timezone.localdate(at)).filter(company__in=Company.objects.members())
+    if terms.companies or terms.sites:
+        jobs = jobs.filter(company__in=terms.companies) | jobs.filter(site__in=terms.sites)
+    if terms.sizes:
+        brackets = [jobs.filter(company__headcount__range=SIZES[size]) for size in terms.sizes]
+        first, *others = brackets
+        for other in others:
+            first = first | other
+        jobs = first
+    if terms.contract != Contract.ANY:
+        jobs = jobs.filter(ends_on__isnull=terms.contract == Contract.OPEN)
+    return jobs.values("person").distinct().count()
+
+
+def _check_people(terms: OfferTerms, merchant: Merchant, *, at: datetime) -> None:
+    if set(terms.sizes) - set(SIZES):
+        raise OfferRefused(_("Choose sizes from the list."), field="sizes")
+    if terms.picture_id and not pictures_of(merchant).filter(pk=terms.picture_id).exists():
+        raise PictureRefused(field="picture")
+    restricted = terms.companies or terms.sites or terms.sizes or terms.contract != Contract.ANY
+    if restricted and people_meant(terms, at=at) < LEAST_PEOPLE:
+        raise TooFewPeople(field="employers")
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def pictures_of(merchant: Merchant) -> "QuerySet[Document]":
+    """Pictures that were uploaded for a merchant's offers."""
+    return Document.objects.filter(kind=PICTURE, name=f"offer-{merchant.pk}.jpg")
+
+
+@transaction.atomic(durable=True)
+def keep_picture(*, actor: User, merchant: Merchant, content: bytes, at: datetime) -> UUID:
+    """Write a picture anew, small, and keep it for the terms that will name it. Raises `PictureRefused`."""
+    require(access.can_manage(actor, merchant))
+    try:
+        small = reencoded(content, side=PICTURE_SIDE)
+    except PictureRefused as error:
+        raise PictureRefused(field="picture") from error
+    row = store(kind=PICTURE, name=f"offer-{merchant.pk}.jpg", content=small, media_type="image/jpeg", at=at)
+    return row.pk
+
+
+# ---------------------------------------------------------------- states
+
+
+def _check_trade(merchant: Merchant, *, at: datetime) -> None:
+    if merchant.status != MerchantStatus.ACTIVE:
+        raise MerchantNotActive
+    if agreement.overdue(merchant.agreement, at=at):
+        raise AgreementOutdated
 
 
 @transaction.atomic(durable=True)
 def publish(*, actor: User, offer: Offer, at: datetime) -> None:
     """Show a draft or paused offer to card holders and accept it at the tills."""
     require(access.can_manage(actor, offer.merchant))
-    if offer.merchant.status != MerchantStatus.ACTIVE:
-        raise MerchantNotActive
+    _check_trade(offer.merchant, at=at)
     move(offer, OfferState.PUBLISHED, table=TRANSITIONS, at=at, actor=actor, data={"version": offer.current_id})
 
 
@@ -162,6 +195,94 @@ def pause(*, actor: User, offer: Offer, at: datetime) -> None:
 
 @transaction.atomic(durable=True)
 def end(*, actor: User, offer: Offer, at: datetime) -> None:
-    """End an offer for good."""
+    """End an offer for good, with everything that was planned for it."""
     require(access.can_manage(actor, offer.merchant))
-    move(offer, OfferState.ENDED, table=TRANSITIONS, at=at, actor=actor)
+    move(offer, OfferState.ENDED, table=TRANSITIONS, at=at, actor=actor, due_at=None, draft=None)
+
+
+# ---------------------------------------------------------------- what waits
+
+
+@transaction.atomic(durable=True)
+def put_in_force(*, actor: User, offer: Offer, at: datetime) -> Offer:
+    """Let the prepared terms hold from the next scan on."""
+    require(access.can_manage(actor, offer.merchant))
+    row = _locked(offer, offer.merchant)
+    if row.draft is None:
+        raise NothingPrepared
+    return _take_draft(row, actor=actor, at=at)
+
+
+def _take_draft(row: Offer, *, actor: User | None, at: datetime) -> Offer:
+    terms = terms_of(row.draft or {})
+    row.draft, row.due_at = None, None
+    row.save(update_fields=["draft", "due_at"])
+    return _in_force(row, terms, actor=actor, at=at)
+
+
+@transaction.atomic(durable=True)
+def drop_draft(*, actor: User, offer: Offer, at: datetime) -> None:
+    """Forget prepared terms and the moment planned for them, or for the publication."""
+    require(access.can_manage(actor, offer.merchant))
+    row = _locked(offer, offer.merchant)
+    if row.draft is None and row.due_at is None:
+        return
+    row.draft, row.due_at = None, None
+    row.save(update_fields=["draft", "due_at"])
+    audit.record("offer.plan_dropped", target=row, at=at, actor=actor)
+
+
+@transaction.atomic(durable=True)
+def schedule(*, actor: User, offer: Offer, due_at: datetime, at: datetime) -> None:
+    """Plan a moment: an offer that is not published will be, and prepared terms will come into force."""
+    require(access.can_manage(actor, offer.merchant))
+    _check_trade(offer.merchant, at=at)
+    row = _locked(offer, offer.merchant)
+    if due_at <= at:
+        raise MomentPassed(field="due_at")
+    if row.state == OfferState.PUBLISHED and row.draft is None:
+        raise NothingPrepared
+    row.due_at = due_at
+    row.save(update_fields=["due_at"])
+    audit.record("offer.planned", target=row, at=at, actor=actor, data={"due": due_at.isoformat()})
+
+
+def follow_plans(*, at: datetime) -> int:
+    """Do what was planned until now, each offer in a transaction of its own; return how many changed.
+
+    An offer whose merchant may not trade keeps its plan until it may. Offers whose last day is over end.
+    """
+    done = 0
+    for pk in Offer.objects.filter(due_at__lte=at).order_by("pk").values_list("pk", flat=True):
+        done += _follow(pk, at=at)
+    today = timezone.localdate(at)
+    over = Offer.objects.filter(state__in=[OfferState.PUBLISHED, OfferState.PAUSED], current__ends_on__lt=today - DAY)
+    for offer in over.filter(draft__isnull=True, due_at__isnull=True).order_by("pk"):
+        with transaction.atomic(durable=True):
+            move(offer, OfferState.ENDED, table=TRANSITIONS, at=at, actor=None, actor_label="schedule")
+        done += 1
+    return done
+
+
+@transaction.atomic(durable=True)
+def _follow(pk: int, *, at: datetime) -> bool:
+    row = (
+        Offer.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("current", "merchant")
+        .filter(pk=pk, due_at__lte=at)
+        .first()
+    )
+    if row is None:
+        return False
+    try:
+        _check_trade(row.merchant, at=at)
+    except (MerchantNotActive, AgreementOutdated):
+        return False
+    if row.draft is not None:
+        row = _take_draft(row, actor=None, at=at)
+    else:
+        row.due_at = None
+        row.save(update_fields=["due_at"])
+    if row.state != OfferState.PUBLISHED:
+        move(row, OfferState.PUBLISHED, table=TRANSITIONS, at=at, actor=None, actor_label="schedule")
+    return True

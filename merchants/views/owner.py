@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from qrcode.image.svg import SvgPathImage
 
 from companies.audit import history
@@ -16,10 +16,12 @@ from companies.documents import download
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.views.doors import me
+from merchants import agreement as texts
 from merchants import selectors, services, todo
 from merchants.access import owns
 from merchants.forms import PairingForm, ShopForm
 from merchants.models import Merchant, Till
+from merchants.services.applications import AgreementMissing
 from merchants.services.tills import PREFIX
 
 
@@ -58,6 +60,34 @@ def agreement(request: HttpRequest, merchant: int) -> HttpResponse:
     if found is None:
         raise Http404
     return download(found.document)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def agreement_accept(request: HttpRequest, merchant: int) -> HttpResponse:
+    """The current text with what is new in it, and the owner's acceptance."""
+    row = merchant_of(request, merchant)
+    if request.method == "POST":
+        try:
+            services.accept_agreement(
+                actor=me(request), merchant=row, agreed=bool(request.POST.get("agreed")),
+                address=request.META.get("REMOTE_ADDR") or None, at=timezone.now(),
+            )  # fmt: skip
+        except AgreementMissing as error:
+            messages.error(request, error.sentence)
+        else:
+            messages.success(request, _("Thank you. The proof of your acceptance is on this page."))
+        return redirect("merchants:agreement_accept", row.pk)
+    context = {
+        "merchant": row,
+        "version": texts.CURRENT,
+        "articles": texts.news(row.agreement),
+        "accepted": row.agreement == texts.CURRENT,
+        "owner": owns(request.user, row),
+        "last_day": texts.last_day(),
+        "acceptances": row.acceptances.all(),
+        "overdue": texts.overdue(row.agreement, at=timezone.now()),
+    }
+    return render(request, "merchants/agreement.html", context)
 
 
 def shop_list(request: HttpRequest, merchant: int) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from companies.errors import DomainError
 from companies.forms import form_error
-from merchants import services
+from merchants import agreement, services
 from merchants.forms import ApplicationForm
 
 
@@ -28,4 +28,5 @@ def apply(request: HttpRequest) -> HttpResponse:
             return render(
                 request, "merchants/applied.html", {"merchant": merchant, "email": form.cleaned_data["email"]}
             )
-    return render(request, "merchants/apply.html", {"form": form}, status=400 if form.is_bound else 200)
+    context = {"form": form, "version": agreement.CURRENT, "articles": agreement.TEXTS[agreement.CURRENT]}
+    return render(request, "merchants/apply.html", context, status=400 if form.is_bound else 200)

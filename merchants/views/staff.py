@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from companies.audit import history
 from companies.errors import DomainError
 from companies.views.doors import me
-from merchants import access, selectors, services, words
+from merchants import access, agreement, selectors, services, words
 from merchants.models import Merchant, MerchantStatus
 
 
@@ -49,6 +49,7 @@ def staff_merchant(request: HttpRequest, pk: int) -> HttpResponse:
         "tills": selectors.tills_of(merchant),
         "roles": merchant.roles.select_related("user"),
         "entries": words.timeline(history(merchant)),
+        "current_agreement": agreement.CURRENT,
     }
     return render(request, "merchants/staff_merchant.html", context)
 

@@ -10,6 +10,7 @@ from benefit_card import credential
 from benefit_card.models import Card
 from benefit_card.services import cards as card_services
 from benefit_card.services.keys import phone_key
+from merchants import agreement
 from merchants.models import (
     Category,
     Kind,
@@ -46,6 +47,7 @@ class MerchantFactory(DjangoModelFactory):
     siret = factory.Sequence(lambda n: siret(500_000 + n))
     category = factory.SubFactory(CategoryFactory)
     status = MerchantStatus.ACTIVE
+    agreement = agreement.CURRENT
 
 
 class ShopFactory(DjangoModelFactory):

@@ -20,7 +20,11 @@ def prepare(w: Any) -> None:
     w.shop = ShopFactory(merchant=w.merchant)
     w.till = TillFactory(shop=w.shop)
     w.till_token = w.till_token or token(w.till)
-    w.offer = offer(w.merchant)
+    picture = Document.objects.create(
+        kind="offer_picture", name=f"offer-{w.merchant.pk}.jpg", media_type="image/jpeg", sha256="0" * 64,
+        content=b"\xff\xd8\xff", created_at=timezone.now(),
+    )  # fmt: skip
+    w.offer = offer(w.merchant, picture=picture)
     proof = Document.objects.create(
         kind="agreement", name="x.pdf", media_type="application/pdf", sha256="0" * 64, content=b"%PDF",
         created_at=timezone.now(),
@@ -65,6 +69,9 @@ VISITS = [
     Visit("merchants:apply", EVERYBODY, method="post"),
     Visit("merchants:offers", SIGNED_IN),
     Visit("merchants:agreement", OWNER, lambda w: {"merchant": w.merchant.pk}),
+    Visit("merchants:agreement_accept", OWNER, lambda w: {"merchant": w.merchant.pk}),
+    Visit("merchants:agreement_accept", {"merchant"}, lambda w: {"merchant": w.merchant.pk}, "post"),
+    Visit("merchants:picture", SIGNED_IN, lambda w: {"pk": w.offer.current.picture_id}),
     Visit("merchants:offers_worker", EVERYBODY),
     Visit("merchants:digest", SIGNED_IN, method="post"),
     Visit("merchants:favourite", {"employee"}, lambda w: {"merchant": w.merchant.pk}, "post"),
@@ -88,7 +95,10 @@ VISITS = [
     Visit("merchants:offer_preview", OWNER, merchant, method="post"),
     Visit("merchants:offer", OWNER, its_offer),
     Visit("merchants:offer_edit", OWNER, its_offer),
-    *[Visit(f"merchants:offer_{step}", OWNER, its_offer, method="post") for step in ("publish", "pause", "end")],
+    *[
+        Visit(f"merchants:offer_{step}", OWNER, its_offer, method="post")
+        for step in ("publish", "pause", "end", "force", "drop", "plan")
+    ],
     Visit("merchants:staff_list", STAFF),
     Visit("merchants:staff_merchant", STAFF, subject),
     *[Visit(f"merchants:staff_{step}", STAFF, subject, method="post") for step in ("approve", "suspend")],

@@ -39,7 +39,11 @@ def application(**changes):
 class TestApplication:
     def test_records_merchant_shop_owner_and_the_agreement(self):
         merchant = services.apply(**application())
-        assert (merchant.status, merchant.agreed_at, merchant.agreement) == (MerchantStatus.APPLIED, PAST, "2026-1")
+        assert (merchant.status, merchant.agreed_at, merchant.agreement) == (
+            MerchantStatus.APPLIED,
+            PAST,
+            agreement.CURRENT,
+        )
         assert merchant.shops.get().street == "3 rue Pêcherie"
         assert merchant.roles.get().user.email == "martine@vial.example"
 

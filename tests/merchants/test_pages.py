@@ -124,6 +124,6 @@ class TestDemoData:
         demo_data.seed(rng=random.Random(1), world=world, at=timezone.now(), scale="erb")
         assert Merchant.objects.count() == 150
         assert set(Merchant.objects.values_list("shops__city", flat=True)) == {"Romans-sur-Isère", "Bourg-de-Péage"}
-        assert all(1 <= merchant.offers.count() <= 4 for merchant in Merchant.objects.all()[:30])
+        assert all(1 <= merchant.offers.count() <= 6 for merchant in Merchant.objects.all()[:30])
         till = Till.objects.paired().get(token_hash=digest(world.notes["till_token"]))
         assert till.shop.merchant_id == world.notes["merchant"]
