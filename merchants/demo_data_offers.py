@@ -55,7 +55,7 @@ def seed(*, merchants: list[Merchant], kinds: list[str], world: World, at: datet
 
 def _around_town(world: World, today: date) -> dict[str, dict[str, Any]]:
     base: dict[str, Any] = {"starts_on": today - timedelta(days=60)}
-    home = [world.home.pk] if world.home is not None else []
+    home = [world.home.pk] if world.companies else []
     return {
         "boulangerie": base | {
             "title": "Bienvenue : un croissant offert", "kind": Kind.GIFT, "gift": "un croissant", "first_visit": True,

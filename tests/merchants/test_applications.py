@@ -117,7 +117,10 @@ class TestProof:
             merchant.acceptances.update(sha256="1" * 64)
 
     def test_keeps_the_text_of_every_version(self):
-        known = {"2026-1": "c0aec0578fe38179ea8138eeefe3aff4690269ccfd09049e410470979a9cb4c3"}
+        known = {
+            "2026-1": "c0aec0578fe38179ea8138eeefe3aff4690269ccfd09049e410470979a9cb4c3",
+            "2026-2": "98203a4a2f75f33eab64c77a7522e7d01784dcda4cb8ec2db488a8c53dc26a9e",
+        }
         assert {version: agreement.fingerprint(version) for version in agreement.TEXTS} == known
 
 

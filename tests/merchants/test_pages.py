@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 FORM = {
     "kind": "percent", "percent": "15", "cap_cents": "12,50", "amount_cents": "3", "gift": "ignored", "title": "15 % le mardi",
     "days": ["1"], "starts_on": "2026-03-02", "period": "month", "offline": "online", "min_spend_cents": "",
+    "combine": "any", "contract": "any",
 }  # fmt: skip
 
 
