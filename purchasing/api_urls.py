@@ -60,3 +60,4 @@ urlpatterns += import_module("purchasing.api_exchange_urls").urlpatterns
 if find_spec("purchasing.api_back_urls"):
     urlpatterns += import_module("purchasing.api_back_urls").urlpatterns
 urlpatterns += import_module("purchasing.api_framework_urls").urlpatterns
+urlpatterns += import_module("purchasing.api_employees_urls").urlpatterns

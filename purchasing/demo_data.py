@@ -19,6 +19,7 @@ from companies.demo_data import World
 from companies.models import AuditEntry, Company, User
 from companies.money import line_total
 from purchasing import links
+from purchasing.demo_employees import seed_employees
 from purchasing.demo_exchange import seed_exchange
 from purchasing.demo_needs import seed_needs
 from purchasing.demo_tenders import Tendering, close_tender, open_tender
@@ -86,6 +87,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
         import_module("purchasing.demo_data_back").seed_back(rng=rng, world=world, at=at, scale=scale, pools=later)
     seed_needs(rng=rng, world=world, at=at, suppliers=story.suppliers)
     seed_exchange(rng=rng, world=world, at=at)
+    seed_employees(rng=rng, world=world, at=at)
 
 
 def _catalogue(story: Story) -> None:

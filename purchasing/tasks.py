@@ -72,3 +72,4 @@ import_module("purchasing.tasks_exchange")  # offers and reservations between me
 import_module("purchasing.tasks_needs")  # price lists and recurring needs
 if find_spec("purchasing.tasks_back"):
     import_module("purchasing.tasks_back")  # commitments, orders and deliveries: registered with these
+import_module("purchasing.tasks_employees")  # employee pools

@@ -64,7 +64,7 @@ def lock(*, pool: EmployeePool, at: datetime) -> EmployeePool:
     except PaymentServiceDown:
         if at < pool.closes_at + PATIENCE:
             raise
-    pool = _decide(pool, at)
+    pool = decide(pool, at)
     settle(pool=pool, at=at)
     return pool
 
@@ -82,7 +82,8 @@ def _hear(pool: EmployeePool, at: datetime) -> None:
 
 
 @transaction.atomic(durable=True)
-def _decide(pool: EmployeePool, at: datetime) -> EmployeePool:
+def decide(pool: EmployeePool, at: datetime) -> EmployeePool:
+    """Fix prices and purchases of a pool whose deadline has passed, by what is known to be reserved. Raises TooEarly."""
     pool = locked(pool)
     if pool.state != EmployeePoolState.OPEN:
         return pool

@@ -17,7 +17,7 @@ from purchasing.models import (
 from purchasing.services import employee_goods
 from tests.access import Visit
 
-P = "purchasing:"
+P, A = "purchasing:", "purchasing_api:"
 KEEPERS = {"hr", "admin"}
 RUNNERS = KEEPERS | {"staff"}
 
@@ -76,6 +76,9 @@ def own(w):
 
 
 VISITS = [
+    Visit(A + "my_pools", {"employee"}),
+    Visit(A + "my_pool", {"employee"}, going),
+    Visit(A + "my_pool_commitment", set(), draft, "post"),  # nobody joins before it opens
     Visit(P + "my_pools", {"employee"}),
     Visit(P + "my_pool", {"employee"}, going),
     Visit(P + "my_pool_pay", {"employee"}, going, "post"),
