@@ -13,6 +13,10 @@ def words(action: str) -> str:
 
 def _sentences() -> dict[str, Any]:
     return {
+        "employeepool.written": pgettext_lazy("history", "Written down"),
+        "employeepool.open": pgettext_lazy("history", "Opened to employees"),
+        "employeepool.subsidised": pgettext_lazy("history", "A company adds to it"),
+        "employeepool.arrived": pgettext_lazy("history", "Counted at a company"),
         "created": pgettext_lazy("history", "Created"),
         "changed": pgettext_lazy("history", "Changed"),
         "draft": pgettext_lazy("history", "Back to draft"),

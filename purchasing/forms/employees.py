@@ -1,6 +1,7 @@
 """Forms of employee pools: the frame, an article with its tiers, a company's subsidy, a count at work."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -181,7 +182,7 @@ class SubsidyForm(forms.Form):
             return {}
         return {
             "kind": place.kind,
-            "percent": place.percent_bp / 100 if place.percent_bp else None,
+            "percent": Decimal(place.percent_bp) / 100 if place.percent_bp else None,
             "amount": place.amount_cents or None,
             "person_cap": place.person_cap_cents,
             "total_cap": place.total_cap_cents,
@@ -200,7 +201,9 @@ class CountForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.articles, self.prefix_name = articles, prefix_name
         for article in articles:
-            self.fields[f"{prefix_name}{article.pk}"] = QuantityField(label=article.name, required=False)
+            field = QuantityField(label=article.name, required=False)
+            field.widget.attrs["class"] = "form-control"
+            self.fields[f"{prefix_name}{article.pk}"] = field
 
     def rows(self) -> list[tuple[EmployeeArticle, Any]]:
         return [(article, self[f"{self.prefix_name}{article.pk}"]) for article in self.articles]

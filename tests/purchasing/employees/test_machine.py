@@ -129,7 +129,7 @@ class TestAnEmployeePool:
     @pytest.mark.usefixtures("at_once")
     def test_keeps_its_books_balanced_whatever_happens(self, double):
         quiet = settings(
-            max_examples=8, stateful_step_count=22, derandomize=True, database=None,
+            max_examples=6, stateful_step_count=18, derandomize=True, database=None,
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         run_state_machine_as_test(machine(double), settings=quiet)
