@@ -23,7 +23,7 @@ from purchasing.models import (
     PurchaseOrder,
     Receipt,
 )
-from purchasing.services import claims, decide_claim, delivery, lock, order, parcels, settlement
+from purchasing.services import claims, decide_claim, delivery, lock, order, parcels, settlement, three_way
 from purchasing.services.bulk import move_many, move_needs, needs_of
 from purchasing.services.pool import winning_lines
 from purchasing.services.settlement import InvoiceIn, Kind, LineIn
@@ -231,7 +231,7 @@ def _bill(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:
     if not lines:
         return
     goods = sum(line.net_cents for line in lines)
-    freight = settlement.expected_freight(row, goods)
+    freight = three_way.expected_freight(row, goods)
     if aim == "settling":
         freight += 300
     if freight:
@@ -241,11 +241,11 @@ def _bill(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:
     invoice = settlement.record(actor=teller.staff, order=row, draft=draft, at=at)
     if aim == "settling":
         return
-    settlement.accept(actor=teller.staff, invoice=invoice, reason="Conforme", at=at)
-    invoice = settlement.share_out(actor=teller.staff, invoice=invoice, at=at)
-    # Invoice numbers follow the calendar: what the association bills itself is billed today.
+    # Invoice numbers follow the calendar: what the association bills itself is booked and billed today.
     own = row.pool.legal_model != Pool.LegalModel.LISTING
     issued = teller.past(teller.at - timedelta(minutes=30)) if own else at
+    settlement.accept(actor=teller.staff, invoice=invoice, reason="Conforme", at=issued)
+    invoice = settlement.share_out(actor=teller.staff, invoice=invoice, at=issued)
     settlement.issue_invoices(actor=teller.staff, invoice=invoice, at=issued, quietly=True)
     if own:
         _claim(teller, row, settled=teller.rng.random() < 0.5)

@@ -19,6 +19,7 @@ from purchasing.models import (
     PooledNeed,
     PoolLine,
     PurchaseOrder,
+    SupplierInvoice,
 )
 
 # A mail is read on a phone: beyond this many lines it says how many more there are.
@@ -263,6 +264,27 @@ def order_answered(order: PurchaseOrder, answer: Acknowledgement, *, at: datetim
             "link": mail.absolute(reverse("purchasing:order", args=[order.pk])),
         },
         key=f"order-answered:{answer.pk}",
+        language=lead.language,
+        at=at,
+    )
+
+
+def invoice_differs(invoice: SupplierInvoice, found: Sequence[object], *, at: datetime) -> None:
+    """Alert the lead buyer: a supplier's invoice is not as ordered and received, and waits for a decision."""
+    if _SILENT.get():
+        return
+    lead = invoice.order.pool.lead
+    mail.queue(
+        to=lead.email,
+        template="purchasing/mail/invoice_differs",
+        context={
+            "user": lead,
+            "invoice": invoice,
+            "order": invoice.order,
+            "differences": found,
+            "link": mail.absolute(reverse("purchasing:supplier_invoice", args=[invoice.pk])),
+        },
+        key=f"invoice-differs:{invoice.pk}",
         language=lead.language,
         at=at,
     )

@@ -31,6 +31,7 @@ REVERSIBLE = ("manual",)
 BOTH_SIDES = (
     AccountKind.BANK,
     AccountKind.STRIPE,
+    AccountKind.SUPPLIERS,
     AccountKind.PURCHASES,
     AccountKind.ROUNDING,
     AccountKind.BANK_CHARGES,

@@ -20,6 +20,7 @@ NUMBERS: dict[AccountKind, tuple[str, str]] = {
     AccountKind.DEPOSITS: ("419100", "Avances reçues des adhérents"),
     AccountKind.BANK: ("512000", "Banque"),
     AccountKind.STRIPE: ("517000", "Stripe, fonds à recevoir"),
+    AccountKind.SUPPLIERS: ("401000", "Fournisseurs"),
     AccountKind.PURCHASES: ("607000", "Achats de marchandises"),
     AccountKind.SALES: ("707000", "Ventes de marchandises"),
     AccountKind.REBILLED: ("467100", "Opérations pour le compte d'adhérents"),
@@ -36,6 +37,7 @@ NUMBERS: dict[AccountKind, tuple[str, str]] = {
 }
 JOURNALS = {
     "VT": "Ventes",
+    "HA": "Achats",
     "BQ": "Banque",
     "ST": "Stripe",
     "OD": "Opérations diverses",
@@ -43,6 +45,7 @@ JOURNALS = {
 JOURNAL_OF = {
     "invoice": "VT",
     "credit_note": "VT",
+    "supplier_invoice": "HA",
     "payment": "ST",
     "fee": "ST",
     "refund": "ST",

@@ -38,11 +38,12 @@ class ClaimAnswerOut(serializers.ModelSerializer[ClaimAnswer]):
 
 class ClaimCreditOut(serializers.ModelSerializer[ClaimCredit]):
     net = Cents(source="net_cents", read_only=True)
+    costs = Cents(source="costs_cents", read_only=True)
     credit_notes: Any = serializers.SlugRelatedField(source="notes", slug_field="number", many=True, read_only=True)
 
     class Meta:
         model = ClaimCredit
-        fields = ["company", "net", "credit_notes"]
+        fields = ["company", "net", "costs", "credit_notes"]
 
 
 class ClaimOut(serializers.ModelSerializer[Claim]):
@@ -151,11 +152,15 @@ class ClaimList(Orders):
 class ClaimEndIn(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(choices=[*Claim.Outcome.values, "reject"])
     credit = Cents(required=False, allow_null=True, default=None)
+    with_costs = serializers.BooleanField(required=False, default=False)
     reason = serializers.CharField(max_length=200)
 
 
 class ClaimDecide(Orders):
-    """End a claim, once: `credit` is shared like the goods and makes credit notes; `reject` ends it without."""
+    """End a claim, once: `credit` of goods is shared like them and makes credit notes; `reject` ends it without.
+
+    `with_costs` adds their freight and fee in the same proportion.
+    """
 
     serializer_class = ClaimEndIn
 
@@ -175,6 +180,7 @@ class ClaimDecide(Orders):
                 outcome=data["outcome"],
                 reason=data["reason"],
                 credit_cents=data["credit"],
+                with_costs=data["with_costs"],
                 at=at,
             )
         return Response(ClaimOut(claim, context=_who(self)).data)

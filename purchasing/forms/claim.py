@@ -64,6 +64,9 @@ class ClaimEndForm(forms.Form):
         required=False,
         help_text=_("Shared between the companies like the goods; each gets a credit note."),
     )
+    with_costs = forms.BooleanField(
+        label=_("Give back freight and fee too, in proportion to the goods credited"), required=False
+    )
     reason = forms.CharField(
         label=_("Reason, read by the companies"),
         max_length=200,

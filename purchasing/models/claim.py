@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from companies.billing.models import CreditNote
@@ -181,13 +181,18 @@ class ClaimCredit(models.Model):
     weight = models.PositiveBigIntegerField()
     rank = models.PositiveIntegerField(default=0)
     net_cents = models.PositiveBigIntegerField()
+    # The part of it that gives back freight and fee, in proportion to the goods credited.
+    costs_cents = models.PositiveBigIntegerField(default=0)
     notes = models.ManyToManyField(CreditNote, related_name="claim_credits", blank=True)
 
     objects = ClaimCreditQuerySet.as_manager()
 
     class Meta:
         ordering = ["claim", "pk"]
-        constraints = [models.UniqueConstraint(fields=["claim", "company"], name="claim_credit_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["claim", "company"], name="claim_credit_once"),
+            models.CheckConstraint(condition=Q(costs_cents__lte=F("net_cents")), name="claim_credit_costs_within"),
+        ]
         triggers = [
             pgtrigger.Trigger(
                 name="credits_add_up",

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, F, IntegerField, QuerySet, Sum, Value
+from django.db.models import BigIntegerField, Exists, F, IntegerField, OuterRef, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, ExtractYear
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +17,7 @@ from companies.errors import DomainError
 from companies.models import Company, User
 from companies.money import line_total
 from purchasing import access
-from purchasing.models import Budget, BudgetCharge, Commitment, PurchaseRequest, RequestLine
+from purchasing.models import Budget, BudgetCharge, Commitment, CostShare, PurchaseRequest, RequestLine
 from purchasing.rules import budget as rules
 from purchasing.states import CommitmentState, LineState, RequestState
 
@@ -54,6 +54,7 @@ class BudgetUse:
     budget: Budget
     reserved_cents: int
     committed_cents: int
+    spent_cents: int = 0  # of what is committed: what suppliers' invoices were shared out for
 
     @property
     def taken_cents(self) -> int:
@@ -93,11 +94,15 @@ def reserved(companies: Iterable[int], *, without_request: int | None = None) ->
     )
 
 
-def committed(companies: Iterable[int], *, without_pool: int | None = None) -> dict[Key, int]:
+def committed(
+    companies: Iterable[int], *, without_pool: int | None = None, only: Exists | None = None
+) -> dict[Key, int]:
     """Firm words: what they were last found to cost, else their quantity at the order's or the reference price."""
     rows = Commitment.objects.filter(company__in=list(companies), state__in=COUNTING)
     if without_pool is not None:
         rows = rows.exclude(pool_line__pool=without_pool)
+    if only is not None:
+        rows = rows.filter(only)
     price = Coalesce(F("pool_line__unit_price_e4"), F("request_line__ref_price_e4"), Value(0))
     year = Coalesce(
         ExtractYear("request_line__request__needed_by"),
@@ -114,6 +119,12 @@ def committed(companies: Iterable[int], *, without_pool: int | None = None) -> d
             cents=Coalesce(F("charge__cents"), plain, output_field=BigIntegerField()),
         )
     )
+
+
+def spent(companies: Iterable[int]) -> dict[Key, int]:
+    """The part of `committed` that is no estimate any more: commitments with shares of a supplier's invoice."""
+    billed = CostShare.objects.filter(commitment=OuterRef("pk"))
+    return committed(companies, only=Exists(billed))
 
 
 def _summed(rows: "QuerySet[Any]") -> dict[Key, int]:
@@ -188,11 +199,13 @@ def store_charges(cents_by_commitment: Mapping[int, int], *, at: datetime) -> No
 
 
 def uses(company: Company, year: int) -> list[BudgetUse]:
-    """The budgets of a year with what is taken of each. Three queries."""
-    waiting, firm = reserved([company.pk]), committed([company.pk])
+    """The budgets of a year with what is taken of each. Four queries."""
+    waiting, firm, billed = reserved([company.pk]), committed([company.pk]), spent([company.pk])
     rows = Budget.objects.filter(company=company, year=year).order_by("cost_centre")
     keys = [(company.pk, year, row.cost_centre) for row in rows]
-    return [BudgetUse(row, waiting.get(k, 0), firm.get(k, 0)) for row, k in zip(rows, keys, strict=True)]
+    return [
+        BudgetUse(row, waiting.get(k, 0), firm.get(k, 0), billed.get(k, 0)) for row, k in zip(rows, keys, strict=True)
+    ]
 
 
 @transaction.atomic(durable=True)

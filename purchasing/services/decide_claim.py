@@ -12,7 +12,7 @@ from companies.models import User
 from companies.states import move
 from purchasing import access, mails_claims
 from purchasing.models import Claim, ClaimCredit
-from purchasing.services import credits
+from purchasing.services import credits, spending
 from purchasing.services.claims import lock_claim
 from purchasing.states import CLAIM, ClaimState
 
@@ -39,9 +39,18 @@ class OutcomeUnknown(Invalid):
 
 @transaction.atomic(durable=True)
 def resolve(
-    *, actor: User, claim: Claim, outcome: str, reason: str, at: datetime, credit_cents: int | None = None
+    *,
+    actor: User,
+    claim: Claim,
+    outcome: str,
+    reason: str,
+    at: datetime,
+    credit_cents: int | None = None,
+    with_costs: bool = False,
 ) -> Claim:
     """End a claim in the companies' favour, once. A credit to the companies follows their shares and makes credit notes.
+
+    `credit_cents` is the value of the goods; `with_costs` adds freight and fee in the same proportion.
 
     Raises ReasonMissing, AmountMissing, OutcomeUnknown, and what `credits.split` raises: then nothing happened.
     """
@@ -56,9 +65,11 @@ def resolve(
     cents = (credit_cents or 0) if outcome in CREDITS else 0
     if outcome in CREDITS and cents <= 0:
         raise AmountMissing
-    rows = credits.split(claim, cents) if outcome == Claim.Outcome.CREDIT else []
+    rows = credits.split(claim, cents, with_costs=with_costs) if outcome == Claim.Outcome.CREDIT else []
+    cents = sum(row.net_cents for row in rows) if rows else cents
     _decide(claim, ClaimState.RESOLVED, reason.strip(), actor=actor, at=at, outcome=outcome, credit_net_cents=cents)
     ClaimCredit.objects.bulk_create(rows)
+    spending.charge(claim.order, at=at)
     credits.issue(rows, reason=f"{claim.number} – {reason.strip()}", actor=actor, at=at)
     mails_claims.decided(claim, rows, at=at)
     return claim

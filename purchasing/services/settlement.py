@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import is_staff, require
-from companies.billing import bulk, invoices
+from companies.billing import bulk, invoices, purchases
 from companies.billing.models import Invoice, LineKind
 from companies.errors import DomainError, Invalid
 from companies.models import Company, Document, User
-from companies.money import line_total, percent_of, share
+from companies.money import percent_of, share
 from companies.states import move
 from purchasing import access, mails_back
 from purchasing.models import (
@@ -26,12 +26,11 @@ from purchasing.models import (
     SupplierInvoice,
     SupplierInvoiceLine,
 )
-from purchasing.rules.landed import freight_due
-from purchasing.services import claims
+from purchasing.services import claims, spending
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.costs import cost_shares, spread
-from purchasing.services.delivery import accepted_of
 from purchasing.services.pool import locked
+from purchasing.services.three_way import differences, expected_net, within_tolerance
 from purchasing.states import (
     ORDER,
     POOL,
@@ -103,21 +102,12 @@ class InvoiceIn:
     document: Document | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that is not as ordered and received: what, expected, billed (quantity, ten-thousandths or cents)."""
-
-    kind: str  # quantity | price | freight | discount
-    text: str
-    expected: int
-    billed: int
-
-
 @transaction.atomic(durable=True)
 def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime) -> SupplierInvoice:
     """Enter a supplier's invoice and match it. The same number with the same amounts is the same invoice.
 
-    It ends matched, or disputed when something differs from order and receipts: then a person decides.
+    It ends matched, or disputed when something differs from order and receipts by more than the installation tolerates:
+    then whoever runs the pool is told and decides.
     """
     require(access.can_run_pool(actor, order.pool))
     locked(order.pool)
@@ -169,8 +159,13 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
         for position, (line, cents) in enumerate(zip(lines, vat, strict=True), start=1)
     )
     audit.record("supplierinvoice.received", target=invoice, at=at, actor=actor, data={"net_cents": net})
-    to = SupplierInvoiceState.DISPUTED if differences(invoice) else SupplierInvoiceState.MATCHED
-    move(invoice, to, table=SUPPLIER_INVOICE, at=at, actor=actor)
+    found = differences(invoice)
+    to = SupplierInvoiceState.MATCHED if within_tolerance(found) else SupplierInvoiceState.DISPUTED
+    move(
+        invoice, to, table=SUPPLIER_INVOICE, at=at, actor=actor, data={"differences": [row.as_data() for row in found]}
+    )
+    if to == SupplierInvoiceState.DISPUTED:
+        mails_back.invoice_differs(invoice, found, at=at)
     return invoice
 
 
@@ -207,44 +202,6 @@ def _vat_by_line(lines: Sequence[LineIn]) -> list[int]:
     return result
 
 
-def expected_net(order: PurchaseOrder) -> int:
-    """What order and receipts make us expect: received units at the ordered price, freight by its terms."""
-    goods = sum(line_total(accepted_of(line.pk), line.unit_price_e4) for line in order.lines.all())
-    return goods + (expected_freight(order, goods) if goods else 0)  # nothing kept, nothing carried
-
-
-def expected_freight(order: PurchaseOrder, goods_cents: int) -> int:
-    if order.quote is None:
-        return order.freight_cents
-    # Franco was reached by what was ordered; what was delivered decides nothing.
-    return freight_due(max(goods_cents, order.goods_cents), order.quote.freight_cents, order.quote.franco_cents)
-
-
-def differences(invoice: SupplierInvoice) -> list[Difference]:
-    """Three-way match: each billed line against the order's price and the received quantity."""
-    found: list[Difference] = []
-    order = invoice.order
-    goods = freight = 0
-    for line in invoice.lines.select_related("order_line").order_by("position"):
-        if line.kind == Kind.FREIGHT:
-            freight += line.net_cents
-        if line.kind != Kind.GOODS or line.order_line is None or line.order_line_id is None:
-            continue
-        received, price = accepted_of(line.order_line_id), line.order_line.unit_price_e4
-        if line.quantity is not None and line.quantity != received:
-            found.append(Difference("quantity", line.text, received, line.quantity))
-        if line.unit_price_e4 is not None and line.unit_price_e4 != price:
-            found.append(Difference("price", line.text, price, line.unit_price_e4))
-        expected = line_total(received, price)
-        goods += expected
-        if line.net_cents != expected:
-            found.append(Difference("amount", line.text, expected, line.net_cents))
-    planned = expected_freight(order, goods) if goods else 0
-    if freight != planned:
-        found.append(Difference("freight", str(Kind.FREIGHT.label), planned, freight))
-    return found
-
-
 @transaction.atomic(durable=True)
 def accept(*, actor: User, invoice: SupplierInvoice, at: datetime, reason: str = "") -> SupplierInvoice:
     """Accept the invoice as it is; with a difference the reason is kept."""
@@ -264,7 +221,21 @@ def accept(*, actor: User, invoice: SupplierInvoice, at: datetime, reason: str =
         accepted_by=actor,
         accepted_at=at,
     )
+    _book(invoice, at=at)
     return invoice
+
+
+def _book(invoice: SupplierInvoice, *, at: datetime) -> None:
+    """Post what the association owes the supplier; in the listing model the companies owe it themselves."""
+    lines = [purchases.Bought(line.kind == Kind.FREIGHT, line.net_cents, line.vat_bp, line.vat_cents)
+             for line in invoice.lines.all()]  # fmt: skip
+    purchases.post(
+        key=f"purchasing-{invoice.pk}",
+        legal_model=invoice.order.pool.legal_model,
+        lines=lines,
+        reason=f"{invoice.supplier.name} {invoice.number}",
+        at=at,
+    )
 
 
 @transaction.atomic(durable=True)
@@ -299,6 +270,7 @@ def refuse_difference(*, actor: User, invoice: SupplierInvoice, reason: str, at:
         accepted_by=actor,
         accepted_at=at,
     )
+    _book(invoice, at=at)
     claims.open_difference(invoice, excess, reason=reason.strip(), actor=actor, at=at)
     return invoice
 
@@ -321,6 +293,7 @@ def share_out(*, actor: User, invoice: SupplierInvoice, at: datetime) -> Supplie
         return invoice
     move(invoice, SupplierInvoiceState.SHARED, table=SUPPLIER_INVOICE, at=at, actor=actor)
     CostShare.objects.bulk_create(cost_shares(invoice), batch_size=1_000)
+    spending.charge(invoice.order, at=at)
     return invoice
 
 
@@ -345,6 +318,14 @@ def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime, quiet
         issued = bulk.issue_many([invoices.prepare(**arguments) for arguments in wanted])
     else:
         issued = [invoices.issue(**arguments, actor=actor) for arguments in wanted]
+    if pool.legal_model == Pool.LegalModel.RESALE:
+        purchases.post_rounding(
+            key=f"purchasing-{invoice.pk}-rounding",
+            invoices=issued,
+            vat=purchases.by_rate((line.vat_bp, line.vat_cents) for line in invoice.lines.all()),
+            reason=f"{invoice.supplier.name} {invoice.number}",
+            at=at,
+        )
     _close(order, pool, actor=actor, at=at)
     return issued
 

@@ -31,6 +31,7 @@ from purchasing.views.order import order_of
 
 # What waits for a person first.
 WAITING = ("answered", "open")
+GOODS_GONE = (Claim.Kind.MISSING, Claim.Kind.DAMAGED, Claim.Kind.WRONG)  # whose freight was for nothing
 
 
 @require_GET
@@ -198,6 +199,7 @@ def _end(form: ClaimEndForm, claim: Claim, request: HttpRequest, action: str) ->
                 outcome=data["outcome"],
                 reason=data["reason"],
                 credit_cents=data["credit"],
+                with_costs=data["with_costs"],
                 at=at,
             )
     except DomainError as error:
@@ -268,7 +270,7 @@ def _show(
         "may": may,
         "runs": runs,
         "answer_form": ClaimAnswerForm(),
-        "end_form": ClaimEndForm(initial={"credit": offered}),
+        "end_form": ClaimEndForm(initial={"credit": offered, "with_costs": claim.kind in GOODS_GONE}),
         "history": history.of(claim, names=runs),
         **forms,
     }

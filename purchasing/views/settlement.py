@@ -23,7 +23,7 @@ from purchasing import access, proof_document, savings
 from purchasing import proof as proofs
 from purchasing.forms_back import SupplierInvoiceForm
 from purchasing.models import Commitment, Pool, PurchaseOrder, PurchaseOrderLine, SupplierInvoice
-from purchasing.services import delivery, supplier_file, surplus
+from purchasing.services import delivery, supplier_file, surplus, three_way
 from purchasing.services import settlement as service
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.order import order_of
@@ -67,7 +67,7 @@ def _expected(order: PurchaseOrder, lines: Sequence[PurchaseOrderLine]) -> dict[
         goods += net
         if received:
             initial |= {f"quantity{line.pk}": received, f"price{line.pk}": line.unit_price_e4, f"net{line.pk}": net}
-    initial["freight"] = service.expected_freight(order, goods) or None
+    initial["freight"] = three_way.expected_freight(order, goods) or None
     return initial
 
 
@@ -132,7 +132,7 @@ def supplier_invoice(request: HttpRequest, pk: int) -> HttpResponse:
         "invoice": row,
         "order": row.order,
         "lines": row.lines.order_by("position"),
-        "differences": service.differences(row),
+        "differences": three_way.differences(row),
         "staff": staff,
         "table": proofs.table(row) if shared and staff else None,
         "issued": service.member_invoices(row) if row.state == "invoiced" and staff else [],

@@ -261,6 +261,16 @@ CASES = [
         "test_changes.py",
         "test_in_quantity_alone_is_asked_above_the_limit_and_told_below",
     ),
+    (
+        "Four × 12.33 € at 5.5 %: 2.72 against 2.71, and the cent in the rounding account.",
+        "test_spending.py",
+        "test_of_resale_hold_the_purchase_and_the_rounding",
+    ),
+    (
+        "I4 in resale the difference goes to a named rounding account.",
+        "test_spending.py",
+        "test_of_resale_hold_the_purchase_and_the_rounding",
+    ),
     ("I1 per receipt line.", "test_pool_machine.py", "i1_every_unit_received_has_an_owner_or_is_left_over"),
     ("I2 0 ≤ allocation ≤ granted.", "test_pool_machine.py", "i2_nobody_is_given_more_than_was_said"),
     ("I3, I4 shares and VAT to the cent.", "rules/test_shares.py", "test_is_shared_to_the_cent"),

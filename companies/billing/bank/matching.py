@@ -24,6 +24,7 @@ from companies.states import move
 ACCOUNTS = (
     AccountKind.STRIPE,
     AccountKind.BANK_CHARGES,
+    AccountKind.SUPPLIERS,
     AccountKind.PURCHASES,
     AccountKind.REBILLED,
     AccountKind.ROUNDING,

@@ -48,6 +48,7 @@ class AccountKind(models.TextChoices):
     DEPOSITS = "deposits", _("Deposits")
     BANK = "bank", _("Bank")
     STRIPE = "stripe", _("Stripe clearing")
+    SUPPLIERS = "suppliers", _("Suppliers")
     PURCHASES = "purchases", _("Purchases")
     SALES = "sales", _("Sales of goods")
     REBILLED = "rebilled", _("Rebilled for principals")
