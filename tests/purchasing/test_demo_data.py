@@ -8,7 +8,18 @@ from django.utils import timezone
 
 from companies import demo_data as companies
 from purchasing import demo_data
-from purchasing.models import Pool, PurchaseRequest, RequestLine, Supplier, TenderInvitation
+from purchasing.demo_framework import seed_frameworks
+from purchasing.models import (
+    Article,
+    FrameworkAgreement,
+    FrameworkRebate,
+    Pool,
+    PurchaseOrder,
+    PurchaseRequest,
+    RequestLine,
+    Supplier,
+    TenderInvitation,
+)
 from purchasing.states import LineState, PoolState, RequestState
 
 
@@ -43,3 +54,17 @@ class TestTheDemonstration:
     def test_lets_nothing_within_the_limit_wait_for_an_approver(self, world):
         waiting = PurchaseRequest.objects.filter(state=RequestState.SUBMITTED).select_related("company")
         assert waiting and all(request.amount_cents > request.company.approval_limit_cents for request in waiting)
+
+    def test_shows_framework_agreements_with_call_offs_and_a_rebate(self, world):
+        rows = {"articles": list(Article.objects.all()), "suppliers": list(Supplier.objects.all())}
+        seed_frameworks(rng=random.Random(3), world=world, at=timezone.now(), **rows)
+        states = set(FrameworkAgreement.objects.values_list("state", flat=True))
+        assert states == {"draft", "active", "ended"}
+        assert set(PurchaseOrder.objects.filter(pool__call_off__isnull=False).values_list("state", flat=True)) >= {
+            "to_sign",
+            "sent",
+            "received",
+            "closed",
+        }
+        rebate = FrameworkRebate.objects.get(state="issued")
+        assert rebate.amount_cents > 0 and all(part.notes.exists() for part in rebate.shares.all())
