@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from companies.models import Role
 from purchasing import links
-from purchasing.models import CommitmentProof, PurchaseOrder
+from purchasing.models import Acknowledgement, CommitmentProof, Consent, PurchaseOrder
 from purchasing.services import delivery, order, proof_of_commitment, settlement
 from tests.access import EVERYBODY, Visit
 from tests.factories.companies import member
@@ -39,9 +39,9 @@ def prepare(w):
     PurchaseOrder.objects.filter(pk=done.order.pk).update(
         token_hash=links.digest(w.order_token), token_expires_at=max(CLOSES, now) + timedelta(days=9)
     )
-    w.answer = order.Acknowledgement.objects.create(order=done.order, kind="changed", at=hours(800))
+    w.answer = Acknowledgement.objects.create(order=done.order, kind="changed", at=hours(800))
     commitment = open_.line.commitments.get()
-    order.Consent.objects.create(acknowledgement=w.answer, commitment=commitment)
+    Consent.objects.create(acknowledgement=w.answer, commitment=commitment)
 
 
 def mine(w):
