@@ -44,6 +44,7 @@ def _staff_places() -> Names:
         ("purchasing:framework_list", _("Agreements"), "handshake", staff),
         ("purchasing:employee_pools", _("Employees' purchases"), "shopping-basket", staff),
         ("purchasing:catalogue", _("Catalogue"), "book-open", staff),
+        ("purchasing:staff_exchange", _("Exchange"), "package-open", staff),
         ("companies:company_list", _("Companies"), "factory", staff),
         ("merchants:staff_list", _("Merchants"), "store", staff),
         ("billing:staff_invoices", _("Invoices"), "receipt-text", staff),

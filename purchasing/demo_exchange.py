@@ -7,8 +7,9 @@ from uuid import UUID
 from companies.demo_data import World
 from companies.models import Company, User
 from purchasing.mails_back import silence
-from purchasing.models import Article, Commitment, HandOverLine
-from purchasing.services import surplus
+from purchasing.models import Article, Commitment, HandOver, HandOverLine, Pool, PurchaseOrder, Supplier, SupplierReview
+from purchasing.models.review import CRITERIA
+from purchasing.services import buyer_question, review, surplus
 
 OFFERS = [
     ("Bottes de sécurité S3, pointures 45 et 46", "pair", 14, 1, 285_000, 2000,
@@ -26,6 +27,7 @@ def seed_exchange(*, rng: random.Random, world: World, at: datetime) -> None:
     with silence():
         _offers(rng, world, at)
         _rest(world, at)
+    seed_talk(rng=rng, world=world, at=at)
 
 
 def _buyer(world: World, company: Company) -> User:
@@ -74,3 +76,82 @@ def _rest(world: World, at: datetime) -> None:
         return
     share = rows.get(pk=next(iter(spare)))
     surplus.offer_rest(actor=_buyer(world, home), commitment=share, at=at - timedelta(hours=20))
+
+
+QUESTIONS = [
+    ("supplier", "Livrent-ils avec un hayon élévateur ?", "Notre quai est en travaux jusqu’à la fin du mois.",
+     ["Oui, demandez-le au plus tard la veille avant midi.", "Chez nous le chauffeur a refusé : précisez-le sur le bon."], 0),
+    ("article", "Quelle taille prendre entre M et L ?", "Nos équipes portent du 8,5 en gants de cuir.",
+     ["Prenez L, le nitrile serre un peu.", "D’accord avec la réponse précédente."], 0),
+    ("pool", "Les colis seront-ils étiquetés par site ?", "Nous avons deux adresses à livrer.", [], None),
+    ("supplier", "Acceptent-ils le retour des palettes ?", "", ["Oui, consignées, reprises à la livraison suivante."], None),
+]  # fmt: skip
+REVIEWS = [
+    ((5, 4, 5, 4), "Conforme et bien emballé. Un interlocuteur qui rappelle.", "Merci de votre confiance, à bientôt."),
+    ((4, 3, 4, 5), "Bon prix. La seconde livraison est arrivée deux jours plus tard que prévu.", ""),
+    ((4, 5, 4, 4), "À l’heure, chauffeur aimable, rien à redire.", ""),
+    ((2, 3, 2, 4), "Trois cartons humides au fond de la palette, il a fallu insister pour l’avoir.", ""),
+]
+
+
+def seed_talk(*, rng: random.Random, world: World, at: datetime) -> None:
+    """Questions with answers, reviews of received orders with a reply, a complaint that waits for the association."""
+    with silence():
+        _questions(world, at)
+        _reviews(rng, world, at)
+
+
+def _questions(world: World, at: datetime) -> None:
+    members = [c for c in world.companies if c.is_member]
+    subjects = {
+        "supplier": Supplier.objects.filter(orders__isnull=False).order_by("pk").first(),
+        "article": Article.objects.filter(active=True, category="protection").order_by("pk").first(),
+        "pool": Pool.objects.filter(state="committing").order_by("pk").first(),
+    }
+    for number, (kind, title, text, answers, helped) in enumerate(QUESTIONS):
+        about = subjects[kind]
+        if about is None:
+            continue
+        asking = world.home if number % 2 else members[1 + number]
+        when = at - timedelta(days=12 - 3 * number)
+        row = buyer_question.ask(
+            actor=_buyer(world, asking), company=asking, about=about, title=title, text=text, at=when
+        )
+        given = []
+        for place, words in enumerate(answers):
+            company = members[(number + place + 3) % len(members)]
+            later = when + timedelta(hours=4 + 20 * place)
+            given.append(
+                buyer_question.answer(actor=_buyer(world, company), company=company, question=row, text=words, at=later)
+            )
+        if helped is not None and given:
+            buyer_question.accept(actor=_buyer(world, asking), answer=given[helped], at=when + timedelta(days=2))
+
+
+def _reviews(rng: random.Random, world: World, at: datetime) -> None:
+    got = HandOver.objects.filter(state__in=review.GOT).exclude(company=world.home)
+    pairs: dict[int, list[int]] = {}
+    for order_id, company_id in got.order_by("pk").values_list("receipt__order", "company").distinct():
+        if company_id not in pairs.setdefault(order_id, []):
+            pairs[order_id].append(company_id)
+    companies = {c.pk: c for c in world.companies}
+    told = 0
+    for order in PurchaseOrder.objects.filter(pk__in=pairs).select_related("supplier").order_by("pk")[:6]:
+        for pk in pairs[order.pk][: 2 + rng.randrange(3)]:
+            company = companies.get(pk)
+            if company is None or not company.is_member:
+                continue
+            marks, words, reply = REVIEWS[told % len(REVIEWS)]
+            scores = dict(zip(CRITERIA, marks, strict=True))
+            when = at - timedelta(days=20 - told % 18, hours=2)
+            row = review.write(
+                actor=_buyer(world, company), company=company, order=order, scores=scores, text=words, at=when
+            )
+            if reply:
+                review.reply(review=row, text=reply, at=when + timedelta(days=1))
+            told += 1
+    last = SupplierReview.objects.filter(quality=2).order_by("pk").first()
+    if last is not None:
+        review.complain(
+            review=last, text="Les cartons étaient secs au chargement, photos à l’appui.", at=at - timedelta(days=1)
+        )

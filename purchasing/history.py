@@ -74,6 +74,7 @@ WORDS: dict[str, Any] = {
     "claim.reminded": _("Supplier asked again"),
     "claim.resolved": pgettext_lazy("feminine", "Settled"),
     "claim.rejected": pgettext_lazy("feminine", "Rejected"),
+    "supplierreview.published": pgettext_lazy("feminine", "Published"),
     "exchangeoffer.open": _("Put on offer"),
     "exchangeoffer.changed": pgettext_lazy("feminine", "Changed"),
     "exchangeoffer.closed": _("Taken off"),

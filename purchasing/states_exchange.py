@@ -41,3 +41,27 @@ RESERVATION: Table = {
     "expired": frozenset(),
 }
 HOLDING = ("reserved", "given", "received", "done")  # these units are no longer on offer
+
+
+class QuestionState(TextChoices):
+    OPEN = "open", pgettext_lazy("exchange", "Waiting for an answer")
+    SOLVED = "solved", pgettext_lazy("exchange", "Answered")
+    CLOSED = "closed", pgettext_lazy("exchange", "Closed by who asked")
+    HIDDEN = "hidden", pgettext_lazy("exchange", "Hidden by ERB")
+
+
+# solved → open: who asked takes another look. hidden → open: the association takes its decision back.
+QUESTION: Table = {
+    "open": frozenset({"solved", "closed", "hidden"}),
+    "solved": frozenset({"open", "hidden"}),
+    "closed": frozenset({"open", "hidden"}),
+    "hidden": frozenset({"open"}),
+}
+
+
+class ReviewState(TextChoices):
+    PUBLISHED = "published", pgettext_lazy("review", "Published")
+    HIDDEN = "hidden", pgettext_lazy("review", "Hidden by ERB")
+
+
+REVIEW: Table = {"published": frozenset({"hidden"}), "hidden": frozenset({"published"})}

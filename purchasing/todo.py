@@ -104,6 +104,7 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
         url = reverse("purchasing:supplier_file", args=[document.supplier_id])
         found.append(Todo(words, detail, url, tone="danger" if over else "warning"))
     found += todo_framework.for_staff(at)
+    found += todo_exchange.for_staff(user, at)
     return found + _of_pools(Pool.objects.all(), at, user=user) + _back("for_staff", user, at)
 
 

@@ -1,21 +1,58 @@
 """What of the buyers' exchange needs somebody now."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from companies.models import Company, User
 from companies.shell import Todo
-from purchasing.models import Reservation
+from purchasing.models import BuyerQuestion, Reservation, SupplierReview
+from purchasing.services import review as reviews
 from purchasing.states_exchange import ReservationState
+
+REVIEW_WITHIN = timedelta(days=60)
 
 
 def for_company(user: User, company: Company, roles: set[str], at: datetime) -> list[Todo]:
     """Buyers: to hand over, to collect, to confirm."""
     if "buyer" not in roles:
         return []
-    return _to_move(company)
+    return _to_move(company) + _unanswered(user, company) + _to_review(company, at)
+
+
+def _unanswered(user: User, company: Company) -> list[Todo]:
+    """Own questions with answers of which none is marked. One query."""
+    rows = BuyerQuestion.objects.filter(company=company, author=user, state="open", answers__hidden_at__isnull=True)
+    return [
+        Todo(
+            _("Your question was answered"),
+            row.title,
+            reverse("purchasing:question", args=[company.pk, row.pk]),
+        )
+        for row in rows.filter(answers__isnull=False).distinct()[:5]
+    ]
+
+
+def _to_review(company: Company, at: datetime) -> list[Todo]:
+    """The last received order the company has not reviewed: one invitation at a time."""
+    order = reviews.to_review(company, since=at - REVIEW_WITHIN).first()
+    if order is None:
+        return []
+    url = reverse("purchasing:review_write", args=[company.pk, order.pk])
+    return [
+        Todo(_("How was %(supplier)s?") % {"supplier": order.supplier}, _("Four questions, for the other buyers."), url)
+    ]
+
+
+def for_staff(user: User, at: datetime) -> list[Todo]:
+    """Complaints of suppliers about reviews. One query."""
+    waiting = SupplierReview.objects.filter(complained_at__isnull=False, settled_at__isnull=True).count()
+    if not waiting:
+        return []
+    words = ngettext("%(n)d complaint about a review", "%(n)d complaints about reviews", waiting) % {"n": waiting}
+    return [Todo(words, _("Decide whether it stays."), reverse("purchasing:staff_exchange"), tone="warning")]
 
 
 def _to_move(company: Company) -> list[Todo]:

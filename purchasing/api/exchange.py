@@ -11,10 +11,10 @@ from rest_framework.response import Response
 
 from companies.access import has_role, require
 from companies.models import Company, Role
-from purchasing import access
+from purchasing import access, ratings
 from purchasing.api.commitments import OfCompany
 from purchasing.api.fields import Cents, UnitPrice
-from purchasing.models import Article, ExchangeOffer, Reservation, Unit, VatRate
+from purchasing.models import Article, ExchangeOffer, Reservation, Supplier, Unit, VatRate
 from purchasing.services import surplus
 
 
@@ -84,6 +84,18 @@ class ReservationActIn(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 
+class RatingOut(serializers.Serializer[Any]):
+    supplier = serializers.IntegerField()
+    name = serializers.CharField()
+    reviews = serializers.IntegerField()
+    companies = serializers.IntegerField()
+    overall = serializers.CharField(allow_null=True)
+    quality = serializers.CharField(allow_null=True)
+    delivery = serializers.CharField(allow_null=True)
+    service = serializers.CharField(allow_null=True)
+    value = serializers.CharField(allow_null=True)
+
+
 class _Exchange(OfCompany):
     scope = "exchange"
 
@@ -148,6 +160,33 @@ class Reserve(_Exchange):
         form.is_valid(raise_exception=True)
         kept = surplus.reserve(actor=self.actor, company=row, offer=found, at=timezone.now(), **form.validated_data)
         return Response(ReservationOut(kept).data, status=201)
+
+
+class RatingList(_Exchange):
+    """Suppliers with the members' ratings, by name. Averages from 1.0 to 5.0, null while fewer than three companies rated."""
+
+    serializer_class: Any = RatingOut
+
+    def get(self, request: Request, company: int) -> Response:
+        self.company()
+        page = self.paginate_queryset(Supplier.objects.filter(active=True)) or []
+        found = ratings.of_suppliers([row.pk for row in page])
+        rows = [
+            {
+                "supplier": row.pk,
+                "name": row.name,
+                "reviews": found[row.pk].reviews,
+                "companies": found[row.pk].companies,
+                "overall": _mark(found[row.pk].overall),
+                **{name: _mark(mark) for name, mark in found[row.pk].marks.items()},
+            }
+            for row in page
+        ]
+        return self.get_paginated_response(RatingOut(rows, many=True).data)
+
+
+def _mark(tenths: int | None) -> str | None:
+    return None if tenths is None else f"{tenths // 10}.{tenths % 10}"
 
 
 class ReservationList(_Exchange):

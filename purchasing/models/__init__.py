@@ -10,6 +10,7 @@ from purchasing.models.budget import (
     CommitmentApproval,
     Delegation,
 )
+from purchasing.models.buyer_question import BuyerAnswer, BuyerQuestion, QuestionFollow
 from purchasing.models.claim import Claim, ClaimAnswer, ClaimCredit, ClaimEvidence, ClaimLine
 from purchasing.models.commitment import Commitment, CommitmentProof, CommitmentVersion
 from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Receipt, ReceiptLine, ReceiptPhoto
@@ -43,6 +44,7 @@ from purchasing.models.price import Price, PriceList, PriceListRow, PriceListSta
 from purchasing.models.question import TenderQuestion
 from purchasing.models.recurring import RecurringNeed, RecurringRun, RequestFile
 from purchasing.models.request import PurchaseRequest, RequestDecision, RequestLine
+from purchasing.models.review import SupplierReview
 from purchasing.models.settlement import CostShare, SupplierInvoice, SupplierInvoiceLine
 from purchasing.models.supplier import Supplier, SupplierClosure, SupplierContact, SupplierDocument
 from purchasing.models.tender import Award, AwardLine, PriceTier, Quote, QuoteLine, Tender, TenderInvitation
@@ -60,6 +62,8 @@ __all__ = [
     "AwardStudy",
     "Budget",
     "BudgetCharge",
+    "BuyerAnswer",
+    "BuyerQuestion",
     "CallOff",
     "CallOffLine",
     "Category",
@@ -104,6 +108,7 @@ __all__ = [
     "PurchaseOrder",
     "PurchaseOrderLine",
     "PurchaseRequest",
+    "QuestionFollow",
     "Quote",
     "QuoteLine",
     "RebateShare",
@@ -122,6 +127,7 @@ __all__ = [
     "SupplierDocument",
     "SupplierInvoice",
     "SupplierInvoiceLine",
+    "SupplierReview",
     "Tender",
     "TenderInvitation",
     "TenderQuestion",

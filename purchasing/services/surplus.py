@@ -211,7 +211,11 @@ def change(
         raise BelowTaken(taken=row.taken)
     if quantity < max(1, row.lot):
         raise QuantityWrong
-    changes = {"quantity": quantity, "unit_price_e4": unit_price_e4, "expires_at": _checked_end(expires_at, at)}
+    changes: dict[str, Any] = {
+        "quantity": quantity,
+        "unit_price_e4": unit_price_e4,
+        "expires_at": _checked_end(expires_at, at),
+    }
     before = {"quantity": row.quantity, "unit_price_e4": row.unit_price_e4}
     if row.state == OfferState.EXPIRED:
         move(row, OfferState.OPEN, table=OFFER, at=at, actor=actor, company=row.company, **changes)

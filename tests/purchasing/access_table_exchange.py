@@ -5,9 +5,11 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from purchasing.models import Commitment
-from purchasing.services import surplus
-from tests.access import Visit
+from purchasing import links
+from purchasing.models import Commitment, HandOver, SupplierReview
+from purchasing.models.review import CRITERIA
+from purchasing.services import buyer_question, review, surplus
+from tests.access import EVERYBODY, Visit
 from tests.purchasing.access_table_back import READERS, A, P, company
 
 
@@ -21,6 +23,13 @@ def prepare(w):
         actor=buyer, company=w.company, offer=w.foreign_offer, quantity=2, client_id=uuid4(), at=at
     )
     w.own_share = Commitment.objects.filter(company=w.company).first()
+    w.question = buyer_question.ask(
+        actor=buyer, company=w.company, about=w.goods_order.supplier, title="Délais tenus ?", at=at
+    )
+    HandOver.objects.filter(pk=w.own_hand_over.pk).update(state="handed_over")  # so that its order may be reviewed
+    row = review.write(actor=buyer, company=w.company, order=w.goods_order, scores=dict.fromkeys(CRITERIA, 4), at=at)
+    w.review_token = links.new_token(review.SALT)
+    SupplierReview.objects.filter(pk=row.pk).update(token_hash=links.digest(w.review_token))
 
 
 def own_offer(w):
@@ -39,6 +48,18 @@ def rest(w):
     return {"company": w.company.pk, "commitment": w.own_share.pk}
 
 
+def question(action=None):
+    return lambda w: {"company": w.company.pk, "pk": w.question.pk} | ({"action": action} if action else {})
+
+
+def supplier(w):
+    return {"company": w.company.pk, "pk": w.goods_order.supplier_id}
+
+
+def hide(w):
+    return {"kind": "question", "pk": w.question.pk, "action": "hide"}
+
+
 VISITS = [
     Visit(P + "exchange", READERS, company),
     Visit(P + "offer_new", {"buyer"}, company),
@@ -47,6 +68,19 @@ VISITS = [
     Visit(P + "offer_act", {"buyer"}, act("reserve"), "post"),
     Visit(P + "offer_act", {"buyer"}, act("withdraw", "own_offer"), "post"),
     Visit(P + "reservation_act", {"buyer"}, reservation, "post"),
+    Visit(P + "question_list", READERS, company),
+    Visit(P + "question_new", {"buyer"}, company),
+    Visit(P + "question", READERS, question()),
+    Visit(P + "question", {"buyer"}, question(), "post"),
+    Visit(P + "question_act", READERS, question("follow"), "post"),
+    Visit(P + "question_act", {"buyer"}, question("close"), "post"),
+    Visit(P + "rated_suppliers", READERS, company),
+    Visit(P + "rated_supplier", READERS, supplier),
+    Visit(P + "review_write", {"buyer"}, lambda w: {"company": w.company.pk, "order": w.goods_order.pk}),
+    Visit(P + "supplier_review", EVERYBODY, lambda w: {"token": w.review_token}),
+    Visit(P + "staff_exchange", {"staff"}),
+    Visit(P + "staff_exchange_act", {"staff"}, hide, "post"),
+    Visit(A + "exchange_ratings", READERS, company),
     Visit(A + "exchange_offers", READERS, company),
     Visit(A + "exchange_offers", {"buyer"}, company, "post"),
     Visit(A + "exchange_offer", READERS, own_offer),
