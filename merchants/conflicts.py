@@ -32,9 +32,16 @@ def notices(version: OfferVersion, others: Iterable[OfferVersion], hours: Sequen
     found = []
     if hours and all(hours) and not _meets_hours(version, hours):
         found.append(Notice(_("Your shops are closed at the hours of this offer: nobody can use it."), warning=True))
+    apart = []
     for other in others:
         if _same_people(version, other) and _same_dates(version, other) and _overlap(_weekly(version), _weekly(other)):
-            found += _between(version, other)
+            between = _between(version, other)
+            found += between
+            if not between and not _combine(version, other):
+                apart.append(_("“%(title)s”") % {"title": other.title})
+    if apart:
+        sentence = _("Who uses this offer cannot use %(titles)s on the same day, nor the other way round.")
+        found.append(Notice(sentence % {"titles": ", ".join(apart)}))
     if version.offline != OfflinePolicy.ONLINE and (blind := _unseen(version)):
         found.append(
             Notice(

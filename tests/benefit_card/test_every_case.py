@@ -151,7 +151,48 @@ CASES = {
         (CARD + "cards", "test_printed_again_revokes_only_that_card"),
     ],
 }
-ROWS = [(row, *test) for rows in (THREATS, CASES) for row, tests in rows.items() for test in tests]
+EXACTLY_ONCE = {
+    "rolling windows": [
+        (CARD + "offer_rules", "test_allows_two_in_any_thirty_days_and_says_when_again"),
+        (CARD + "exactly_once", "test_allows_as_many_as_it_says_to_sixteen_tills"),
+        (CARD + "exactly_once", "test_would_be_overrun_by_check_then_insert"),
+    ],
+    "hot stock in sub-counters": [
+        (CARD + "exactly_once", "test_is_sold_to_the_last_use_by_sixteen_tills"),
+        (CARD + "exactly_once", "test_would_be_oversold_by_check_then_insert"),
+        (CARD + "offer_rules", "test_lowered_below_what_is_used_leaves_nothing_and_raised_leaves_the_rest"),
+    ],
+    "calendar periods in Europe/Paris, both DST nights": [
+        (CARD + "offer_rules", "test_change_at_midnight_in_paris_also_when_the_clocks_change")
+    ],
+    "several counters in sorted order, no deadlock": [
+        (CARD + "exactly_once", "test_of_person_and_stock_together_hold_without_deadlock"),
+        (CARD + "exactly_once", "test_of_two_offers_that_exclude_each_other_happens_for_neither_order"),
+    ],
+    "void as a row, the use given back once": [
+        (CARD + "offer_rules", "test_gets_a_use_back_from_a_void_and_only_once"),
+        (CARD + "offer_rules", "test_gets_back_from_a_void_what_was_taken_from_its_part"),
+    ],
+    "replies and refusals replayed from the stored response": [
+        (CARD + "redeem", "test_repeats_a_refusal_too"),
+        (CARD + "redeem", "test_refuses_the_same_id_from_another_till"),
+        (CARD + "offer_rules", "test_repeats_the_first_answer_to_a_retry"),
+    ],
+    "what cannot be checked without network is reconciled": [
+        (CARD + "offer_rules", "test_is_given_what_no_till_can_know_without_network_and_it_is_not_counted"),
+        (CARD + "offer_rules", "test_made_without_network_is_honoured_as_a_conflict"),
+        (CARD + "offer_rules", "test_counts_a_late_sale_against_later_ones"),
+        (CARD + "sync", "test_limits_a_card_to_the_network_after_two_conflicts"),
+        (CARD + "sync", "test_keeps_what_comes_after_seven_days_for_a_person_to_decide"),
+    ],
+    "merchants: agreement anew, suspension, pictures": [
+        ("merchants/test_offer_plans", "test_of_a_new_text_leaves_time_and_then_stops_new_offers_only"),
+        ("merchants/test_offer_plans", "test_is_accepted_once_by_an_owner_with_proof"),
+        ("merchants/test_offer_plans", "test_is_made_small_and_served_with_cache_and_a_strict_policy"),
+        ("merchants/test_applications", "test_tells_the_merchant_why"),
+    ],
+}
+ROWS = [(row, *test) for rows in (THREATS, CASES, EXACTLY_ONCE) for row, tests in rows.items() for test in tests]
 
 
 class TestEveryRow:

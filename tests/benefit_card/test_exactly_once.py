@@ -109,6 +109,7 @@ class TestSingleUseOffer:
 
 class TestLimits:
     def test_of_person_and_stock_together_hold_without_deadlock(self, together):
+        """Case: several quota rows in sorted order."""
         till = TillFactory()
         holders = [print_code(card()) for _holder in range(4)]
         for _round in range(10):
@@ -125,6 +126,7 @@ class TestRollingWindow:
     TERMS = {"per_person_limit": 2, "period": Period.ROLLING, "window_days": 30}
 
     def test_allows_as_many_as_it_says_to_sixteen_tills(self, together):
+        """Case: a rolling window under concurrency."""
         till = TillFactory()
         code = print_code(card())
         for _round in range(10):
@@ -133,6 +135,7 @@ class TestRollingWindow:
             assert len(Quota.objects.get(key__endswith=f":{row.pk}").days) == 2
 
     def test_would_be_overrun_by_check_then_insert(self, together):
+        """Case: the harness sees the naive way fail for a rolling window."""
         till, made = TillFactory(), card()
 
         def naive(row: Offer) -> bool:
@@ -150,6 +153,7 @@ class TestSplitStock:
     """case: a hot stock in parts is sold to the last use and not beyond."""
 
     def test_is_sold_to_the_last_use_by_sixteen_tills(self, together):
+        """Case: a hot stock in sub-counters is sold exactly."""
         till = TillFactory()
         holders = [print_code(card()) for _holder in range(4)]
         for left in (1, 5, 15, 3):
@@ -161,7 +165,7 @@ class TestSplitStock:
             assert sum(used for used, _cap in parts) == sum(cap for _used, cap in parts) == SPLIT_FROM
 
     def test_would_be_oversold_by_check_then_insert(self, together):
-        """Reading the sum of the parts and then counting one of them up is not enough."""
+        """Case: Reading the sum of the parts and then counting one of them up is not enough."""
         till = TillFactory()
 
         def naive(row: Offer, number: int) -> bool:

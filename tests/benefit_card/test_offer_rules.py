@@ -96,7 +96,7 @@ class TestRollingWindow:
         assert sell(body).data == first
 
     def test_counts_a_late_sale_against_later_ones(self, sell, till, clock, at_till):
-        """A sale made without network arrives two days late, after two others: the third in thirty days."""
+        """Case: A sale made without network arrives two days late, after two others: the third in thirty days."""
         made, row = card(), offer(till.merchant, **self.TERMS)
         late = Device(till).entry(made, row, at=NOON)
         clock.shift(2 * DAY)
@@ -230,7 +230,7 @@ class TestHolder:
         assert deals(made)[row.pk]["usable"]
 
     def test_is_given_what_no_till_can_know_without_network_and_it_is_not_counted(self, at_till, till, clock):
-        """Decision 0032: honoured as a conflict, because the till could not look it up."""
+        """Case: Decision 0032: honoured as a conflict, because the till could not look it up."""
         made, device = card(), Device(till)
         row = offer(till.merchant, companies=[0], per_person_limit=1)
         answer = at_till(till).post(
@@ -275,6 +275,7 @@ class TestCombination:
         assert sell(sale(made, offer(elsewhere.merchant, combine="alone")), at=elsewhere).status_code == 201
 
     def test_made_without_network_is_honoured_as_a_conflict(self, sell, at_till, till, clock):
+        """Case: an exclusion no offline till can know."""
         made, device = card(), Device(till)
         alone, five = offer(till.merchant, combine="alone"), offer(till.merchant)
         sell(sale(made, alone))
@@ -347,6 +348,7 @@ class TestSplitStock:
         assert [sell(sale(made, row)).data.get("code") for _use in range(2)] == [None, "stock_used_up"]
 
     def test_gets_back_from_a_void_what_was_taken_from_its_part(self, sell, at_till, till):
+        """Case: void of a sale from a sub-counter."""
         row = offer(till.merchant, stock=BIG)
         balance(offer_id=row.pk, stock=BIG)
         body = sale(card(), row)

@@ -204,6 +204,7 @@ class TestRedeem:
         assert Redemption.objects.count() == 1
 
     def test_repeats_a_refusal_too(self, sell, till):
+        """Case: a refusal is replayed from the stored response."""
         made, row = card(), offer(till.merchant)
         Offer.objects.update(state=OfferState.PAUSED)
         body = sale(made, row)
@@ -228,6 +229,7 @@ class TestRedeem:
         assert Redemption.objects.count() == 1
 
     def test_refuses_the_same_id_from_another_till(self, sell, till):
+        """Case: a client id belongs to one till."""
         made, row = card(), offer(till.merchant)
         body = sale(made, row)
         sell(body)

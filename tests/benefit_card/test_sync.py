@@ -103,6 +103,7 @@ class TestSync:
         assert Quota.objects.get().used == 1
 
     def test_limits_a_card_to_the_network_after_two_conflicts(self, shop):
+        """Case: two conflicts in 90 days."""
         made, row = card(), offer(shop.till.merchant, per_person_limit=1)
         entries = [shop.device.entry(made, row, at=NOON) for _sale in range(3)]
         assert [verdict for verdict, _code in shop.verdicts(*entries)] == ["accepted", "conflict", "conflict"]
@@ -115,6 +116,7 @@ class TestSync:
         assert read_list_with(listed, keys=read_key_set(keys, root=root_public())).revoked(made.status_index)
 
     def test_keeps_what_comes_after_seven_days_for_a_person_to_decide(self, shop):
+        """Case: an entry more than seven days late."""
         made, row = card(), offer(shop.till.merchant)
         late = shop.device.entry(made, row, at=NOON - timedelta(days=7, seconds=1))
         assert shop.verdicts(late) == [("late", "too_late")]

@@ -126,6 +126,7 @@ class TestProof:
 
 class TestSuspension:
     def test_tells_the_merchant_why(self, client):
+        """Case: suspension."""
         merchant = services.apply(**application())
         who = merchant.roles.get().user
         services.approve(actor=staff(), merchant=merchant, at=timezone.now())

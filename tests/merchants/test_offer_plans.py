@@ -352,6 +352,7 @@ class TestAgreement:
         return shop.merchant
 
     def test_of_a_new_text_leaves_time_and_then_stops_new_offers_only(self, shop, boss):
+        """Case: agreement re-accepted when its text changes."""
         merchant = self.outdated(shop)
         running = offer(merchant)
         row = services.save_offer(actor=boss, merchant=merchant, terms=terms(), at=NOW)
@@ -371,6 +372,7 @@ class TestAgreement:
         services.publish(actor=boss, offer=row, at=AFTER)
 
     def test_is_accepted_once_by_an_owner_with_proof(self, shop, boss):
+        """Case: agreement accepted with proof."""
         merchant = self.outdated(shop)
         with pytest.raises(AgreementMissing):
             services.accept_agreement(actor=boss, merchant=merchant, agreed=False, at=NOW)
