@@ -81,6 +81,18 @@ def _mornings(
     return rows
 
 
+def _market(at: datetime, *, past: int, number: int) -> datetime:
+    """A quarter past nine of a market day, `number` market days before the last that is `past` days ago or more."""
+    day = at.astimezone(PARIS).date() - timedelta(days=past)
+    for _step in range(60):
+        if day.weekday() in MORNING:
+            if not number:
+                break
+            number -= 1
+        day -= timedelta(days=1)
+    return datetime.combine(day, time(9, 15), PARIS)
+
+
 def _sold(rng: random.Random, till: Till, version: OfferVersion, card: Card, moment: datetime) -> Redemption:
     gross = max(version.min_spend_cents, rng.randrange(300, 4_500, 5))
     off = discount(
@@ -117,7 +129,7 @@ def _to_decide(
     arrived = at - timedelta(hours=20)
     decided = {"decided_at": at - timedelta(hours=2), "reason": "Téléphone de l’étal en réparation pendant dix jours."}
     for number in range(3):
-        row = _sold(rng, till, version, people[number], at - timedelta(days=9 + number, hours=3))
+        row = _sold(rng, till, version, people[number], _market(at, past=8, number=number))
         row.arrived_at = arrived
         more: dict[str, Any] = {"verdict": EntryVerdict.LATE, "code": "too_late", "response": {"title": late}}
         if number == 2:
@@ -127,8 +139,8 @@ def _to_decide(
         entry.evidence = credential.from_text(cards.print_text(people[number]))
         entry.save()
     for number in range(2):
-        row = _sold(rng, till, version, people[10], at - timedelta(days=4 - number, hours=5))
-        row.arrived_at, row.standing = row.at + timedelta(hours=8), Standing.CONFLICT
+        row = _sold(rng, till, version, people[10], _market(at, past=1, number=0) + timedelta(minutes=95 * number))
+        row.arrived_at, row.standing = row.at + timedelta(hours=4), Standing.CONFLICT
         row.save()
         _entry(
             till, seq + 3 + number, row, verdict=EntryVerdict.CONFLICT, code="card_refused", response={"title": refused}

@@ -276,3 +276,8 @@ class PinWrong(TillRefusal):
     code = "pin_wrong"
     message = _("This PIN is not right. After five wrong ones the till waits a quarter of an hour.")
     status = 403
+
+
+def sentence_of(code: str) -> str:
+    """A refusal's sentence in the reader's language; empty for a code that is none."""
+    return next((kind().sentence for kind in TillRefusal.__subclasses__() if kind.code == code), "")

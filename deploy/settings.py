@@ -432,7 +432,7 @@ GOOGLE_WALLET_KEY = env.str("GOOGLE_WALLET_KEY", "")  # the key file of a servic
 GOOGLE_WALLET_ISSUER = env.str("GOOGLE_WALLET_ISSUER", "3388000000000000000")
 GOOGLE_WALLET_SAVE_BASE = env.str("GOOGLE_WALLET_SAVE_BASE", "")  # both empty: Google itself; the demo has a double
 GOOGLE_WALLET_API_BASE = env.str("GOOGLE_WALLET_API_BASE", "")
-WALLET_TEST_AUTHORITY = TESTING or (STANDALONE and DEMO)  # passes no phone trusts, to show how it goes
+WALLET_TEST_AUTHORITY = TESTING or DEMO  # passes no phone trusts, to show how it goes
 
 LOGGING = {
     "version": 1,

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from benefit_card.entry_form import read_entry
 from benefit_card.merchant_views import own_merchant
 from benefit_card.models import EntryVerdict, OfflineEntry
+from benefit_card.refusals import sentence_of
 from benefit_card.services import late_sales
 from benefit_card.views.privacy import only_staff
 from companies.errors import DomainError
@@ -102,7 +103,7 @@ def _entries(request: HttpRequest, merchant: Merchant | None) -> Any:
 def _index(request: HttpRequest, merchant: Merchant | None, **more: Any) -> HttpResponse:
     rows = _entries(request, merchant)
     waiting = list(
-        rows.filter(decided_at=None).order_by("till__shop__merchant", "till", "verdict", "scanned_at")[:MOST_WAITING]
+        rows.filter(decided_at=None).order_by("till__shop__merchant", "till", "-verdict", "scanned_at")[:MOST_WAITING]
     )
     page = Paginator(rows.exclude(decided_at=None).order_by("-decided_at"), PAGE).get_page(page_number(request))
     titles = _titles([row.said for row in [*waiting, *page]])
@@ -139,7 +140,7 @@ def _line(row: OfflineEntry, titles: dict[tuple[int, int], str]) -> Line:
     said = row.said
     return Line(
         str(row.client_id), row.scanned_at, titles.get((_number(said.get("offer")), _number(said.get("offer_version"))), "?"),
-        _cents(said.get("amount")), row.get_verdict_display(), TONES[row.verdict], str(row.response.get("title", "")), row,
+        _cents(said.get("amount")), row.get_verdict_display(), TONES[row.verdict], sentence_of(row.code), row,
     )  # fmt: skip
 
 
@@ -182,7 +183,7 @@ def _verdicts(
                 _cents(raw.get("amount")),
                 word,
                 TONES[verdict],
-                answer["title"],
+                sentence_of(answer["code"]) or answer["title"],
             )
         )
     context = {"merchant": merchant, "doors": _doors(merchant), "till": till, "lines": lines}

@@ -21,6 +21,7 @@ AREAS = [
     "invoices",
     "matching",
     "codes",
+    "phone",
     "flood",
     "start",
 ]

@@ -1,12 +1,15 @@
 """Reading cards: signatures a second, and pictures of printed codes that a decoder reads."""
 
-import io
 import random
+import shutil
+import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from tests.bench.book import Book
 from tests.bench.place import Place
+from tests.benefit_card import degrade
 
 CARDS = 200
 VERIFIED = 2_000
@@ -36,39 +39,48 @@ def measure(place: Place, book: Book) -> None:
         if credential.verify(texts[n % CARDS], keys={1: key}, at=at).verdict != credential.Verdict.VALID:
             raise RuntimeError("a good card was refused")
     book.note("codes", "verify_printed_card_per_second", VERIFIED / (time.perf_counter() - started), "1/s", "one core")
-    for pixels in (160, 120):
-        read, seconds = _decoded(texts, pixels)
-        where = f"{CARDS} random cards, {pixels} px, turned up to 30°, blur 1.2, zxing"
-        book.note("codes", f"decoded_at_{pixels}_px", 100 * read / CARDS, "%", where)
-        book.note("codes", f"decode_at_{pixels}_px_ms", 1000 * seconds / CARDS, "ms", "per picture")
+    for what, size in (("printed", degrade.PRINTED), ("phone", degrade.ON_PHONE)):
+        _decode(book, what, size)
 
 
-def _decoded(texts: list[str], pixels: int) -> tuple[int, float]:
-    """How many of the pictures give their text back, and the seconds that took."""
-    import qrcode
-    import zxingcpp
-    from PIL import Image, ImageFilter
-    from qrcode.util import MODE_ALPHA_NUM, QRData
-
+def _decode(book: Book, what: str, size: int) -> None:
+    """How many of 200 random cards each scanner reads, at the degradations of the design."""
     from benefit_card import qr
 
-    rng, pictures = random.Random(pixels), []
-    for text in texts:
-        code = qrcode.QRCode(
-            version=qr.PRINT_VERSION,
-            error_correction=qrcode.constants.ERROR_CORRECT_M,
-            border=qr.QUIET_ZONE,
-            box_size=8,
-        )
-        code.add_data(QRData(text, mode=MODE_ALPHA_NUM), optimize=0)
-        content = io.BytesIO()
-        code.make_image().save(content)
-        picture = Image.open(content).convert("L").resize((pixels, pixels), Image.Resampling.LANCZOS)
-        picture = picture.rotate(rng.uniform(-30, 30), expand=True, fillcolor=255, resample=Image.Resampling.BICUBIC)
-        pictures.append(picture.filter(ImageFilter.GaussianBlur(1.2)))
-    started = time.perf_counter()
-    read = sum(
-        any(found.text == text for found in zxingcpp.read_barcodes(picture))
-        for text, picture in zip(texts, pictures, strict=True)
-    )
-    return read, time.perf_counter() - started
+    version = qr.PRINT_VERSION if what == "printed" else qr.PHONE_VERSION
+    symbols = [(text, qr.symbol(text, version=version)) for text in _texts(what)]
+    pictures = [degrade.as_seen(degrade.drawn(symbol), core=symbol.size * 8, size=size) for _text, symbol in symbols]
+    texts = [text for text, _symbol in symbols]
+    where = f"{CARDS} random cards, {size} px, tilt {degrade.TILT}°, blur σ {degrade.BLUR}, version {version}, level M"
+    for scanner in ("zxing", "zbar"):
+        if scanner == "zbar" and not shutil.which("zbarimg"):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            read = degrade.by_zxing(pictures) if scanner == "zxing" else degrade.by_zbar(pictures, Path(folder))
+            seconds = time.perf_counter() - started
+        found = len(set(read) & set(texts))
+        book.note("codes", f"decoded_{what}_{scanner}", 100 * found / CARDS, "%", where)
+        book.note("codes", f"decode_{what}_{scanner}_ms", 1000 * seconds / CARDS, "ms", "per picture")
+
+
+def _texts(what: str) -> list[str]:
+    """Codes of 200 random cards, by a key of the bench."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from benefit_card import credential
+
+    rng = random.Random(200 if what == "printed" else 7)
+    key = Ed25519PrivateKey.from_private_bytes(rng.randbytes(32))
+    texts = []
+    for _card in range(CARDS):
+        index = rng.randrange(1 << 20)
+        if what == "printed":
+            until = date(2027, 12, 31)
+            token = credential.print_token(key=key, kid=1, index=index, expires_on=until, generation=0)
+        else:
+            seed, slot = rng.randbytes(16), rng.randrange(credential.SLOTS)
+            prefix = credential.day_pass(key=key, kid=2, index=index, day=20_454, seed=seed)
+            token = credential.phone_code(prefix, seed=seed, slot=slot)
+        texts.append(credential.to_text(token))
+    return texts

@@ -9,9 +9,24 @@ import numpy as np
 import zxingcpp
 from PIL import Image, ImageFilter
 
+from benefit_card.qr import QUIET_ZONE, Symbol
+
 PRINTED, ON_PHONE = 160, 250  # pixels of the symbol: a phone's screen is larger (design, "Decode robustness")
 TILT, BLUR = 30, 1.2
 SIDE = 400  # pixels of the picture, grey as in the measurements of the design
+
+
+def drawn(symbol: Symbol, module: int = 8) -> Image.Image:
+    """Draw the symbol's path by hand: a check on the path that shares no code with its writer's."""
+    side = symbol.size + 2 * QUIET_ZONE
+    picture = Image.new("L", (side * module, side * module), 255)
+    for part in symbol.path.split("M")[1:]:
+        place, rest = part.split("h", 1)
+        column, row = map(int, place.split())
+        length = int(rest.split("v")[0])
+        left, top = (column + QUIET_ZONE) * module, (row + QUIET_ZONE) * module
+        picture.paste(0, (left, top, left + length * module, top + module))
+    return picture
 
 
 def tilted(picture: Image.Image, *, degrees: float = TILT) -> Image.Image:

@@ -11,6 +11,7 @@ import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Sum
 
+from benefit_card import refusals
 from benefit_card.models import EntryVerdict, OfflineEntry, Quota, Redemption, Standing
 from benefit_card.revocation import b64
 from benefit_card.services import late_sales, lists, statements
@@ -217,6 +218,10 @@ class TestPages:
             with django_assert_max_num_queries(18):
                 page = client.get(path).content.decode()
             assert str(row.pk) in page and "49,90" in page
+            assert str(refusals.TooLate().sentence) in page
+            client.cookies["language"] = "en"
+            assert "more than seven days late" in client.get(path).content.decode(), "told in the reader's language"
+            client.cookies["language"] = "fr"
             assert "first_name" not in page and row.said["scanned_at"] not in page
         client.post(
             "/erb/without-network/decide/", {"entry": [str(row.pk)], "decision": "refused", "reason": "Trop tard"}

@@ -81,8 +81,9 @@ class TestPhoneSquare:
                 picture.paste(0, (left, top, left + int(length) * 8, top + 8))
             pictures.append(degrade.as_seen(picture, core=45 * 8, size=degrade.ON_PHONE))
         assert degrade.by_zxing(pictures) == texts
-        if shutil.which("zbarimg"):
-            assert degrade.by_zbar(pictures, tmp_path) == texts
+        if not shutil.which("zbarimg"):
+            pytest.skip("read by zxing; zbarimg (zbar-tools) is not installed")
+        assert degrade.by_zbar(pictures, tmp_path) == texts
 
 
 class TestBase45Script:
