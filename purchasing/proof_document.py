@@ -11,7 +11,7 @@ from companies import documents
 from companies.billing.seller import seller
 from companies.models import Company
 from companies.money import euros
-from purchasing import proof
+from purchasing import proof, savings
 from purchasing.models import Pool
 
 
@@ -30,6 +30,7 @@ def pdf(pool: Pool, company: Company, found: Sequence[proof.Document], *, at: da
             "Largest remainder: each exact share is cut to whole cents; the cents left over go one by one to the largest "
             "rests, equal rests to the earliest commitment. The place says in which turn a cent was yours."
         ),
+        "alone": _sentence(savings.of_pool(company, pool)),
         "documents": [
             {
                 "title": _("Invoice %(number)s of %(supplier)s")
@@ -51,6 +52,13 @@ def pdf(pool: Pool, company: Company, found: Sequence[proof.Document], *, at: da
         ],
     }
     return documents.render_pdf("purchasing/documents/proof.typ", data)
+
+
+def _sentence(found: tuple[int, int] | None) -> str:
+    if found is None:
+        return ""
+    facts = {"alone": _amount(found[0]), "pooled": _amount(found[1])}
+    return _("Alone %(alone)s, in the pool %(pooled)s") % facts + "."
 
 
 def _amount(cents: int) -> str:

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce, ExtractYear, NullIf
 
 from companies.models import Company
 from companies.money import share
-from purchasing.models import Category, ClaimCredit, Commitment, CostShare, PooledNeed, PurchaseOrder
+from purchasing.models import Category, ClaimCredit, Commitment, CostShare, Pool, PooledNeed, PurchaseOrder
 from purchasing.states import CommitmentState, OrderState, SupplierInvoiceState
 
 SHARED = (SupplierInvoiceState.SHARED, SupplierInvoiceState.INVOICED)
@@ -182,6 +182,11 @@ def by_pool(rows: Iterable[Line]) -> list[Figure]:
 
 def by_company(rows: Iterable[Line]) -> list[Figure]:
     return grouped(rows, lambda row: row.company_id, lambda row: row.company)
+
+
+def of_pool(company: Company, pool: Pool) -> tuple[int, int] | None:
+    """`alone`, where the pool promises that nobody pays more than that."""
+    return alone(company, pool.pk) if pool.fairness == Pool.Fairness.STAND_ALONE_CAP else None
 
 
 def alone(company: Company, pool_id: int) -> tuple[int, int] | None:

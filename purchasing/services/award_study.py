@@ -1,8 +1,8 @@
 """Computing the cheapest award of a tender in a worker: started, watched, stopped, resumed, accepted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +20,7 @@ from purchasing import access, award_case
 from purchasing.award_case import Options
 from purchasing.models import Award, AwardStudy, Tender
 from purchasing.rules.award import Instance, Result, Watch, parse, solve
+from purchasing.rules.award.evaluate import Evaluation, evaluate
 from purchasing.rules.award.instance import dump
 from purchasing.rules.award.preference import prefer
 from purchasing.rules.award.solve import INFEASIBLE, OPTIMAL, SEED
@@ -29,6 +30,8 @@ from purchasing.services import award_measure, award_result
 from purchasing.states import STUDY, StudyState, TenderState
 
 MOST_AT_ONCE = 2
+SILENT = timedelta(seconds=30)  # without a sign of life for so long the worker is taken for dead
+MOST_RESTARTS = 3  # what kills its worker this often is ended with the best award stored
 SECONDS = (10, 60, 300)
 TASK = "purchasing.solve_award_study"
 SOLVER = "solver"
@@ -132,9 +135,26 @@ def _checked(tender: Tender, options: Options) -> Options:
     )
 
 
-@transaction.atomic(durable=True)
 def cancel(*, actor: User, study: AwardStudy, at: datetime) -> AwardStudy:
-    """Stop a computation; a running one ends within a second or two and keeps the best award it has found."""
+    """Stop a computation; a running one ends within a second or two and keeps the best award it has found.
+
+    One whose worker is dead ends here and now, with the best award stored.
+    """
+    study = _ask_to_stop(actor=actor, study=study, at=at)
+    if study.state == StudyState.RUNNING and is_silent(study, at=at):
+        study = _end_with_stored(study, at=at)
+        if study.job_id:
+            jobs.cancel(study.job_id)
+    return study
+
+
+def is_silent(study: AwardStudy, *, at: datetime) -> bool:
+    """Whether the worker of a computation that is not over gives no sign of life; it writes one about every second."""
+    return not study.is_over and study.job is not None and study.job.beat_at < at - SILENT
+
+
+@transaction.atomic(durable=True)
+def _ask_to_stop(*, actor: User, study: AwardStudy, at: datetime) -> AwardStudy:
     require(access.can_run_tender(actor, study.tender))
     study = _locked(study.pk)
     if study.is_over:
@@ -151,7 +171,7 @@ def cancel(*, actor: User, study: AwardStudy, at: datetime) -> AwardStudy:
 
 
 def _locked(pk: int) -> AwardStudy:
-    return AwardStudy.objects.select_for_update(of=("self",)).select_related("tender__pool").get(pk=pk)
+    return AwardStudy.objects.select_for_update(of=("self",)).select_related("tender__pool", "job").get(pk=pk)
 
 
 def problem(study: AwardStudy) -> tuple[Instance, Instance]:
@@ -197,6 +217,8 @@ def work(*, job: Job, now: Callable[[], datetime]) -> AwardStudy | None:
             if study.state != StudyState.WAITING:
                 return None
             move(study, StudyState.RUNNING, table=STUDY, at=now(), actor=None, actor_label=SOLVER, started_at=now())
+    elif _restarts(study) > MOST_RESTARTS:
+        return _end_with_stored(study, at=now())
     instance, judged = problem(study)
     progress = _Progress(study, judged, job, packs=dict(study.packs))
     watch = Watch(
@@ -206,6 +228,25 @@ def work(*, job: Job, now: Callable[[], datetime]) -> AwardStudy | None:
     )
     found = solve(judged, seconds=study.seconds, on_better=progress.better, watch=watch)
     return conclude(study=study, instance=instance, judged=judged, found=found, at=now())
+
+
+def _restarts(study: AwardStudy) -> int:
+    """How often a worker died over this computation, this time included."""
+    count = int(study.result.get("restarts", 0)) + 1
+    study.result = {**study.result, "restarts": count}
+    AwardStudy.objects.filter(pk=study.pk, state=StudyState.RUNNING).update(result=study.result)
+    return count
+
+
+def _end_with_stored(study: AwardStudy, *, at: datetime) -> AwardStudy:
+    """End a computation that no worker will end, with the best award it has stored, priced anew; nothing is claimed of it."""
+    instance, judged = problem(study)
+    packs = {int(offer): count for offer, count in study.packs.items()}
+    priced = evaluate(judged, packs) if packs else None
+    found = Result("unknown", 0.0, proof={"ended": "without its worker"})
+    if isinstance(priced, Evaluation):
+        found = replace(found, packs=packs, evaluation=priced, bound_cents=0)
+    return conclude(study=study, instance=instance, judged=judged, found=found, at=at)
 
 
 def state_of(found: Result, stopped: bool) -> str:

@@ -91,6 +91,7 @@ def study(request: HttpRequest, pk: int, study: int) -> HttpResponse:
     initial = {**options.as_json(), "local_percent": options.local_percent or None, "seconds": row.seconds}
     context = _context(pool, row.tender, StudyForm(initial=initial, tender=row.tender), row)
     names = award_words.supplier_names(row)
+    context |= {"silent": service.is_silent(row, at=timezone.now())}
     context |= {"sure": award_words.sure(row), "words": award_words.assumptions(options, names)}
     if row.is_over:
         companies = selectors.companies_in(pool)
@@ -107,7 +108,11 @@ def study(request: HttpRequest, pk: int, study: int) -> HttpResponse:
 def progress(request: HttpRequest, pk: int, study: int) -> HttpResponse:
     """The moving part alone; once over, it asks the page to load its result."""
     row = _study(request, led_pool(request, pk), study)
-    response = render(request, "purchasing/parts/study_progress.html", {"study": row, "pool": row.tender.pool})
+    response = render(
+        request,
+        "purchasing/parts/study_progress.html",
+        {"study": row, "pool": row.tender.pool, "silent": service.is_silent(row, at=timezone.now())},
+    )
     if row.is_over:
         response["HX-Refresh"] = "true"
     return response

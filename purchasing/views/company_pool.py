@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companies.access import require
 from companies.models import Company
-from purchasing import access, history, selectors
+from purchasing import access, history, savings, selectors
 from purchasing.models import Pool, RequestLine
 from purchasing.services import pool as service
 from purchasing.states import PoolState
@@ -26,6 +26,7 @@ TABS = {
     ],
     "done": [PoolState.CLOSED, PoolState.FAILED, PoolState.CANCELLED],
 }  # fmt: skip
+SHARED = (PoolState.RECEIVING, PoolState.SETTLING, PoolState.CLOSED)  # when suppliers' invoices may be shared out
 COMMITTING = (PoolState.COMMITTING, PoolState.COMPLETING, PoolState.EXTENDED)
 
 
@@ -73,6 +74,7 @@ def company_pool(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "leads": Pool.objects.led_by(user).filter(pk=pool.pk).exists(),
         "numbers": numbers,
         "suppliers": selectors.winners_of(pool),
+        "alone": savings.of_pool(row, pool) if pool.state in SHARED else None,
     }
     return render(request, "purchasing/company_pool.html", context)
 

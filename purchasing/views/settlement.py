@@ -190,7 +190,7 @@ def proof(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "company": row,
         "pool": pool,
         "documents": found,
-        "alone": savings.alone(row, pool.pk) if pool.fairness == Pool.Fairness.STAND_ALONE_CAP else None,
+        "alone": savings.of_pool(row, pool),
         "saving": savings.total([line for line in savings.lines(row) if line.pool_id == pool.pk]),
         "spare": _spare(row, pool) if has_role(user, row, Role.BUYER) else [],
         "invoices": billed if has_role(user, row, Role.ACCOUNTANT, Role.ADMIN) or is_staff(user) else [],

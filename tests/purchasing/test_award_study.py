@@ -5,12 +5,14 @@ from itertools import product
 
 import pytest
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from companies import jobs
 from companies.access import NotAllowed
 from companies.models import Job, JobState, Role
+from companies.tasks import sweep_jobs
 from purchasing import award_case, award_words
 from purchasing.award_case import Options
 from purchasing.comparison import cost_of, landed_line
@@ -305,6 +307,56 @@ class TestStopping:
         solve_award_study(job_id=str(study.job_id))  # delivered twice: nothing changes (I12)
         study.refresh_from_db()
         assert study.finished_at == before
+
+    def dead(self, actor):
+        """A computation whose worker was killed after it had stored an award."""
+        study = service.start(actor=actor, tender=tender_of([[40_000]], actor=actor), options=Options(), at=LATER)
+        AwardStudy.objects.filter(pk=study.pk).update(state="running", packs={"0": 120})
+        Job.objects.filter(pk=study.job_id).update(state="running", beat_at=timezone.now() - timedelta(minutes=3))
+        study.refresh_from_db()
+        return study
+
+    def test_ends_at_once_when_its_worker_is_dead(self, client):
+        actor = staff()
+        study = self.dead(actor)
+        client.force_login(actor)
+        url = reverse("purchasing:award_study", args=[study.tender.pool_id, study.pk])
+        page = client.get(url).content.decode()
+        assert "gives no sign of life" in page and "Stop and keep the best found" in page
+        assert "HX-Refresh" not in client.get(f"{url}progress/").headers
+        client.post(f"{url}stop/")
+        study.refresh_from_db()
+        assert (study.state, study.cost_cents, study.has_award) == ("best_found", 48_000, True)
+        assert client.get(f"{url}progress/").headers["HX-Refresh"] == "true"  # the page does not spin on
+        assert "gives no sign of life" not in client.get(url).content.decode()
+        solve_award_study(job_id=str(study.job_id))  # the sweeper's late second try finds it over
+        assert AwardStudy.objects.get(pk=study.pk).finished_at == study.finished_at
+
+    def test_is_taken_up_again_by_the_sweeper_after_a_kill(self, monkeypatch):
+        study = self.dead(staff())
+        sent = []
+        monkeypatch.setattr(jobs, "send", lambda job: sent.append(job.pk))
+        sweep_jobs()
+        sweep_jobs()
+        assert sent == [study.job_id]
+        solve_award_study(job_id=str(study.job_id))
+        study.refresh_from_db()
+        assert (study.state, study.job.state) == ("proven", JobState.DONE)
+
+    def test_that_kills_every_worker_is_given_up_with_the_best_stored(self, monkeypatch):
+        study = self.dead(staff())
+
+        def kill(*_args, **_rest):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(service, "solve", kill)
+            for _ in range(service.MOST_RESTARTS):
+                with pytest.raises(KeyboardInterrupt):
+                    solve_award_study(job_id=str(study.job_id))
+            solve_award_study(job_id=str(study.job_id))
+        study.refresh_from_db()
+        assert (study.state, study.job.state, study.cost_cents) == ("best_found", JobState.DONE, 48_000)
 
     def test_ends_with_a_sentence_when_the_solver_breaks(self, monkeypatch):
         actor = staff()
