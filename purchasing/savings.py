@@ -107,7 +107,10 @@ def _credits(company: Company | None) -> dict[tuple[int, int], int]:
 
 def _references(company: Company | None) -> dict[tuple[int, int], tuple[int, int]]:
     """By pool line and company: the sum of quantity × reference price in ten-thousandths, and the quantity."""
-    needs = PooledNeed.objects.filter(released_at__isnull=True, request_line__ref_price_e4__isnull=False)
+    # The price on a call-off is the agreement's own: against itself nothing is saved, and freight would count as a loss.
+    needs = PooledNeed.objects.filter(
+        released_at__isnull=True, request_line__ref_price_e4__isnull=False, pool_line__pool__only_company__isnull=True
+    )
     if company is not None:
         needs = needs.filter(company=company)
     rows = needs.values_list("pool_line", "company").annotate(

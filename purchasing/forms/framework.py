@@ -258,6 +258,7 @@ class CallOffForm(forms.Form):
         self.articles = articles
         for row in articles:
             field = QuantityField(label=_("Quantity"), required=False)
+            field.widget.attrs["class"] = "form-control"
             field.widget.attrs["aria-label"] = f"{field.label} · {row.article.text}"
             self.fields[f"quantity{row.article.pk}"] = field
 

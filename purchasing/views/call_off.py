@@ -148,7 +148,7 @@ def call_off(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "agreement": found.agreement,
         "order": order,
         "lines": lines,
-        "history": history.of(found.request),
+        "history": history.of(found.request, order),
         "decision": found.request.decisions.select_related("approver").last(),
         "can_decide": found.request.state == RequestState.SUBMITTED and access.can_approve(user, found.request),
         "billed": order is not None and order.supplier_invoices.filter(state__in=["shared", "invoiced"]).exists(),

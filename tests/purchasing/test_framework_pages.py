@@ -4,10 +4,10 @@ import pytest
 from django.urls import reverse
 
 from companies.models import Role
-from purchasing import links, todo
+from purchasing import links, savings, todo
 from purchasing.models import Article, CallOff, FrameworkAgreement, PurchaseOrder
 from purchasing.rules.framework import RebateTier
-from purchasing.services import framework, framework_rebate
+from purchasing.services import framework, framework_rebate, framework_use, order
 from purchasing.services.order import ORDER_SALT
 from tests.factories.companies import member, staff
 from tests.factories.purchasing import SupplierFactory
@@ -164,6 +164,38 @@ class TestABuyer:
         client.force_login(f.staff)
         with django_assert_max_num_queries(32):
             client.get(url("framework_list"))
+
+
+class TestTheFrameBehindACallOff:
+    def test_opens_on_every_page_of_the_way_of_the_goods(self, client, now):
+        f = frame(freight_cents=1_500)
+        sent = f.bought("A", 10)
+        company, pool = f.companies["A"], sent.pool_id
+        client.force_login(f.staff)
+        for page in (url("order", sent.pk), url("goods", pool), url("pool", pool)):
+            assert client.get(page).status_code == 200, page
+        client.force_login(f.buyers["A"])
+        for name in ("commit", "company_pool", "proof"):
+            assert client.get(url(name, company.pk, pool)).status_code == 200, name
+        assert client.get(url("pool_list", company.pk)).text.count("CA-") == 0
+        (line,) = savings.lines(company)
+        assert line.reference_cents is None  # its own price is no reference: freight would count as a loss
+
+    def test_asks_the_company_before_a_dearer_price_is_taken(self, client, now):
+        """case: a supplier's change above the limit: members must re-consent. The limit of an agreed price is nothing."""
+        f = frame()
+        sent = f.send(f.draw("A", 10))
+        (line,) = sent.lines.all()
+        answer = order.Answer(delivery_on=AT.date(), changes={line.pk: (10, 20_100)})
+        row = order.acknowledge(order=sent, answer=answer, at=AT)
+        assert row.consent_needed
+        client.force_login(f.buyers["A"])
+        company = f.companies["A"]
+        assert client.get(url("commit", company.pk, sent.pool_id)).status_code == 200
+        client.post(url("commit_change", company.pk, sent.pool_id, row.pk), {"accepted": "no"})
+        sent.refresh_from_db()
+        assert sent.state == "refused"
+        assert framework_use.drawn_of(f.article) == {str(company.pk): 0}
 
 
 class TestTheSupplier:
