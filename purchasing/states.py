@@ -270,7 +270,7 @@ ORDER: Table = {
 
 class ReceiptState(TextChoices):
     ANNOUNCED = "announced", pgettext_lazy("delivery", "Announced")
-    ARRIVED = "arrived", _("Arrived")
+    ARRIVED = "arrived", pgettext_lazy("feminine", "Arrived")
     COUNTED = "counted", pgettext_lazy("feminine", "Counted")
     ACCEPTED = "accepted", pgettext_lazy("feminine", "Accepted")
     ACCEPTED_WITH_RESERVES = "accepted_with_reserves", _("Accepted with reserves")

@@ -10,12 +10,12 @@ from purchasing.states import Table
 class EmployeePoolState(TextChoices):
     DRAFT = "draft", _("Draft")
     OPEN = "open", pgettext_lazy("employee pool", "Open")
-    LOCKED = "locked", pgettext_lazy("feminine", "Locked")
+    LOCKED = "locked", pgettext_lazy("employee pool", "Locked")
     FAILED = "failed", pgettext_lazy("employee pool", "Minimum missed")
-    ORDERED = "ordered", pgettext_lazy("feminine", "Ordered")
+    ORDERED = "ordered", pgettext_lazy("employee pool", "Ordered")
     RECEIVING = "receiving", _("Being received")
-    CLOSED = "closed", pgettext_lazy("feminine", "Closed")
-    CANCELLED = "cancelled", pgettext_lazy("feminine", "Cancelled")
+    CLOSED = "closed", pgettext_lazy("employee pool", "Closed")
+    CANCELLED = "cancelled", pgettext_lazy("employee pool", "Cancelled")
 
 
 # locked → cancelled: nothing was ordered yet, and everybody is given back everything.

@@ -174,6 +174,17 @@ def _lists(user: User) -> dict[str, list[dict[str, Any]]]:
             }
             for row in redemptions.order_by("at")
         ],
+        "payments": [
+            {
+                "when": timezone.localtime(row.created_at).isoformat(),
+                "what": row.subject,
+                "price": euros(row.captured_cents or row.price_cents),
+                "company_part": euros(row.captured_subsidy_cents if row.captured_cents else row.subsidy_cents),
+                "given_back": euros(row.refunded_cents),
+                "state": row.state,
+            }
+            for row in (person.payments.order_by("pk") if person else [])
+        ],
         "access_log": [_logged(entry) for entry in AuditEntry.objects.filter(targets).select_related("actor")],
         "my_actions": [_logged(entry) for entry in AuditEntry.objects.filter(actor=user).select_related("actor")],
         "signals": [

@@ -82,6 +82,7 @@ def my_pool(request: HttpRequest, pk: int) -> HttpResponse:
         "reserved": row is not None and row.payment is not None and row.payment.state == "authorised",
         "waiting": row is not None and row.state == PurchaseState.LOCKED and any(x.ready for x in row.lines.all()),
         "preview": preview,
+        "today": _quote(person, pool, said) if open_now and said else None,
         "place": pool.places.filter(company=row.company_id).first() if row else _place(person, pool),
     }
     return render(request, "purchasing/employees/my_pool.html", context)
@@ -99,6 +100,14 @@ def _refunds(row: EmployeePurchase | None) -> list[dict[str, Any]]:
 def _place(person: Person, pool: EmployeePool) -> object:
     try:
         return pool.places.filter(company=service.employer_in(person, pool, timezone.now())).first()
+    except service.NotInvited:
+        return None
+
+
+def _quote(person: Person, pool: EmployeePool, wanted: dict[int, int]) -> service.Quote | None:
+    """What one's word costs at the price of today; None for who has left the company in the meantime."""
+    try:
+        return service.quote(person=person, pool=pool, wanted=wanted, at=timezone.now())
     except service.NotInvited:
         return None
 

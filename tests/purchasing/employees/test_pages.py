@@ -1,16 +1,20 @@
 """The pages of employee pools: what an employee sees and pays, what the employer does not see, and the pick-up."""
 
+import io
+import json
 import re
+import zipfile
 
 import pytest
 from django.urls import reverse
 
+from benefit_card.services.personal_data import export
 from companies.models import Role
 from purchasing.models import EmployeePool, EmployeePurchase
 from purchasing.services import employee_goods
 from purchasing.services.employee_pool import Subsidy
 from tests.factories.companies import UserFactory, member
-from tests.purchasing.employees.world import CLOSES, PERCENT, EmployeeWorld
+from tests.purchasing.employees.world import CLOSES, NOW, PERCENT, EmployeeWorld
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_once")]
 
@@ -47,6 +51,7 @@ class TestAnEmployee:
         double.pays(answer.headers["Location"])
         answer = client.get(reverse("purchasing:my_pool_paid", args=[w.pool.pk]), follow=True)
         assert "Reserved on your card" in answer.content.decode()
+        assert "At the price of today" in answer.content.decode()
         client.post(reverse("purchasing:my_pool_withdraw", args=[w.pool.pk]))
         assert EmployeePurchase.objects.get().state == "withdrawn"
 
@@ -71,6 +76,13 @@ class TestAnEmployee:
         page(client, "my_pools")
         with django_assert_max_num_queries(24):
             page(client, "my_pools")
+
+    def test_finds_the_payment_in_the_export_of_ones_data(self, w, client):
+        w.join(w.people[0], 2)
+        rows = json.loads(zipfile.ZipFile(io.BytesIO(export(w.people[0].user, at=NOW))).read("data.json"))["payments"]
+        assert [(row["what"], row["price"], row["company_part"]) for row in rows] == [
+            ("Granulés de bois", "180.00", "15.00")
+        ]
 
 
 class TestTheEmployer:
