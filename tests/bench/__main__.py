@@ -24,6 +24,7 @@ AREAS = [
     "phone",
     "flood",
     "start",
+    "region",  # last: its millions of rows would weigh on the others
 ]
 
 

@@ -19,10 +19,10 @@ def measure(place: Place, book: Book) -> None:
     _ = place.seed
     _statements(place, book)
     with running("serve", log=place.directory / "serve.log") as (port, _ready):
-        _looks(place, book, port)
+        looks(place, book, port)
         for clients, count in COUNT.items():
-            _load(place, port, clients, 100)  # warm
-            seconds, latencies = _load(place, port, clients, count)
+            load(place, port, clients, 100)  # warm
+            seconds, latencies = load(place, port, clients, count)
             rate, direct = (
                 count / seconds,
                 _straight(place, clients),
@@ -42,7 +42,7 @@ def _prepare(place: Place, count: int) -> dict[str, Any]:
     return json.loads(file.read_text())
 
 
-def _load(place: Place, port: int, clients: int, count: int) -> tuple[float, list[float]]:
+def load(place: Place, port: int, clients: int, count: int) -> tuple[float, list[float]]:
     sales = _prepare(place, count)
     callers = [Caller(port, sales["headers"]) for _n in range(clients)]
     statuses: Counter[int] = Counter()
@@ -57,16 +57,14 @@ def _load(place: Place, port: int, clients: int, count: int) -> tuple[float, lis
     return seconds, [value for caller in callers for value in caller.seconds]
 
 
-def _looks(place: Place, book: Book, port: int) -> None:
+def looks(place: Place, book: Book, port: int, *, area: str = "tills", name: str = "look_up") -> None:
     sales = _prepare(place, LOOKS)
     caller = Caller(port, sales["headers"])
     for body in sales["bodies"]:
         if (status := caller.post("/api/v1/scans/", {"code": body["code"]})) != 200:
             raise RuntimeError(f"a look-up was answered {status}")
     for part in (50, 95):
-        book.note(
-            "tills", f"look_up_p{part}", percentile(caller.seconds, part / 100) * 1000, "ms", f"{LOOKS}, 1 client"
-        )
+        book.note(area, f"{name}_p{part}", percentile(caller.seconds, part / 100) * 1000, "ms", f"{LOOKS}, 1 client")
 
 
 def _client(sales: dict[str, Any]) -> Any:

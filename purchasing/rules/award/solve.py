@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 from random import Random
 from threading import Lock
 from typing import Any
@@ -32,6 +32,8 @@ SECOND_SOLVE_COLUMNS = 3_000
 # From here on the relaxation alone takes the time there is: it guides the local search and gives the bound.
 GUIDED_COLUMNS = 25_000
 GUIDE_SHARE = 0.4
+# Packs bought anew at given tiers are proven within this in seconds; less time than that is not worth a start.
+REFINE_GAP, REFINE_SECONDS = 2e-4, 5.0
 # From here on the solver needs seconds before its first answer, which the local search uses.
 LARGE_COLUMNS = 10_000
 GRACE_SECONDS = 1.0
@@ -137,6 +139,7 @@ class _Solving:
     watch: Watch
     runs: list[highs.Run] = field(default_factory=list)
     _told: float = 0.0
+    _refined: float = inf  # the cost of the search's award that was refined last
     _stopped: bool = False
 
     def run(self) -> list[highs.Run]:
@@ -161,14 +164,14 @@ class _Solving:
                 run.stop()
         return self.runs
 
-    def _start(self, presolve: str, **how: Any) -> None:
+    def _start(self, presolve: str, *, packs: Mapping[int, int] | None = None, gap: float = 0.0, **how: Any) -> None:
         left = max(0.1, self.until - self.clock())
-        packs = self.best.packs or None
         data = dump(self.best.instance)
-        scale = {"mip_abs_gap": 0.5 * self.best.instance.scale}
+        extra = {"mip_abs_gap": 0.5 * self.best.instance.scale, "mip_rel_gap": gap}
+        packs = packs or self.best.packs or None
         self.runs.append(
             highs.start(
-                data, presolve=presolve, seconds=left, packs=packs, on_packs=self.best.offer, extra=scale, **how
+                data, presolve=presolve, seconds=left, packs=packs, on_packs=self.best.offer, extra=extra, **how
             )
         )
 
@@ -185,20 +188,29 @@ class _Solving:
             pass
         if guide.tiers and not self._stopped:
             self.search.enough = self._tick
-            for number, guess in enumerate(guide.tiers):
+            for guess in guide.tiers:
                 self.search.follow(guess)
-                if number == 0 and guide.ended():
-                    self._start("choose", tiers=self._promising(guide.support))
+                self._refine()
+            self.search.enough = self._refine
             self.search.resume(Random(SEED))  # noqa: S311
+            while not self._refine() and not all(run.ended() for run in self.runs) and self.clock() < self.until:
+                self.runs[-1].wait(TICK_SECONDS)
         self._wait()
 
-    def _promising(self, support: list[list[int]]) -> list[list[int]]:
-        """The tiers the relaxation uses, those of the best award and every first tier."""
-        found = {(i, g, r) for i, g, r in support}
-        found |= {(i, g, 0) for i, s in enumerate(self.best.instance.suppliers) for g in range(len(s.schemes))}
-        if self.best.evaluation:
-            found |= {(o.supplier, g, r) for o in self.best.evaluation.orders for g, r in enumerate(o.tiers)}
-        return [list(key) for key in sorted(found)]
+    def _refine(self) -> bool:
+        """Let the solver buy anew at the tiers of what the search found last: what is left to gain there are whole packs.
+
+        Called often, beside the search; one at a time.
+        """
+        found = self.search.best
+        new = found is not None and found.cost_cents < self._refined
+        if found is not None and new and self.clock() < self.until - REFINE_SECONDS and self.runs[-1].ended():
+            self._refined = found.cost_cents
+            judged = evaluate(self.best.instance, found.packs)
+            if isinstance(judged, Evaluation):
+                tiers = [[o.supplier, g, r] for o in judged.orders for g, r in enumerate(o.tiers)]
+                self._start("choose", tiers=tiers, packs=found.packs, gap=REFINE_GAP)
+        return self._tick()
 
     def _search_enough(self) -> bool:
         return self._tick() or self.runs[0].ended()
