@@ -1,5 +1,6 @@
 """What dashboards read: closed months of everybody through the rules of anonymity, and a merchant's own sales."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from benefit_card import months
 from benefit_card.anonymity import BIG_COMPANY, Raw, Shown, cell, row
-from benefit_card.models import Card, MonthlyUse, UseScope
+from benefit_card.models import Card, MerchantUse, MonthlyUse, UseScope
 from companies import charts
 from companies.models import Company, Employment
 from merchants.models import Category, Merchant
@@ -101,26 +102,34 @@ def for_staff(*, at: datetime) -> list[Table]:
 _VISITS = """
 SELECT date_trunc('month', at AT TIME ZONE 'Europe/Paris')::date AS month, count(*), sum(discount_cents), sum(gross_cents)
 FROM benefit_card_redemption r WHERE merchant_id = %(merchant)s AND at >= %(since)s AND voids_id IS NULL
-  AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id) GROUP BY 1 ORDER BY 1 DESC
+  AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id AND v.voids_id IS NOT NULL) GROUP BY 1
 """
 _HOURS = """
 SELECT EXTRACT(ISODOW FROM at AT TIME ZONE 'Europe/Paris')::int, EXTRACT(HOUR FROM at AT TIME ZONE 'Europe/Paris')::int,
        count(*) FROM benefit_card_redemption r WHERE merchant_id = %(merchant)s AND at >= %(since)s AND voids_id IS NULL
-  AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+  AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id AND v.voids_id IS NOT NULL) GROUP BY 1, 2
 """
 
 
 def for_merchant(merchant: Merchant, *, at: datetime) -> dict[str, object]:
-    """A merchant's own visits: by month, and the hours that bring most."""
+    """A merchant's own visits: by month, and the hours that bring most. Past months were counted; the rest is read."""
     since = months.last_closed(at)
     for _step in range(SHOWN - 2):
         since = months.before(since)
-    scope: dict[str, int | datetime] = {"merchant": merchant.pk, "since": months.bounds(since)[0]}
+    past = list(MerchantUse.objects.filter(merchant=merchant, month__gte=since))
+    last = MerchantUse.objects.order_by("-month").values_list("month", flat=True).first()
+    live = since if last is None else max(since, months.after(last))
+    scope: dict[str, int | datetime] = {"merchant": merchant.pk, "since": months.bounds(live)[0]}
     with connection.cursor() as cursor:
         cursor.execute(_VISITS, scope)
-        visits = cursor.fetchall()
+        visits = [(use.month, use.visits, use.discount_cents, use.gross_cents) for use in past] + cursor.fetchall()
         cursor.execute(_HOURS, scope)
-        hours = [(f"{WEEKDAYS_ABBR[day - 1]} {hour} h", count) for day, hour, count in cursor.fetchall()[:8]]
+        by_hour = Counter({(day, hour): count for day, hour, count in cursor.fetchall()})
+    for use in past:
+        by_hour.update({divmod(int(slot), 100): count for slot, count in use.hours.items()})
+    best = sorted(by_hour.items(), key=lambda item: (-item[1], item[0]))[:8]
+    hours = [(f"{WEEKDAYS_ABBR[day - 1]} {hour} h", count) for (day, hour), count in best]
+    visits.sort(reverse=True)
     return {
         "visits": [(_month(month), count, off, gross) for month, count, off, gross in visits],
         "visits_chart": charts.bars([(_month(month), float(count)) for month, count, _off, _gross in visits]),

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import User
+from merchants.models import Merchant
 
 
 class UseScope(models.TextChoices):
@@ -40,6 +41,27 @@ class MonthlyUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m} {self.scope} {self.key}"
+
+
+class MerchantUse(models.Model):
+    """A merchant's visits in one past month, counted once: its page of figures does not read a year of redemptions.
+
+    Counted a whole month after the month closed, when sales made without network have arrived and mistakes are undone.
+    """
+
+    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="+")
+    month = models.DateField(db_index=True)
+    visits = models.PositiveIntegerField()
+    discount_cents = models.BigIntegerField()
+    gross_cents = models.BigIntegerField()
+    hours = models.JSONField(help_text="Visits by weekday and hour of the day: 100 × weekday (Monday 1) + hour.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["merchant", "month"], name="merchant_use_once")]
+        triggers = [pgtrigger.Protect(name="frozen", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.merchant_id}"
 
 
 class ErasedHolder(models.Model):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -127,6 +128,8 @@ class Redemption(models.Model):
             models.Index(fields=["merchant", "at"], name="redemption_merchant_at"),
             models.Index(fields=["person", "at"], name="redemption_person_at"),
             models.Index(fields=["offer", "card"], name="redemption_offer_card"),
+            # Rows come in the order of their time: a month of ten millions is found by an index of a few pages.
+            BrinIndex(fields=["at"], name="redemption_at_brin", autosummarize=True, pages_per_range=32),
         ]
         constraints = [
             models.CheckConstraint(

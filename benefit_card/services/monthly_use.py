@@ -5,7 +5,7 @@ from datetime import date, datetime
 from django.db import connection, transaction
 
 from benefit_card import months
-from benefit_card.models import MonthlyUse, UseScope
+from benefit_card.models import MerchantUse, MonthlyUse, UseScope
 
 _COUNT = """
 WITH used AS MATERIALIZED (
@@ -13,7 +13,7 @@ WITH used AS MATERIALIZED (
   FROM benefit_card_redemption r
   JOIN merchants_merchant m ON m.id = r.merchant_id JOIN merchants_category k ON k.id = m.category_id
   WHERE r.at >= %(start)s AND r.at < %(end)s AND r.voids_id IS NULL
-    AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id)
+    AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id AND v.voids_id IS NOT NULL)
 ), held AS MATERIALIZED (
   SELECT DISTINCT e.person_id, e.company_id, CASE WHEN c.headcount < 10 THEN '1-9' WHEN c.headcount < 50 THEN '10-49'
          WHEN c.headcount < 250 THEN '50-249' ELSE '250+' END AS size
@@ -39,6 +39,30 @@ SELECT %(month)s, scope, key, people, uses, off FROM (
 """
 
 
+_MERCHANTS = """
+INSERT INTO benefit_card_merchantuse (merchant_id, month, visits, discount_cents, gross_cents, hours)
+SELECT merchant_id, %(month)s, sum(visits), sum(off), sum(gross), jsonb_object_agg(hour, visits) FROM (
+  SELECT merchant_id, (100 * EXTRACT(ISODOW FROM local) + EXTRACT(HOUR FROM local))::int AS hour, count(*) AS visits,
+         sum(discount_cents) AS off, sum(gross_cents) AS gross
+  FROM (SELECT r.*, at AT TIME ZONE 'Europe/Paris' AS local FROM benefit_card_redemption r
+        WHERE at >= %(start)s AND at < %(end)s AND voids_id IS NULL AND NOT EXISTS (
+          SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id AND v.voids_id IS NOT NULL)) AS sold
+  GROUP BY 1, 2) AS counted
+GROUP BY merchant_id ON CONFLICT (merchant_id, month) DO NOTHING
+"""
+
+
+@transaction.atomic(durable=True)
+def count_merchants(month: date) -> bool:
+    """Count the visits of every merchant in one month unless it was counted before; return whether it was."""
+    if MerchantUse.objects.filter(month=month).exists():
+        return False
+    start, end = months.bounds(month)
+    with connection.cursor() as cursor:
+        cursor.execute(_MERCHANTS, {"month": month, "start": start, "end": end})
+        return cursor.rowcount > 0
+
+
 @transaction.atomic(durable=True)
 def count_month(month: date) -> bool:
     """Count one month unless it was counted before; return whether it was. Nothing is ever counted again."""
@@ -57,4 +81,9 @@ def count_missing(*, at: datetime, back: int = 13) -> list[date]:
         if count_month(month):
             counted.append(month)
         month = months.before(month)
+    # From the oldest on, so that every month before the last counted one is counted; the last closed one still moves.
+    past = month
+    while past < months.before(months.last_closed(at)):
+        past = months.after(past)
+        count_merchants(past)
     return counted

@@ -16,6 +16,7 @@ AREAS = [
     "imports",
     "cards",
     "tills",
+    "sync",
     "pages",
     "pools",
     "invoices",

@@ -1,4 +1,4 @@
-"""4,000 cards made and their sheets set."""
+"""4,000 cards made and their sheets set; then 220,000 cards."""
 
 import time
 
@@ -6,6 +6,7 @@ from tests.bench import imports
 from tests.bench.book import Book
 from tests.bench.place import Place
 
+MANY, AT_ONCE = 220_000, 500
 CHILD = """
 import sys, django; django.setup()
 from pathlib import Path
@@ -40,6 +41,7 @@ def measure(place: Place, book: Book) -> None:
     if made != imports.LINES:
         raise RuntimeError(f"{made} cards made")
     book.note("cards", "issue_4000_cards_seconds", seconds, "s", "signed, with audit rows; target < 10 s")
+    _many(book)
     run = place.python("-c", CHILD, str(batch.pk))
     if run.output.split()[0] != str(imports.LINES):
         raise RuntimeError(run.output)
@@ -47,3 +49,27 @@ def measure(place: Place, book: Book) -> None:
     book.note("cards", "sheets_4000_peak_rss", run.peak_mb, "MB", "largest process; target < 250 MB")
     book.note("cards", "sheets_4000_together_rss", run.together_mb, "MB", "parent and renderer added up")
     book.note("cards", "sheets_4000_size", int(run.output.split()[1]) / 1e6, "MB", "the PDF")
+
+
+def _many(book: Book) -> None:
+    """The cards of a whole region, as many companies would ask for them one after the other."""
+    from django.db import connection
+    from django.utils import timezone
+
+    from benefit_card.models import Card
+    from benefit_card.services import cards
+    from companies.models import Person
+    from tests.bench import crowd
+
+    like = Person.objects.create(first_name="Essai", last_name="N0")
+    first = crowd.multiply(Person, like, MANY, last_name="'N' || n")
+    people = list(range(first, first + MANY))
+    started, before = time.monotonic(), Card.objects.count()
+    for start in range(0, MANY, AT_ONCE):
+        cards.make_cards(people[start : start + AT_ONCE], batch=None, at=timezone.now())
+    seconds = time.monotonic() - started
+    if Card.objects.count() != before + MANY:
+        raise RuntimeError("not every card was made")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    book.note("cards", "issue_220000_cards_seconds", seconds, "s", f"{AT_ONCE} under one signing key, audited")

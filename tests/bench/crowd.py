@@ -21,7 +21,7 @@ def multiply(model: Any, like: Any, count: int, **columns: str) -> int:
         first = int(cursor.fetchone()[0]) + 1
         cursor.execute(
             f"INSERT INTO {table} ({', '.join(['id', *quoted])}) SELECT %s + n - 1, {', '.join(values)} "
-            f"FROM {table} t, generate_series(1, %s) AS n WHERE t.id = %s ORDER BY n",
+            f"FROM {table} t, generate_series(1, %s::int) AS n WHERE t.id = %s ORDER BY n",
             [first, count, like.pk],
         )
         cursor.execute(f"SELECT setval(pg_get_serial_sequence(%s, 'id'), (SELECT max(id) FROM {table}))", [table])

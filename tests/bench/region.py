@@ -62,16 +62,14 @@ def _people(book: Book) -> dict[str, Any]:
         company_id=f"{company} + floor({COMPANIES} * power((n % {EMPLOYED}) / {EMPLOYED}.0, 2))::int",
     )  # fmt: skip
     first = crowd.multiply(
-        Card, one, CARDS, person_id=f"{person} + n - 1", status_index=f"{one.status_index} + n",
+        Card, one, CARDS, person_id=f"{person} + n - 1", status_index=f"n + (n >= {one.status_index})::int",
         short_hash="md5('s' || n)", holder_key="md5('h' || n)",
-        blocked_at=f"CASE WHEN n % {REVOKED} = 0 THEN now() ELSE NULL END",
+        blocked_at=f"CASE WHEN hashint4(n) % {REVOKED} = 0 THEN now() ELSE NULL END",
     )  # fmt: skip
     shops = crowd.multiply(Merchant, merchant, MERCHANTS, name="'Commerce ' || n", siret="(70000000000000 + n)::text")
     shop = crowd.multiply(Shop, till.shop, MERCHANTS, merchant_id=f"{shops} + n - 1")
     device = crowd.multiply(Till, till, MERCHANTS, shop_id=f"{shop} + n - 1", token_hash="md5('t' || n)")
-    sold = crowd.multiply(
-        Offer, terms, MERCHANTS, merchant_id=f"{shops} + n - 1", current_id="NULL", state="'draft'"
-    )
+    sold = crowd.multiply(Offer, terms, MERCHANTS, merchant_id=f"{shops} + n - 1", current_id="NULL", state="'draft'")
     version = crowd.multiply(OfferVersion, terms.current, MERCHANTS, offer_id=f"{sold} + n - 1")
     Offer.objects.filter(pk__gte=sold).update(current_id=F("pk") + (version - sold), state="published")
     owner = UserFactory()

@@ -9,8 +9,9 @@ import pytest
 import time_machine
 from django.urls import reverse
 
+from benefit_card import figures
 from benefit_card.credential import PARIS
-from benefit_card.models import MonthlyUse, Redemption, Shown
+from benefit_card.models import MerchantUse, MonthlyUse, Redemption, Shown
 from benefit_card.services import cards, monthly_use
 from companies.models import Role
 from tests.factories.benefit_card import TillFactory, offer
@@ -105,3 +106,16 @@ class TestOthers:
         with time_machine.travel(APRIL_3, tick=False):
             text = client.get(reverse("benefit_card:merchant_visits", args=[company.till.merchant.pk])).content.decode()
         assert ">33<" in text and "11 h" in text
+
+    def test_merchant_sees_the_same_when_past_months_were_counted(self, company):
+        """Counted a whole month later; what is newer is read as it is, and a void before that is in neither."""
+        company.use(FEBRUARY, 11)
+        company.use(MARCH, 12)
+        merchant = company.till.merchant
+        read = figures.for_merchant(merchant, at=APRIL_3)
+        monthly_use.count_missing(at=APRIL_3)
+        assert [use.month for use in MerchantUse.objects.filter(merchant=merchant)] == [FEBRUARY]
+        assert figures.for_merchant(merchant, at=APRIL_3) == read
+        company.use(FEBRUARY, 2)  # too late: counted once, never again
+        monthly_use.count_missing(at=APRIL_3)
+        assert figures.for_merchant(merchant, at=APRIL_3) == read
