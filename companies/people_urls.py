@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from companies.views import account, admissions, company, employees, imports, invitation, roles, tokens, webhooks
+from companies.views import (
+    account,
+    admissions,
+    company,
+    employees,
+    imports,
+    invitation,
+    meetings,
+    roles,
+    tokens,
+    webhooks,
+)
 
 COMPANY = "company/<int:company>/"
 urlpatterns = [
@@ -45,4 +56,14 @@ urlpatterns = [
     path("erb/companies/<int:pk>/invite/", admissions.invite, name="company_invite"),
     path("account/", account.index, name="account"),
     path("account/second-factor/", account.second_factor, name="second_factor"),
+    path("groups/", meetings.group_list, name="group_list"),
+    path("groups/calendar/", meetings.calendar_new, name="calendar_new"),
+    path("groups/<int:pk>/", meetings.group, name="group"),
+    path("groups/<int:pk>/meetings/new/", meetings.meeting_edit, name="meeting_new"),
+    path("groups/<int:pk>/meetings/<int:meeting>/", meetings.meeting_edit, name="meeting_edit"),
+    path("groups/<int:pk>/<slug:action>/", meetings.group_act, name="group_act"),
+    path("meetings/<int:pk>/", meetings.meeting, name="meeting"),
+    path("meetings/<int:pk>/files/<str:file>", meetings.meeting_file, name="meeting_file"),
+    path("meetings/<int:pk>/<slug:action>/", meetings.meeting_act, name="meeting_act"),
+    path("calendar/<str:token>.ics", meetings.calendar_feed, name="calendar_feed"),
 ]

@@ -1,6 +1,6 @@
 """What in this room needs somebody now."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.db.models import Count
 from django.urls import reverse
@@ -8,7 +8,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from companies.models import Company, CompanyStatus, EmployeeImport, Employment, ImportState, User
+from companies.models import (
+    Attendance,
+    Company,
+    CompanyStatus,
+    EmployeeImport,
+    Employment,
+    ImportState,
+    MeetingDecision,
+    User,
+)
 from companies.shell import Todo
 
 
@@ -19,7 +28,31 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
         todos += _people(company, at)
     if "admin" in roles:
         todos += _invitations(company, at)
-    return todos
+    return todos + _meetings(user, at)
+
+
+def _meetings(user: User, at: datetime) -> list[Todo]:
+    """Invitations without an answer, and what one was to do. Two queries."""
+    asked = Attendance.objects.filter(user=user, answer="pending", meeting__state="invited", meeting__starts_at__gt=at)
+    found = [
+        Todo(
+            _("Do you come? %(title)s") % {"title": row.meeting.title},
+            row.meeting.group.name,
+            reverse("companies:meeting", args=[row.meeting_id]),
+            due=row.meeting.starts_at,
+        )
+        for row in asked.select_related("meeting__group").order_by("meeting__starts_at")[:3]
+    ]
+    tasks = MeetingDecision.objects.filter(owner=user, done_at__isnull=True).select_related("meeting")
+    return found + [
+        Todo(
+            _("Task of a meeting: %(text)s") % {"text": row.text},
+            row.meeting.title,
+            reverse("companies:meeting", args=[row.meeting_id]),
+            due=timezone.make_aware(datetime.combine(row.due_on, time(23, 59))) if row.due_on else None,
+        )
+        for row in tasks.order_by("due_on", "pk")[:5]
+    ]
 
 
 def _people(company: Company, at: datetime) -> list[Todo]:

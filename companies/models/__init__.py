@@ -8,22 +8,39 @@ from companies.models.imports import EmployeeImport, ImportRow, ImportState
 from companies.models.invitation import Application, Invitation
 from companies.models.job import Heartbeat, Job, JobState
 from companies.models.mail import OutboxMail
+from companies.models.meeting import (
+    MEETING,
+    AgendaItem,
+    Attendance,
+    CalendarFeed,
+    GroupMember,
+    Meeting,
+    MeetingDecision,
+    MeetingDocument,
+    MeetingState,
+    WorkingGroup,
+)
 from companies.models.person import Employment, Person
 from companies.models.user import NO_ADDRESS, User
 from companies.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "GONE",
+    "MEETING",
     "NO_ADDRESS",
+    "AgendaItem",
     "ApiToken",
     "Application",
+    "Attendance",
     "AuditEntry",
     "AuditSeal",
+    "CalendarFeed",
     "Company",
     "CompanyStatus",
     "Document",
     "EmployeeImport",
     "Employment",
+    "GroupMember",
     "Heartbeat",
     "IdempotentReply",
     "ImportRow",
@@ -31,6 +48,10 @@ __all__ = [
     "Invitation",
     "Job",
     "JobState",
+    "Meeting",
+    "MeetingDecision",
+    "MeetingDocument",
+    "MeetingState",
     "Membership",
     "OutboxMail",
     "Person",
@@ -40,4 +61,5 @@ __all__ = [
     "User",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "WorkingGroup",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -37,7 +37,9 @@ def rated_suppliers(request: HttpRequest, company: int) -> HttpResponse:
     rows = Supplier.objects.filter(active=True)
     if words:
         rows = rows.filter(Q(name__icontains=words) | Q(city__icontains=words))
-    page = Paginator(rows.order_by("name"), 30).get_page(request.GET.get("page"))
+    page = Paginator(rows.annotate(said=Count("reviews")).order_by("-said", "name"), 30).get_page(
+        request.GET.get("page")
+    )
     found = ratings.of_suppliers([supplier.pk for supplier in page])
     for supplier in page:
         supplier.rating = found[supplier.pk]  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from companies import audit, demo_data
+from companies import audit, demo_data, demo_meetings
 from companies.billing import demo_data_books
 from companies.models import Company
 
@@ -36,6 +36,7 @@ class Command(BaseCommand):
         rng = random.Random(options["seed"])  # noqa: S311 - invented data, no secrets
         started = time.monotonic()
         world = demo_data.seed(rng=rng, scale=options["scale"], at=at)
+        demo_meetings.seed_meetings(world=world, at=at)
         self._report("companies", started)
         for room in ROOMS:
             if find_spec(f"{room}.demo_data"):
