@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import connection
+from django.db.models import Count, Q
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from benefit_card import months
 from benefit_card.anonymity import BIG_COMPANY, Raw, Shown, cell, row
-from benefit_card.models import Card, MerchantUse, MonthlyUse, UseScope
+from benefit_card.models import MerchantUse, MonthlyUse, UseScope
 from companies import charts
 from companies.models import Company, Employment
 from merchants.models import Category, Merchant
@@ -62,11 +63,10 @@ def _categories() -> dict[str, str]:
     return {category.slug: str(category) for category in Category.objects.all()}
 
 
-def for_company(company: Company, *, at: datetime) -> list[Table]:
+def for_company(company: Company, *, at: datetime, cards: int) -> list[Table]:
     """Use by month, and by category in the last month for companies of 50 cards and more. Never by merchant."""
     tables = [_months(UseScope.COMPANY, str(company.pk))]
     month = months.last_closed(at)
-    cards = enrolment(company, at=at)["cards"]
     total = next((raw for _key, _day, raw in _raws(UseScope.COMPANY, month=month, keys=[str(company.pk)])), None)
     if cards >= BIG_COMPANY and total is not None:
         names = {f"{company.pk}:{slug}": name for slug, name in _categories().items()}
@@ -76,14 +76,20 @@ def for_company(company: Company, *, at: datetime) -> list[Table]:
 
 
 def enrolment(company: Company, *, at: datetime) -> dict[str, int]:
-    """Who could have a card, has one, has opened it: state, never use."""
-    people = Employment.objects.filter(company=company).current(on=at.date()).values("person")
-    cards = Card.objects.current().filter(person__in=people, blocked_at__isnull=True)
-    return {
-        "people": people.distinct().count(),
-        "cards": cards.count(),
-        "opened": cards.filter(activated_at__isnull=False).count(),
-    }
+    """Who could have a card, has one, has opened it: state, never use. One look, from its people, not through all cards."""
+    card = "person__cards"
+    held = Q(**{f"{card}__replaced_at__isnull": True, f"{card}__blocked_at__isnull": True})
+    opened = held & Q(**{f"{card}__activated_at__isnull": False})
+    found: dict[str, int] = (
+        Employment.objects.filter(company=company)
+        .current(on=at.date())
+        .aggregate(
+            people=Count("person", distinct=True),
+            cards=Count(card, filter=held, distinct=True),
+            opened=Count(card, filter=opened, distinct=True),
+        )
+    )
+    return found
 
 
 def for_staff(*, at: datetime) -> list[Table]:

@@ -17,10 +17,11 @@ from companies.views.doors import company_for_people
 def company_use(request: HttpRequest, company: int) -> HttpResponse:
     """How many have the card, and how much it is used where ten people and more used it."""
     row, now = company_for_people(request, company), timezone.now()
+    enrolment = figures.enrolment(row, at=now)
     context = {
         "company": row,
-        "enrolment": figures.enrolment(row, at=now),
-        "tables": figures.for_company(row, at=now),
+        "enrolment": enrolment,
+        "tables": figures.for_company(row, at=now, cards=enrolment["cards"]),
         "floor": FLOOR,
     }
     return render(request, "benefit_card/figures/use.html", context)
