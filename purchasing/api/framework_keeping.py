@@ -140,6 +140,7 @@ class FrameworkList(Frameworks):
 
     serializer_class = FrameworkIn
 
+    @extend_schema(responses=FrameworkOut(many=True))
     def get(self, request: Request) -> Response:
         require(access.can_keep_frameworks(self.actor))
         return self.get_paginated_response(FrameworkOut(self.paginate_queryset(self.get_queryset()), many=True).data)
@@ -182,6 +183,7 @@ class FrameworkDetail(Frameworks):
 class FrameworkSign(Frameworks):
     """Put a draft in force."""
 
+    @extend_schema(request=None)
     def post(self, request: Request, pk: int) -> Response:
         row = service.sign(actor=self.actor, agreement=self.agreement(), at=timezone.now())
         return Response(FrameworkOut(row).data)
@@ -215,6 +217,7 @@ class FrameworkRebates(Frameworks):
 
     serializer_class = RebateIn
 
+    @extend_schema(responses=RebateOut(many=True))
     def get(self, request: Request, pk: int) -> Response:
         rows = self.agreement().rebates.prefetch_related("shares__notes", "shares__rebate", "shares__invoice")
         return self.get_paginated_response(RebateOut(self.paginate_queryset(rows.order_by("-pk")), many=True).data)
@@ -242,6 +245,7 @@ class RebateIssue(Frameworks):
 
     serializer_class = RebateOut
 
+    @extend_schema(request=None)
     def post(self, request: Request, pk: int) -> Response:
         require(access.can_keep_frameworks(self.actor))
         row = get_object_or_404(FrameworkRebate.objects.select_related("agreement"), pk=pk)

@@ -129,6 +129,7 @@ class CompanyFrameworks(OfCompany):
     scope = "requests"
     serializer_class: Any = FrameworkOut
 
+    @extend_schema(responses=FrameworkOut(many=True))
     def get(self, request: Request, company: int) -> Response:
         self.company()
         rows = FrameworkAgreement.objects.visible_to(self.actor).running_on(timezone.localdate())
@@ -169,6 +170,7 @@ class CompanyCallOffs(OfCompany):
     scope = "requests"
     serializer_class: Any = CallOffIn
 
+    @extend_schema(responses=CallOffOut(many=True))
     def get(self, request: Request, company: int) -> Response:
         rows = _call_offs().filter(company=self.company())
         return self.get_paginated_response(CallOffOut(self.paginate_queryset(rows), many=True).data)
@@ -230,6 +232,7 @@ class CompanyRebates(OfCompany):
     scope = "orders"
     serializer_class: Any = RebateShareOut
 
+    @extend_schema(responses=RebateShareOut(many=True))
     def get(self, request: Request, company: int) -> Response:
         rows = RebateShare.objects.filter(company=self.company(), rebate__state="issued").order_by("-pk")
         rows = rows.select_related("rebate", "invoice").prefetch_related("notes")
