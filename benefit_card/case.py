@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from benefit_card import quota
+from benefit_card import prepared, quota
 from benefit_card.credential import PARIS
 from benefit_card.quota import PARTS, SPLIT_FROM, period_of
 from merchants import eligibility
@@ -198,7 +198,7 @@ def read(
         "periods": _PERIODS,
         "labels": [period_of(name, today) for name in _PERIODS],
     }
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_SQL.format(where=where, eligible=_ELIGIBLE, restricted=eligibility.RESTRICTED), parameters)
         rows: Iterable[tuple[Any, ...]] = cursor.fetchall()
     case = None

@@ -378,5 +378,9 @@ def test_every_rule_together_costs_six_statements_with_the_look_up(at_till, till
     with CaptureQueriesContext(connection) as queries:
         at_till(till).post("/api/v1/scans/", {"code": print_code(made)}, format="json")
         assert at_till(till).post("/api/v1/redemptions/", sale(made, row), format="json").status_code == 201
-    ours = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]
+    ours = [
+        q["sql"] or "look-up"
+        for q in queries
+        if not (q["sql"] or "").startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))
+    ]
     assert len([sql for sql in ours if "signingkey" not in sql]) <= 6, ours

@@ -339,13 +339,13 @@ class TestTotals(TransactionTestCase):
         tills = list(Till.objects.filter(shop=shared).order_by("pk").select_related("shop__merchant"))
         made, row = card(), offer(shared.merchant, per_person_limit=limit, stock=stock)
         now, promised, sent = datetime.now(UTC), {}, []
-        from benefit_card.api_offline import _read
+        from benefit_card.entry_form import read_entry
 
         for what, which in steps:
             if what == "offline" or (what == "again" and sent):
                 used, raw = sent[-1] if what == "again" else (which, devices[which].entry(made, row, at=now))
                 sent.append((used, raw))
-                (answer,) = offline.sync(till=tills[used], rows=[_read(raw)], at=now)
+                (answer,) = offline.sync(till=tills[used], rows=[read_entry(raw)], at=now)
                 if answer["redemption"] and what != "again":
                     promised[answer["client_id"]] = answer["redemption"]["discount"]
             elif what == "online":
