@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from django.urls import path
 
-from purchasing.api import award_studies, catalogue, pools, questions, requests, tenders
+from purchasing.api import award_studies, catalogue, keeping, pools, questions, requests, tenders
 
 app_name = "purchasing_api"
 REQUESTS = "companies/<int:company>/requests/"
@@ -17,7 +17,12 @@ urlpatterns = [
     path(f"{REQUESTS}<int:pk>/submit/", requests.RequestSubmit.as_view(), name="request_submit"),
     path(f"{REQUESTS}<int:pk>/decide/", requests.RequestDecide.as_view(), name="request_decide"),
     path(f"{REQUESTS}<int:pk>/cancel/", requests.RequestCancel.as_view(), name="request_cancel"),
+    path("companies/<int:company>/budgets/", keeping.BudgetList.as_view(), name="budgets"),
+    path("companies/<int:company>/budgets/<int:pk>/", keeping.BudgetDetail.as_view(), name="budget"),
+    path("companies/<int:company>/recurring-needs/", keeping.RecurringList.as_view(), name="recurring_needs"),
+    path("companies/<int:company>/recurring-needs/<int:pk>/", keeping.RecurringDetail.as_view(), name="recurring_need"),
     path("articles/", requests.ArticleList.as_view(), name="articles"),
+    path("articles/<int:pk>/", requests.ArticleDetail.as_view(), name="article"),
     path("articles/<int:pk>/prices/", catalogue.ArticlePrices.as_view(), name="article_prices"),
     path("suppliers/", catalogue.SupplierList.as_view(), name="suppliers"),
     path("suppliers/<int:pk>/", catalogue.SupplierDetail.as_view(), name="supplier"),
@@ -29,6 +34,11 @@ urlpatterns = [
         "suppliers/<int:pk>/price-lists/<int:number>/apply/",
         catalogue.SupplierPriceListApply.as_view(),
         name="price_list_apply",
+    ),
+    path(
+        "suppliers/<int:pk>/price-lists/<int:number>/cancel/",
+        catalogue.SupplierPriceListCancel.as_view(),
+        name="price_list_cancel",
     ),
     path("needs/", pools.NeedList.as_view(), name="needs"),
     path("pools/", pools.PoolList.as_view(), name="pools"),

@@ -17,6 +17,7 @@ from companies.pagination import Pages
 from purchasing import access
 from purchasing.api.fields import Cents, UnitPrice
 from purchasing.models import Article, Price, PriceList, PriceListRow, Supplier
+from purchasing.services import catalogue as keeping
 from purchasing.services import price_list as lists
 
 
@@ -83,8 +84,39 @@ class ArticlePrices(ApiView):
         return self.get_paginated_response(PriceOut(self.paginate_queryset(rows), many=True).data)
 
 
+class SupplierIn(serializers.ModelSerializer[Supplier]):
+    """A supplier with the contact that receives requests for quotes and orders."""
+
+    minimum = Cents(source="minimum_cents", required=False)
+    franco = Cents(source="franco_cents", required=False, allow_null=True)
+    contact_name = serializers.CharField(max_length=120)
+    contact_email = serializers.EmailField()
+    contact_phone = serializers.CharField(max_length=30, required=False, allow_blank=True, default="")
+
+    class Meta:
+        model = Supplier
+        fields = ["name", "category", "street", "postcode", "city", "siren", "minimum", "franco", "lead_days", "local",
+                  "active", "notes", "contact_name", "contact_email", "contact_phone"]  # fmt: skip
+
+
+def _saved(request: Request, supplier: Supplier | None = None) -> Response:
+    """Create or change a supplier from a request's body, for staff."""
+    require(access.can_keep_catalogue(request.user))  # type: ignore[arg-type]
+    form = SupplierIn(supplier, data=request.data)
+    form.is_valid(raise_exception=True)
+    data = form.validated_data
+    row = keeping.save_supplier(
+        actor=request.user,  # type: ignore[arg-type]
+        values={name: value for name, value in data.items() if not name.startswith("contact_")},
+        contact={name: data[f"contact_{name}"] for name in ("name", "email", "phone")},
+        supplier=supplier,
+        at=timezone.now(),
+    )
+    return Response(SupplierOut(row).data, status=200 if supplier else 201)
+
+
 class SupplierList(ApiView):
-    """Active suppliers; `?q=` and `?category=` filter."""
+    """Active suppliers; `?q=` and `?category=` filter. The association's staff add one with POST."""
 
     scope = "requests"
     serializer_class = SupplierOut
@@ -99,9 +131,12 @@ class SupplierList(ApiView):
             rows = rows.filter(category=category)
         return self.get_paginated_response(SupplierOut(self.paginate_queryset(rows), many=True).data)
 
+    def post(self, request: Request) -> Response:
+        return _saved(request)
+
 
 class SupplierDetail(ApiView):
-    """One supplier."""
+    """One supplier; the association's staff change it with PUT."""
 
     scope = "requests"
     serializer_class = SupplierOut
@@ -109,6 +144,10 @@ class SupplierDetail(ApiView):
     def get(self, request: Request, pk: int) -> Response:
         require(access.can_read_catalogue(request.user))  # type: ignore[arg-type]
         return Response(SupplierOut(get_object_or_404(Supplier, pk=pk)).data)
+
+    def put(self, request: Request, pk: int) -> Response:
+        require(access.can_keep_catalogue(request.user))  # type: ignore[arg-type]
+        return _saved(request, get_object_or_404(Supplier, pk=pk))
 
 
 class _Lists(ApiView):
@@ -175,3 +214,11 @@ class SupplierPriceListApply(_Lists):
     def post(self, request: Request, pk: int, number: int) -> Response:
         found = lists.start_applying(actor=request.user, found=self.one(), at=timezone.now())  # type: ignore[arg-type]
         return Response(PriceListOut(found).data, status=202)
+
+
+class SupplierPriceListCancel(_Lists):
+    """Give a compared list up; its file is forgotten."""
+
+    def post(self, request: Request, pk: int, number: int) -> Response:
+        lists.cancel(actor=request.user, found=self.one(), at=timezone.now())  # type: ignore[arg-type]
+        return Response(PriceListOut(self.one()).data)

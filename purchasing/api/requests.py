@@ -17,6 +17,7 @@ from purchasing import access
 from purchasing.api.fields import Cents, UnitPrice
 from purchasing.models import Article, PurchaseRequest, RequestDecision, RequestLine, Unit
 from purchasing.rules.units import PACK
+from purchasing.services import catalogue
 from purchasing.services import request as service
 
 
@@ -191,11 +192,54 @@ class ArticleOut(serializers.ModelSerializer[Article]):
 
     class Meta:
         model = Article
-        fields = ["id", "reference", "name", "category", "unit", "pack", "vat_bp", "ref_price"]
+        fields = [
+            "id",
+            "reference",
+            "name",
+            "category",
+            "unit",
+            "pack",
+            "unit_weight_grams",
+            "vat_bp",
+            "ref_price",
+            "active",
+        ]
+
+
+class ArticleIn(serializers.ModelSerializer[Article]):
+    """`unit` is what one counts; `unit_weight_grams` lets needs in kilos be counted in it."""
+
+    reference = serializers.CharField(max_length=40)
+    ref_price = UnitPrice(source="ref_price_e4", allow_null=True, required=False)
+    pack = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1)
+
+    class Meta:
+        model = Article
+        fields = ["reference", "name", "category", "unit", "pack", "unit_weight_grams", "vat_bp", "ref_price", "active"]
+
+
+class ArticleDetail(ApiView):
+    """One article; the association's staff change it with PUT."""
+
+    scope = "requests"
+    serializer_class = ArticleOut
+
+    def get(self, request: Request, pk: int) -> Response:
+        require(access.can_read_catalogue(request.user))  # type: ignore[arg-type]
+        return Response(ArticleOut(get_object_or_404(Article, pk=pk)).data)
+
+    def put(self, request: Request, pk: int) -> Response:
+        require(access.can_keep_catalogue(request.user))  # type: ignore[arg-type]
+        row = get_object_or_404(Article, pk=pk)
+        form = ArticleIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        actor: Any = request.user
+        row = catalogue.save_article(actor=actor, values=form.validated_data, article=row, at=timezone.now())
+        return Response(ArticleOut(row).data)
 
 
 class ArticleList(ApiView):
-    """The common catalogue; `?q=` and `?category=` filter."""
+    """The common catalogue; `?q=` and `?category=` filter. The association's staff add an article with POST."""
 
     scope = "requests"
     serializer_class = ArticleOut
@@ -211,3 +255,11 @@ class ArticleList(ApiView):
         if category := request.query_params.get("category"):
             rows = rows.filter(category=category)
         return self.get_paginated_response(ArticleOut(self.paginate_queryset(rows), many=True).data)
+
+    def post(self, request: Request) -> Response:
+        require(access.can_keep_catalogue(request.user))  # type: ignore[arg-type]
+        form = ArticleIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        actor: Any = request.user
+        row = catalogue.save_article(actor=actor, values=form.validated_data, at=timezone.now())
+        return Response(ArticleOut(row).data, status=201)

@@ -4,13 +4,44 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import require
+from companies.errors import Invalid
 from companies.models import User
 from purchasing import access
-from purchasing.models import Supplier, SupplierContact
+from purchasing.models import Article, Supplier, SupplierContact
+
+
+class ReferenceTaken(Invalid):
+    code = "reference_taken"
+    message = _("Another article has the reference %(reference)s.")
+    field = "reference"
+
+
+@transaction.atomic(durable=True)
+def save_article(*, actor: User, values: Mapping[str, Any], at: datetime, article: Article | None = None) -> Article:
+    """Create or change an article of the common catalogue. Requests and pools keep the words and units they copied."""
+    require(access.can_keep_catalogue(actor))
+    row = article or Article()
+    was = {name: str(getattr(row, name)) for name in values} if article else {}
+    for name, value in values.items():
+        setattr(row, name, value)
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as error:
+        raise ReferenceTaken(reference=row.reference) from error
+    audit.record(
+        "article.changed" if article else "article.created",
+        target=row,
+        at=at,
+        actor=actor,
+        data={name: text for name, text in was.items() if text != str(getattr(row, name))},
+    )
+    return row
 
 
 @transaction.atomic(durable=True)
