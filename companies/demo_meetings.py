@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from companies.demo_data import World
-from companies.models import Attendance, GroupMember, Meeting, OutboxMail, WorkingGroup
+from companies.models import Attendance, GroupMember, Meeting, MeetingState, WorkingGroup
 from companies.services import meetings
 
 AGENDA = "Tour de table (10)\nGranulés de bois : consultation d’automne (30)\nAvis sur les fournisseurs de l’année (20)\nDivers"
 
 
 def seed_meetings(*, world: World, at: datetime) -> None:
-    """By the real services; nobody is written to."""
+    """By the real services as far as they write to nobody."""
     person = world.staff[0]
     purpose = "Les acheteurs des adhérents : besoins communs, fournisseurs, calendrier des commandes groupées."
     group = meetings.found(actor=person, name="Groupement d’achats", purpose=purpose, at=at - timedelta(days=90))
@@ -29,8 +29,9 @@ def seed_meetings(*, world: World, at: datetime) -> None:
     task = "Rassembler les quantités de granulés par site"
     meetings.decide(actor=person, meeting=past, text=task, owner=buyers[0], due_on=due, at=past.ends_at)
     meetings.decide(actor=person, meeting=past, text="Consultation ouverte à trois fournisseurs", at=past.ends_at)
-    meetings.publish(actor=person, meeting=past, at=past.ends_at)
-    OutboxMail.objects.filter(key__startswith="meeting_").delete()
+    past.refresh_from_db()
+    paper = meetings.print_minutes(past, at=past.ends_at)
+    Meeting.objects.filter(pk=past.pk).update(state=MeetingState.MINUTED, minutes_document=paper)
 
 
 def _call(world: World, group: WorkingGroup, day: datetime, at: datetime) -> Meeting:
@@ -40,4 +41,8 @@ def _call(world: World, group: WorkingGroup, day: datetime, at: datetime) -> Mee
     )
     called = begins - timedelta(days=14)
     row = meetings.call(actor=world.staff[0], group=group, draft=draft, at=min(called, at))
-    return meetings.invite(actor=world.staff[0], meeting=row, at=min(called, at))
+    people = group.members.values_list("user", flat=True)
+    Attendance.objects.bulk_create(Attendance(meeting=row, user_id=pk) for pk in people)
+    Meeting.objects.filter(pk=row.pk).update(state=MeetingState.INVITED)
+    row.state = MeetingState.INVITED
+    return row

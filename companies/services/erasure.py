@@ -13,7 +13,17 @@ from django.utils.translation import gettext_lazy as _
 from companies import audit
 from companies.access import is_staff
 from companies.errors import DomainError
-from companies.models import Company, Employment, ImportRow, Membership, OutboxMail, Person, User
+from companies.models import (
+    CalendarFeed,
+    Company,
+    Employment,
+    GroupMember,
+    ImportRow,
+    Membership,
+    OutboxMail,
+    Person,
+    User,
+)
 from companies.services import roles
 
 
@@ -52,7 +62,8 @@ def forget_account(user: User, *, at: datetime) -> None:
         Company.objects.select_for_update(of=("self",), no_key=True).get(pk=company.pk)
         roles.change(company=company, user=user, granted=set(), revoked=held, actor=user, at=at)
     OutboxMail.objects.filter(to=user.email).delete()
-    for model in (Authenticator, EmailAddress, UserSession):
+    GroupMember.objects.filter(user=user, left_at=None).update(left_at=at)
+    for model in (Authenticator, EmailAddress, UserSession, CalendarFeed):
         model.objects.filter(user=user).delete()
     audit.record("account.erased", target=user, at=at, actor=None, actor_label="account")
     User.objects.filter(pk=user.pk).update(

@@ -22,6 +22,7 @@ from companies.models import (
     Attendance,
     CalendarFeed,
     Company,
+    Document,
     GroupMember,
     Meeting,
     MeetingDecision,
@@ -284,12 +285,17 @@ def publish(*, actor: User, meeting: Meeting, at: datetime) -> Meeting:
         return row
     if not row.minutes:
         raise MinutesMissing
-    content = documents.render_pdf("companies/papers/minutes.typ", _data(row))
-    file = documents.store(kind="minutes", name=f"compte-rendu-{row.pk}.pdf", content=content, at=at)
+    file = print_minutes(row, at=at)
     move(row, MeetingState.MINUTED, table=MEETING, at=at, actor=actor, minutes_document=file)
     people = [a.user for a in row.attendances.select_related("user") if a.user.is_active]
     tell(row, people, "meeting_minutes", f"meeting_minutes:{row.pk}", at=at, attachments=[file])
     return row
+
+
+def print_minutes(row: Meeting, *, at: datetime) -> Document:
+    """The minutes as a PDF, kept."""
+    content = documents.render_pdf("companies/papers/minutes.typ", _data(row))
+    return documents.store(kind="minutes", name=f"compte-rendu-{row.pk}.pdf", content=content, at=at)
 
 
 def _data(row: Meeting) -> dict[str, object]:

@@ -1,15 +1,20 @@
 """Meetings of working groups: agenda, invitation, answers, minutes, decisions with somebody who does them."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 from icalendar import Calendar
 
+from companies import demo_data, demo_meetings
 from companies.errors import NotAllowed
-from companies.models import Attendance, GroupMember, Meeting, OutboxMail, Role
+from companies.models import Attendance, GroupMember, Meeting, MeetingDecision, OutboxMail, Role
 from companies.services import meetings as service
+from companies.services.erasure import forget_account
 from companies.states import StateRefused
 from tests.factories.companies import CompanyFactory, member, staff
 
@@ -193,6 +198,14 @@ class TestFilesAndCalendars:
         assert not service.by_feed(service.new_feed(actor=member(CompanyFactory(), Role.HR), at=AT), at=AT)
 
 
+class TestAnErasedAccount:
+    def test_leaves_groups_and_calendars(self, circle):
+        token = service.new_feed(actor=circle.first, at=AT)
+        with transaction.atomic():
+            forget_account(circle.first, at=AT)
+        assert service.by_feed(token, at=AT) is None and not service.belongs(circle.first, circle.group)
+
+
 class TestThePages:
     def test_call_invite_and_answer(self, circle, client):
         client.force_login(circle.chair)
@@ -208,3 +221,14 @@ class TestThePages:
         assert row.attendances.get(user=circle.first).answer == "yes"
         home = client.get(reverse("companies:group_list")).content.decode()
         assert "Avril" in home
+
+
+@pytest.mark.django_db
+class TestTheDemonstration:
+    def test_shows_a_meeting_to_come_and_one_with_minutes_and_a_task(self):
+        at = timezone.now()
+        world = demo_data.seed(rng=random.Random(1), scale="tiny", at=at)
+        demo_meetings.seed_meetings(world=world, at=at)
+        assert set(Meeting.objects.values_list("state", flat=True)) == {"invited", "minuted"}
+        assert MeetingDecision.objects.filter(owner=world.one(world.home, "buyer"), done_at=None).exists()
+        assert not OutboxMail.objects.exists()
