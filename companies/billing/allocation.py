@@ -5,12 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
-from companies import audit
-from companies.billing import ledger, settlement
+from companies import audit, money
+from companies.access import require
+from companies.billing import access, ledger, settlement
 from companies.billing.models import AccountKind, Invoice, InvoiceState, LedgerEntry
 from companies.billing.models.invoice import PAYABLE
+from companies.errors import DomainError, Invalid
 from companies.models import Company, User
+
+
+class PartsRefused(Invalid):
+    """The parts do not fit the invoices."""
+
+    code = "deposit_parts_refused"
+    message = _("Say for at least one invoice how much to use: above zero, at most what it still owes.")
+
+
+class KeptTooLittle(DomainError):
+    """There is less than was asked."""
+
+    code = "deposit_too_small"
+    message = _("Only %(kept)s € are kept for the company. Lower the parts.")
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,20 @@ def _book(
     chosen.sort(key=lambda row: (rank.get(row.pk, len(rank)), row.due_on, row.pk))
     parts = spread(cents, [row.balance_cents for row in chosen])
     used = [(row, part) for row, part in zip(chosen, parts, strict=True) if part]
-    kept = cents - sum(parts)
+    return _use(company, used, cents - sum(parts), key, source, at, actor, reason)
+
+
+def _use(
+    company: Company,
+    used: list[tuple[Invoice, int]],
+    kept: int,
+    key: str,
+    source: ledger.Side,
+    at: datetime,
+    actor: User | None,
+    reason: str,
+) -> Allocated:
+    """Post a sum on locked invoices, and bring each to what the books say."""
     sides = [source, ledger.Side(AccountKind.DEPOSITS, -kept, company=company)]
     sides += [ledger.Side(AccountKind.RECEIVABLE, -part, company=company, invoice=row) for row, part in used]
     if ledger.post(key=key, kind="transfer", at=at, sides=sides, reason=reason) is None:
@@ -94,16 +124,42 @@ def _book(
     return Allocated(used, kept)
 
 
+def kept_for(company: Company) -> int:
+    """What a company has paid and not used yet: deposits, advances, and what was left of a transfer."""
+    return max(-ledger.balance(AccountKind.DEPOSITS, company=company), 0)
+
+
+def _spending_key(company: Company) -> str:
+    """Names one use of a deposit by the entry before it: with the company locked, the same use is not posted twice."""
+    entries = LedgerEntry.objects.filter(account__kind=AccountKind.DEPOSITS, account__company=company)
+    return f"deposit-{company.pk}-{entries.order_by('-pk').values_list('pk', flat=True)[0]}"
+
+
+@transaction.atomic(durable=True)
+def spend(*, company: Company, parts: dict[int, int], actor: User, at: datetime) -> Allocated:
+    """Use what is kept for a company on chosen invoices (id → cents). Raises NotAllowed, PartsRefused, KeptTooLittle."""
+    require(access.can_pay(actor, company) or access.can_collect(actor))
+    Company.objects.select_for_update().get(pk=company.pk)
+    wanted = {pk: cents for pk, cents in parts.items() if cents}
+    rows = Invoice.objects.select_for_update(of=("self",)).filter(company=company, pk__in=wanted).order_by("pk")
+    used = [(row, wanted[row.pk]) for row in rows if row.is_payable and 0 < wanted[row.pk] <= row.balance_cents]
+    if not used or len(used) != len(wanted):
+        raise PartsRefused
+    cents, kept = sum(wanted.values()), kept_for(company)
+    if cents > kept:
+        raise KeptTooLittle(kept=money.euros(kept))
+    source = ledger.Side(AccountKind.DEPOSITS, cents, company=company)
+    return _use(company, used, 0, _spending_key(company), source, at, actor, "")
+
+
 @transaction.atomic(durable=True)
 def use_deposit(*, company: Company, at: datetime, actor: User | None) -> Allocated:
     """Use what was kept for a company on what it owes now."""
     Company.objects.select_for_update().get(pk=company.pk)
-    entries = LedgerEntry.objects.filter(account__kind=AccountKind.DEPOSITS, account__company=company)
-    kept = -ledger.balance(AccountKind.DEPOSITS, company=company)
+    kept = kept_for(company)
     owed = sum(row.balance_cents for row in Invoice.objects.filter(company=company).payable())
     cents = min(kept, owed)
     if cents <= 0:
-        return Allocated([], max(kept, 0))
-    key = f"deposit-{company.pk}-{entries.order_by('-pk').values_list('pk', flat=True)[0]}"
+        return Allocated([], kept)
     source = ledger.Side(AccountKind.DEPOSITS, cents, company=company)
-    return _book(company, cents, key, source, at, actor, "", ())
+    return _book(company, cents, _spending_key(company), source, at, actor, "", ())

@@ -15,15 +15,9 @@ from companies import money
 from companies.access import require
 from companies.api import ApiView
 from companies.billing import access, payments
+from companies.billing.api_fields import Euros
 from companies.billing.models import Invoice, InvoiceLine, InvoiceState, InvoiceVat
 from companies.models import User
-
-
-class Euros(serializers.IntegerField):
-    """Cents as a decimal string of euros."""
-
-    def to_representation(self, value: Any) -> Any:
-        return money.euros(value)
 
 
 class LineSerializer(serializers.ModelSerializer[InvoiceLine]):

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from companies.billing.views import collection, desk, dues, links, mandates
+from companies.billing.views import collection, deposits, desk, dues, links, mandates
 
 urlpatterns = [
     path("company/<int:company>/accounts/mandate/", mandates.mandate, name="mandate"),
     path("company/<int:company>/accounts/mandate/<int:pk>/revoke/", mandates.revoke, name="mandate_revoke"),
+    path("company/<int:company>/accounts/mandate/<int:pk>/pdf/", mandates.file, name="mandate_pdf"),
+    path("company/<int:company>/accounts/deposit/", deposits.deposit, name="deposit"),
     path("company/<int:company>/accounts/", desk.company_desk, name="desk"),
     path("company/<int:company>/accounts/open.csv", desk.open_items, name="open_items"),
     path("company/<int:company>/accounts/statement/", desk.statement, name="statement"),

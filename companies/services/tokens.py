@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
-from companies.access import can_administer, has_role, require
+from companies.access import can_administer, has_role, is_staff, require
 from companies.errors import DomainError
 from companies.models import ApiToken, Company, Role, User
 
@@ -26,7 +26,9 @@ SCOPES: dict[str, str | Promise] = {
     "orders:write": _("receive deliveries"),
     "exchange": _("read offers between members and ratings of suppliers"),
     "exchange:write": _("offer and reserve between members"),
-    "invoices": _("read invoices"),
+    "invoices": _("read invoices, credit notes, mandates and dues"),
+    "accounts": _("read ERB's bank lines and received invoices"),
+    "accounts:write": _("take in statements and suppliers' invoices, match them and decide"),
 }
 PREFIX = "erb_"  # so that a leaked token is recognised by scanners
 
@@ -44,10 +46,17 @@ class RoleLacking(DomainError):
 
 
 BUYING = (Role.BUYER, Role.APPROVER)
+STAFF = "accounts"  # not a company's: only the association's staff hands it out, and only while they are staff
 NEEDS: dict[str, tuple[Role, ...]] = {
     "hr": (Role.HR, Role.ADMIN), "invoices": (Role.ACCOUNTANT, Role.ADMIN),
     "requests": BUYING, "pools": BUYING, "commitments": BUYING, "orders": BUYING,
 }  # fmt: skip
+
+
+def may_give(user: User, company: Company, scope: str) -> bool:
+    """Whether a person may do themselves what a scope allows."""
+    kind = scope.partition(":")[0]
+    return is_staff(user) if kind == STAFF else has_role(user, company, *NEEDS[kind])
 
 
 @transaction.atomic(durable=True)
@@ -59,7 +68,7 @@ def create(*, company: Company, name: str, scopes: Iterable[str], actor: User, a
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
         raise ScopeUnknown(field="scopes")
-    lacking = [scope for scope in wanted if not has_role(actor, company, *NEEDS[scope.partition(":")[0]])]
+    lacking = [scope for scope in wanted if not may_give(actor, company, scope)]
     if lacking:
         raise RoleLacking(field="scopes", scopes=", ".join(str(SCOPES[scope]) for scope in lacking))
     secret = PREFIX + secrets.token_urlsafe(32)

@@ -1,5 +1,7 @@
 """API tokens of a company: made with scopes, shown once, revoked."""
 
+from typing import Any, cast
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +11,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from companies.access import is_staff
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import ApiToken
@@ -16,8 +19,9 @@ from companies.services import tokens as service
 from companies.views.doors import company_to_administer, me
 
 
-def scope_choices() -> list[tuple[str, str]]:
-    return [(code, str(label)) for code, label in service.SCOPES.items()]
+def scope_choices(staff: bool = False) -> list[tuple[str, str]]:
+    """What a token may do; what is the association's only its staff may give."""
+    return [(code, str(label)) for code, label in service.SCOPES.items() if staff or not code.startswith(service.STAFF)]
 
 
 class TokenForm(forms.Form):
@@ -29,15 +33,19 @@ class TokenForm(forms.Form):
         error_messages={"required": _("Choose what the program may do.")},
     )  # fmt: skip
 
+    def __init__(self, *args: Any, staff: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast(forms.MultipleChoiceField, self.fields["scopes"]).choices = scope_choices(staff)
+
 
 def index(request: HttpRequest, company: int) -> HttpResponse:
     """The company's tokens, and the form for a new one; the new token is shown on this answer only."""
     owner = company_to_administer(request, company)
-    form, fresh = TokenForm(request.POST or None), ""
+    form, fresh = TokenForm(request.POST or None, staff=is_staff(request.user)), ""
     if request.method == "POST" and form.is_valid():
         try:
             _row, fresh = service.create(company=owner, actor=me(request), at=timezone.now(), **form.cleaned_data)
-            form = TokenForm()
+            form = TokenForm(staff=is_staff(request.user))
         except DomainError as error:
             form_error(form, error)
     rows = list(owner.api_tokens.select_related("user").order_by("revoked_at", "-created_at"))

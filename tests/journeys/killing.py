@@ -77,6 +77,7 @@ def until(condition, *, seconds=PATIENCE, every=0.05):
 def manage(stack, *words):
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))}
     environment.pop("DATABASE_URL", None)
+    environment["STRIPE_API_BASE"] = stack.double
     return subprocess.run(
         [sys.executable, "manage.py", *map(str, words)],
         cwd=ROOT,

@@ -52,6 +52,11 @@ class Stack:
         return json.loads((self.state_dir / "seed.json").read_text())
 
     @property
+    def double(self) -> str:
+        """Where the Stripe double of this run listens."""
+        return next(found.group(1) for text in self.lines if (found := re.search(r"stripe double on (\S+)", text)))
+
+    @property
     def database_url(self) -> str:
         """For looking at rows from outside, and for moving a deadline."""
         return f"postgresql://postgres@/erb?host={self.state_dir}/postgres"

@@ -1,39 +1,21 @@
 """Money, as a company's accountant and as the association see it: mandate, debit, failure, reminder, card, credit, claim."""
 
-import os
 import re
-import subprocess
-import sys
 from datetime import date, timedelta
 
 import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.journeys.killing import ask, one, until
-from tests.journeys.stack import ROOT
+from tests.journeys.killing import ask, manage, one, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
 POOR = "FR84 2004 1010 0505 0001 3M02 607"  # the bank will return what is debited from it
 
 
-def double_of(stack):
-    """Where the Stripe double of this run listens."""
-    return next(found.group(1) for text in stack.lines if (found := re.search(r"stripe double on (\S+)", text)))
-
-
 def collect(stack, at):
     """What beat does every few minutes, as if it were then."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))}
-    environment.pop("DATABASE_URL", None)
-    done = subprocess.run(
-        [sys.executable, "manage.py", "collect", "--at", f"{at}T11:00:00+01:00"],
-        cwd=ROOT,
-        env=environment | {"STATE_DIR": str(stack.state_dir), "STRIPE_API_BASE": double_of(stack)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = manage(stack, "collect", "--at", f"{at}T11:00:00+01:00")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -132,7 +114,7 @@ class TestCollection:
     def claim(self, stack, staff: Page, accountant: Page, invoice, number):
         intent = "SELECT intent_id FROM billing_payment WHERE invoice_id = %s AND state = 'succeeded'"
         answer = requests.post(
-            f"{double_of(stack)}/_control/dispute", json={"payment_intent": one(stack, intent, invoice)}, timeout=10
+            f"{stack.double}/_control/dispute", json={"payment_intent": one(stack, intent, invoice)}, timeout=10
         )
         assert answer.status_code == 200
         until(lambda: one(stack, "SELECT state FROM billing_invoice WHERE id = %s", invoice) == "charged_back")

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from companies.access import require
-from companies.billing import access, links, payments, printing, selectors
+from companies.billing import access, allocation, links, payments, printing, selectors
 from companies.billing.models import DebitState, Invoice, Payment, PaymentState, PlanState
 from companies.billing.references import creditor_reference, spaced
 from companies.billing.tasks import refresh_payment
@@ -73,6 +73,7 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "collects": access.can_collect(request.user),
         "pay_link": links.path(row),
         "by_card_only": row.balance_cents > payments.SEPA_LIMIT_CENTS,
+        "kept": allocation.kept_for(row.company),
     }
     return render(request, "billing/invoice.html", context)
 

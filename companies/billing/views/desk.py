@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from companies.access import require
-from companies.billing import access, desk, instalments, mandates, selectors, statements
+from companies.billing import access, allocation, desk, instalments, mandates, selectors, statements
 from companies.billing.models import Invoice, InvoiceState, PlanState
 from companies.billing.models.invoice import GROUPS, PAYABLE
 from companies.billing.views.company import company_invoice, owned_company
@@ -38,6 +38,7 @@ def company_desk(request: HttpRequest, company: int) -> HttpResponse:
         "plans": rows.filter(plans__state=PlanState.PROPOSED).distinct(),
         "mandate": mandates.in_force(owner),
         "signs": access.can_pay(request.user, owner),
+        "kept": allocation.kept_for(owner),
     }
     return render(request, "billing/desk.html", context)
 

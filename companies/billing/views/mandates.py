@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from companies.billing import access, mandates
+from companies.billing import access, mandate_file, mandates
 from companies.billing.models import DebitState, Mandate, MandateState, PlannedDebit
 from companies.billing.payments import mandates as at_stripe
 from companies.billing.tasks import forget_mandate
@@ -112,6 +112,18 @@ def _sign(request: HttpRequest, user: User, company_id: int, form: MandateForm) 
     else:
         messages.info(request, _("The bank is being asked. This page shows when the mandate is in force."))
     return True
+
+
+@require_safe
+def file(request: HttpRequest, company: int, pk: int) -> HttpResponse:
+    """The mandate with the evidence of its signature, as a PDF."""
+    owner = owned_company(request, company)
+    rows = Mandate.objects.visible_to(request.user).select_related("company", "signed_by")
+    row = get_object_or_404(rows, company=owner, pk=pk)
+    response = HttpResponse(mandate_file.mandate_pdf(row), content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{row.reference or f"mandat-{row.pk}"}.pdf"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @require_POST

@@ -1,0 +1,137 @@
+"""The routes an accountant's software uses: a company's own rows by its token, the association's books by staff's."""
+
+import hashlib
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from companies.billing import credit_notes, dues, ledger
+from companies.billing.models import AccountKind, BankLine, DuesBracket, Invoice, Mandate, ReceivedInvoice
+from companies.models import ApiToken, Role
+from companies.services import tokens
+from tests.billing.statements import camt, entry
+from tests.billing.test_received import theirs
+from tests.factories.billing import AT, invoice
+from tests.factories.companies import CompanyFactory, MembershipFactory, member, staff
+
+pytestmark = pytest.mark.django_db
+
+
+def program(user, company, *scopes):
+    """A client that signs in with a token."""
+    secret = f"{user.pk}-{'-'.join(scopes)}"
+    ApiToken.objects.create(
+        token_hash=hashlib.sha256(secret.encode()).hexdigest(), company=company, user=user, name="Compta",
+        scopes=list(scopes), created_at=timezone.now(),
+    )  # fmt: skip
+    return Client(headers={"Authorization": f"Bearer {secret}"})
+
+
+def mandate(company, reference):
+    return Mandate.objects.create(
+        company=company, state="active", reference=reference, creditor_name="ERB", creditor_ics="FR72ZZZ123456", holder="T",
+        iban_country="FR", iban_last4="2606", notice_days=2, text_version="t", text="Les mots", language="fr", signed_at=AT,
+        method_id="pm", stripe_id=f"m-{reference}", setup_id=f"s-{reference}",
+    )  # fmt: skip
+
+
+class TestACompanysProgram:
+    def test_reads_mandates_dues_and_credit_notes_of_its_company_only(self, django_assert_max_num_queries):
+        company, other = CompanyFactory(headcount=12), CompanyFactory(headcount=12)
+        accountant = member(company, Role.ACCOUNTANT)
+        MembershipFactory(user=accountant, company=other, role=Role.ACCOUNTANT)
+        for owner in (company, other):
+            mandate(owner, f"ERB-{owner.pk}")
+            bill = invoice(owner)
+            with transaction.atomic():
+                credit_notes.issue(
+                    invoice=bill, nets={bill.lines.get().pk: 1_000}, reason="Casse", key=f"k{owner.pk}", actor=None, at=AT
+                )  # fmt: skip
+        DuesBracket.objects.get_or_create(up_to=None, defaults={"net_cents": 35_000})
+        now = timezone.now()
+        dues.prepare(year=now.year + 1, due_on=now.date().replace(year=now.year + 1), actor=staff(), at=now)
+        client = program(accountant, company, "invoices")
+        found = client.get("/api/v1/mandates/").json()["results"]
+        assert [(row["company"], row["iban"]) for row in found] == [(company.pk, "FR … 2606")]
+        assert "text" not in found[0]
+        one = client.get(f"/api/v1/mandates/{found[0]['id']}/").json()
+        assert (one["text"], one["reference"]) == ("Les mots", f"ERB-{company.pk}")
+        with django_assert_max_num_queries(8):
+            (note,) = client.get("/api/v1/credit-notes/").json()["results"]
+        assert (note["company"], note["net"], note["gross"]) == (company.pk, "10.00", "12.00")
+        assert note["lines"][0]["net"] == "10.00"
+        assert client.get("/api/v1/dues/").json()["results"] == [], "drafts are the staff's"
+        drafts = program(staff(), company, "invoices").get("/api/v1/dues/", {"year": now.year + 1}).json()["results"]
+        assert [(row["company"], row["state"]) for row in drafts] == [(company.pk, "draft")]
+        assert client.get(f"/api/v1/mandates/{Mandate.objects.get(company=other).pk}/").status_code == 404
+        assert program(accountant, company, "requests").get("/api/v1/mandates/").status_code == 403
+
+    def test_never_reaches_the_associations_books(self):
+        company = CompanyFactory()
+        accountant = member(company, Role.ACCOUNTANT, Role.ADMIN)
+        client = program(accountant, company, "accounts", "accounts:write")  # as if it had been given
+        for path in ("bank-lines/", "received-invoices/"):
+            assert client.get(f"/api/v1/{path}").status_code == 404
+        with pytest.raises(tokens.RoleLacking):
+            tokens.create(company=company, name="x", scopes=["accounts"], actor=accountant, at=AT)
+        row, _secret = tokens.create(company=company, name="x", scopes=["accounts"], actor=staff(), at=AT)
+        assert row.scopes == ["accounts"]
+
+
+class TestTheAssociationsProgram:
+    @pytest.fixture
+    def client(self):
+        return program(staff(), CompanyFactory(), "accounts:write")
+
+    def test_imports_a_statement_once_matches_by_hand_and_takes_it_back(self, client):
+        bill = invoice()
+        Invoice.objects.filter(pk=bill.pk).update(state="due")
+        content = camt(entry(6_000, name="Inconnu", text="merci", bank_id="1"), total=6_000)
+        send = lambda: client.post(  # noqa: E731
+            "/api/v1/bank-statements/", {"file": SimpleUploadedFile("releve.xml", content)}
+        )
+        assert {**send().json(), "statement": 0} == {"statement": 0, "new": 1, "known": 0, "matched": 0}
+        assert (send().status_code, send().json()["code"]) == (409, "statement_known")
+        (line,) = client.get("/api/v1/bank-lines/", {"state": "open"}).json()["results"]
+        assert (line["amount"], line["match"], line["booked_on"]) == ("60.00", None, "2026-03-20")
+        address = f"/api/v1/bank-lines/{line['id']}"
+        match = lambda amount: client.post(  # noqa: E731
+            f"{address}/match/", {"parts": [{"invoice": bill.pk, "amount": amount}]}, content_type="application/json"
+        )
+        assert match("1e9").status_code == 400
+        assert match("60.00").json()["code"] == "bank_parts_refused"
+        done = match("53.39").json()
+        assert (done["state"], done["match"]["company"]) == ("matched", bill.company_id)
+        bill.refresh_from_db()
+        assert (bill.state, ledger.balance(AccountKind.DEPOSITS, company=bill.company)) == ("paid", -661)
+        assert match("53.39").json()["code"] == "bank_line_taken"
+        undone = client.post(f"{address}/undo/", {"reason": "Erreur"}, content_type="application/json").json()
+        assert (undone["state"], undone["match"]) == ("open", None)
+        assert BankLine.objects.get().matches.count() == 1
+
+    def test_takes_in_a_suppliers_invoice_reads_it_and_decides(self, client):
+        content = theirs()
+        answer = client.post("/api/v1/received-invoices/", {"file": SimpleUploadedFile("f.xml", content)})
+        assert answer.status_code == 201, answer.content
+        row = answer.json()
+        assert (row["state"], row["seller_name"], row["order_reference"]) == (
+            "received", "Gants du Sud", "BC-2026-00009",
+        )  # fmt: skip
+        address = f"/api/v1/received-invoices/{row['id']}"
+        detail = client.get(f"{address}/").json()
+        assert len(detail["lines"]) == 6 and [status["code"] for status in detail["statuses"]] == [203]
+        assert client.get(f"{address}/file/").content == content
+        refuse = lambda **body: client.post(f"{address}/refuse/", body, content_type="application/json")  # noqa: E731
+        assert refuse(code="NONSENSE", reason="x").status_code == 400
+        assert client.post(f"{address}/approve/").json()["state"] == "approved"
+        assert client.post(f"{address}/paid/").json()["state"] == "paid"
+        assert refuse(code="AUTRE", reason="trop tard").json()["code"] == "state_refused"
+        assert ReceivedInvoice.objects.get().state == "paid"
+
+    def test_reads_only_with_a_token_that_reads_only(self):
+        client = program(staff(), CompanyFactory(), "accounts")
+        assert client.get("/api/v1/bank-lines/").status_code == 200
+        assert client.post("/api/v1/bank-statements/").status_code == 403
