@@ -26,8 +26,9 @@ from companies.documents import store
 from companies.errors import DomainError
 from companies.models import User
 
-# What a person may reverse: a bank line's posting is undone where the line is, everything else has its own document.
-REVERSIBLE = ("manual",)
+# What a person may reverse, by the beginning of its key: entries by hand, and the use of money that was kept. A bank line's
+# posting is undone where the line is, everything else has its own document.
+REVERSIBLE = ("manual-", "deposit-")
 BOTH_SIDES = (
     AccountKind.BANK,
     AccountKind.STRIPE,
@@ -156,11 +157,11 @@ def enter(
 
 @transaction.atomic(durable=True)
 def reverse(*, original: LedgerTransaction, actor: User, at: datetime, reason: str) -> LedgerTransaction:
-    """Put a manual entry right by its opposite, once. Raises NotReversible."""
+    """Put an entry right by its opposite, once. Raises NotReversible."""
     require(is_staff(actor))
     if not reason.strip():
         raise ReasonAsked
-    if original.kind not in REVERSIBLE:
+    if not original.key.startswith(REVERSIBLE):
         raise NotReversible
     return put_back(original, actor=actor, at=at, reason=reason.strip())
 

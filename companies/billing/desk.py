@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,6 +15,7 @@ from companies import money
 from companies.billing.models import (
     DebitState,
     Dispute,
+    DisputeAnswer,
     Invoice,
     InvoiceState,
     PlannedDebit,
@@ -85,7 +86,9 @@ def announced(rows: InvoiceQuerySet) -> Any:
 
 def disputes(rows: InvoiceQuerySet) -> Any:
     """Claims of payers, the newest first."""
-    return Dispute.objects.filter(payment__invoice__in=rows).select_related("payment__invoice__company")
+    answered = Exists(DisputeAnswer.objects.filter(dispute=OuterRef("pk")))
+    found = Dispute.objects.filter(payment__invoice__in=rows).annotate(answered=answered)
+    return found.select_related("payment__invoice__company")
 
 
 def waiting_counts() -> dict[str, int]:

@@ -13,6 +13,7 @@ from companies.billing import books, collecting, dues, inbox, mandates, payments
 from companies.billing.channel import exchange
 from companies.billing.channel.port import ChannelDown, channel, one_at_a_time
 from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, StripeEvent
+from companies.billing.payments import disputes as disputes_at_stripe
 from companies.billing.payments import mandates as mandates_at_stripe
 from companies.billing.payments import personal as personal_at_stripe
 
@@ -74,6 +75,7 @@ def sweep() -> None:
     unsent = Invoice.objects.filter(state=InvoiceState.ISSUED, issued_at__lt=at - timedelta(minutes=1))
     for invoice_id in unsent.order_by("pk").values_list("pk", flat=True)[:200]:
         render_invoice.delay(invoice_id=invoice_id)
+    disputes_at_stripe.sweep(at=at)
     mandates_at_stripe.sweep(at=at)
     personal_at_stripe.sweep(at=at)
 

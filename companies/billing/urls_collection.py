@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing.views import collection, deposits, desk, dues, links, mandates
+from companies.billing.views import claims, collection, deposits, desk, dues, links, mandates
 
 urlpatterns = [
     path("company/<int:company>/accounts/mandate/", mandates.mandate, name="mandate"),
@@ -20,6 +20,9 @@ urlpatterns = [
     path("erb/collection/", collection.home, name="collection"),
     path("erb/collection/due.csv", collection.export, name="collection_export"),
     path("erb/collection/settings/", collection.settings_page, name="collection_settings"),
+    path("erb/collection/claims/<int:pk>/", claims.claim, name="claim"),
+    path("erb/collection/claims/<int:pk>/accept/", claims.give_in, name="claim_give_in"),
+    path("erb/collection/claims/<int:pk>/proof/", claims.evidence, name="claim_evidence"),
     path("erb/collection/proposals/<int:pk>/", collection.decide_proposal, name="decide_proposal"),
     path("erb/collection/write-offs/<int:pk>/", collection.decide_write_off, name="decide_write_off"),
     path("erb/invoices/<int:invoice>/write-off/", collection.ask_write_off, name="write_off"),

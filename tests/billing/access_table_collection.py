@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime
 
 from companies.billing import links
 from companies.billing.models import (
+    Dispute,
+    DisputeAnswer,
     DuesRun,
     Instalment,
     InstalmentPlan,
@@ -11,8 +13,9 @@ from companies.billing.models import (
     SuspensionProposal,
     WriteOff,
 )
+from companies.documents import store
 from tests.access import EVERYBODY, Visit
-from tests.factories.billing import AT, invoice
+from tests.factories.billing import AT, invoice, payment
 
 SEES = {"accountant", "admin", "staff"}
 
@@ -28,6 +31,11 @@ def prepare(w):
     w.write_off = WriteOff.objects.create(
         invoice=w.owed, amount_cents=1, reason="x", asked_by=w.users["staff"], asked_at=AT
     )
+    paper = store(kind="dispute_evidence", name="x.pdf", content=b"%PDF", at=AT)
+    w.claim = Dispute.objects.create(
+        payment=payment(w.owed, "succeeded"), dispute_id="du_table", cents=1, status="lost", opened_at=AT
+    )
+    DisputeAnswer.objects.create(dispute=w.claim, text="x", document=paper, written_at=AT)
     w.dues_run = DuesRun.objects.create(year=2026, due_on=date(2026, 5, 1), created_at=AT)
     w.mandate = Mandate.objects.create(
         company=w.company,
@@ -74,6 +82,9 @@ VISITS = [
     Visit("billing:collection", {"staff"}),
     Visit("billing:collection_export", {"staff"}),
     Visit("billing:collection_settings", {"staff"}),
+    Visit("billing:claim", {"staff"}, lambda w: {"pk": w.claim.pk}),
+    Visit("billing:claim_give_in", {"staff"}, lambda w: {"pk": w.claim.pk}, "post"),
+    Visit("billing:claim_evidence", {"staff"}, lambda w: {"pk": w.claim.pk}),
     Visit("billing:decide_proposal", {"staff"}, lambda w: {"pk": w.proposal.pk}, "post"),
     Visit("billing:decide_write_off", {"staff"}, lambda w: {"pk": w.write_off.pk}, "post"),
     Visit("billing:write_off", {"staff"}, lambda w: {"invoice": w.owed.pk}),

@@ -117,8 +117,8 @@ class TestTheAssociationsProgram:
         answer = client.post("/api/v1/received-invoices/", {"file": SimpleUploadedFile("f.xml", content)})
         assert answer.status_code == 201, answer.content
         row = answer.json()
-        assert (row["state"], row["seller_name"], row["order_reference"]) == (
-            "received", "Gants du Sud", "BC-2026-00009",
+        assert (row["state"], row["seller_siren"], row["order_reference"]) == (
+            "received", "552100554", "BC-2026-00009",
         )  # fmt: skip
         address = f"/api/v1/received-invoices/{row['id']}"
         detail = client.get(f"{address}/").json()

@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from companies.billing import allocation, checking, mandate_file
-from companies.billing.models import Invoice
+from companies.billing import allocation, books, checking, mandate_file
+from companies.billing.bank import importing, matching
+from companies.billing.models import BankLine, Invoice, LedgerTransaction
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, Role
+from tests.billing.statements import camt, entry
 from tests.billing.test_accounts_api import mandate
 from tests.factories.billing import invoice, line
 from tests.factories.companies import CompanyFactory, member, staff
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 def owed(company, *cents):
     rows = [invoice(company, line(one, 0)) for one in cents]
-    Invoice.objects.filter(company=company).update(state="due")
+    Invoice.objects.filter(pk__in=[row.pk for row in rows]).update(state="due")
     return rows
 
 
@@ -54,6 +56,24 @@ class TestMoneyKept:
         ]  # fmt: skip
         assert AuditEntry.objects.filter(action="invoice.transfer", actor=accountant).count() == 1
         assert not checking.first_break()
+
+    def test_that_paid_an_invoice_must_come_back_before_the_bank_line_it_came_with_is_undone(self):
+        company, by = CompanyFactory(), staff()
+        (first,) = owed(company, 10_000)
+        content = camt(entry(15_000, text=first.number, bank_id="1"), total=15_000)
+        importing.take(content=content, name="r.xml", actor=by, at=timezone.now())
+        taken = BankLine.objects.get()
+        assert (taken.state, allocation.kept_for(company)) == ("matched", 5_000)
+        (second,) = owed(company, 8_000)
+        allocation.spend(company=company, parts={second.pk: 5_000}, actor=by, at=timezone.now())
+        undo = lambda: matching.undo(line=taken, actor=by, at=timezone.now(), reason="x")  # noqa: E731
+        with pytest.raises(matching.KeptUsed):
+            undo()
+        used = LedgerTransaction.objects.get(key__startswith="deposit-")
+        books.reverse(original=used, actor=by, at=timezone.now(), reason="x")
+        undo()
+        assert set(Invoice.objects.values_list("state", flat=True)) == {"due"}
+        assert allocation.kept_for(company) == 0 and not checking.first_break()
 
     def test_is_the_accountants_and_the_staffs_to_use(self):
         company = CompanyFactory()
@@ -96,9 +116,9 @@ class TestThePage:
         assert "Aucune facture ouverte" in client.get(address).content.decode()
         first, second = owed(company, 32_010, 40_000)
         page = client.get(address).content.decode()
-        assert 'value="320.10"' in page and 'value="179.90"' in page
+        assert 'value="320,10"' in page and 'value="179,90"' in page
         asked = client.get(f"{address}?invoice={second.pk}").content.decode()
-        assert 'value="400.00"' in asked and 'value="320.10"' not in asked
+        assert 'value="400,00"' in asked and 'value="320,10"' not in asked
         for url in (f"/company/{company.pk}/accounts/", f"/company/{company.pk}/invoices/{first.pk}/"):
             assert address in client.get(url).content.decode()
         fields = {f"invoice_{first.pk}": "320,10", f"invoice_{second.pk}": "200,00"}

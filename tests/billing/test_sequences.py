@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from companies.billing import allocation, checking, credit_notes, ledger, settlement, write_offs
-from companies.billing.models import AccountKind, CreditNote, Invoice, Payment, PaymentState, Refund
+from companies.billing.bank import importing, matching
+from companies.billing.models import AccountKind, BankLine, CreditNote, Invoice, Payment, PaymentState, Refund
 from companies.billing.models.payment import UNDER_WAY
 from companies.billing.settlement import Dispute, Observation
+from companies.errors import DomainError
+from tests.billing.statements import camt, entry
 from tests.factories.billing import AT, invoice, line, payment
 from tests.factories.companies import CompanyFactory, staff
 
@@ -149,10 +152,36 @@ class Books(RuleBasedStateMachine):
             transaction.savepoint_rollback(inner)
 
     @rule(place=st.integers(0, 1), cents=st.integers(1, 2_000_000))
-    def bank_line(self, place, cents):
+    def receive(self, place, cents):
         allocation.receive(
             company=self.companies[place], cents=cents, key=f"bank-{self.steps}", at=self.now(), actor=None
         )
+
+    @rule(pk=invoices, part=st.integers(1, 150), twice=st.booleans())
+    def import_bank_line(self, pk, part, twice):
+        """A statement arrives as a file: a transfer that names its invoice, of a part, all or too much; maybe twice."""
+        row = Invoice.objects.get(pk=pk)
+        cents = max(1, row.gross_cents * part // 100)
+        moved = entry(cents, name="X", text=row.number, bank_id=f"b{self.steps}", day=self.at.date())
+        content = camt(moved, total=cents, name=f"s{self.steps}")
+        importing.take(content=content, name="releve.xml", actor=self.staff[0], at=self.now())
+        if twice:
+            with pytest.raises(importing.StatementKnown):
+                importing.take(content=content, name="releve.xml", actor=self.staff[0], at=self.now())
+
+    @rule(data=st.data())
+    def undo_bank_line(self, data):
+        matched = list(BankLine.objects.filter(state="matched"))
+        if matched:
+            line_, inner = data.draw(st.sampled_from(matched)), transaction.savepoint()
+            try:
+                matching.undo(line=line_, actor=self.staff[0], at=self.now(), reason="x")
+            except DomainError:  # what was kept of it is used already
+                transaction.savepoint_rollback(inner)
+
+    @rule(place=st.integers(0, 1))
+    def use_what_was_kept(self, place):
+        allocation.use_deposit(company=self.companies[place], at=self.now(), actor=None)
 
     @rule(pk=invoices)
     def give_up(self, pk):

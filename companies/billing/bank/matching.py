@@ -37,6 +37,11 @@ class LineTaken(DomainError):
     message = _("This line is matched already. Undo its match first.")
 
 
+class KeptUsed(DomainError):
+    code = "bank_kept_used"
+    message = _("What was kept of this line paid another invoice since. Reverse that entry in the books first.")
+
+
 class PartsRefused(Invalid):
     code = "bank_parts_refused"
     message = _("The parts must be above zero, at most what each invoice owes, and together at most the line.")
@@ -209,7 +214,10 @@ def _posted(
 
 @transaction.atomic(durable=True)
 def undo(*, line: BankLine, actor: User, at: datetime, reason: str) -> None:
-    """Take a match back: its posting is reversed, its invoices are owed again, the line waits again. Raises LineTaken."""
+    """Take a match back: its posting is reversed, its invoices are owed again, the line waits again.
+
+    Raises LineTaken, and KeptUsed when what was kept of the line paid another invoice since.
+    """
     require(is_staff(actor))
     if not reason.strip():
         raise books.ReasonAsked
@@ -217,7 +225,11 @@ def undo(*, line: BankLine, actor: User, at: datetime, reason: str) -> None:
     made = line.matches.select_related("transaction").filter(undone_at=None).first()
     if made is None:
         raise LineTaken(_("This line has no match to undo."))
+    if made.company_id:  # nobody uses what is kept meanwhile
+        Company.objects.select_for_update().get(pk=made.company_id)
     books.put_back(made.transaction, actor=actor, at=at, reason=reason.strip())
+    if made.company_id and ledger.balance(AccountKind.DEPOSITS, company=made.company) > 0:
+        raise KeptUsed
     BankMatch.objects.filter(pk=made.pk, undone_at=None).update(
         undone_by=actor, undone_at=at, undone_reason=reason.strip()[:200]
     )

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.billing.models.invoice import Invoice
 from companies.billing.models.mandate import Mandate
 from companies.billing.models.payment import Payment
-from companies.models import Company, User
+from companies.models import Company, Document, User
 
 
 def _retry_days() -> list[int]:
@@ -227,3 +227,31 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return self.dispute_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the bank still decides."""
+        return self.status not in ("won", "lost")
+
+
+class DisputeAnswer(models.Model):
+    """What the association told the payer's bank about a claim: written once, sent once."""
+
+    dispute = models.OneToOneField(Dispute, models.PROTECT, related_name="answer")
+    text = models.TextField()
+    document = models.ForeignKey(Document, models.PROTECT, null=True, blank=True, related_name="+")
+    written_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    written_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    refusal = models.CharField(max_length=240, blank=True)  # why Stripe did not take it
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["written_at"], condition=Q(sent_at=None), name="dispute_answer_to_send")]
+        triggers = [
+            pgtrigger.ReadOnly(name="dispute_answer_as_written", exclude=["sent_at", "refusal"]),
+            pgtrigger.Protect(name="dispute_answer_stays", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.dispute)

@@ -56,7 +56,7 @@ class SignatureRefused(ValueError):
 def _client(key: str, base: str) -> "stripe.StripeClient":
     import stripe
 
-    addresses: Any = {"api": base} if base else {}
+    addresses: Any = {"api": base, "files": base} if base else {}
     return stripe.StripeClient(
         key,
         base_addresses=addresses,

@@ -174,7 +174,7 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
         "sides": _sides(row),
         "journal": chart.JOURNALS[chart.journal(row.kind)],
         "back": back,
-        "can_reverse": row.kind in books.REVERSIBLE and back is None,
+        "can_reverse": row.key.startswith(books.REVERSIBLE) and back is None,
         "form": form,
     }
     return render(request, "billing/entry.html", context)

@@ -2,7 +2,7 @@
 
 from deploy.standalone.stripe_double import cards
 from deploy.standalone.stripe_double.store import JSON
-from deploy.standalone.stripe_double.world import World, integer, invalid, known, metadata
+from deploy.standalone.stripe_double.world import World, flag, integer, invalid, known, metadata
 
 REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
@@ -32,6 +32,42 @@ def open_dispute(world: World, intent_id: str, reason: str = "") -> JSON:
     world.emit("charge.dispute.funds_withdrawn", dispute)
     if sepa:
         world.emit("charge.dispute.closed", dispute)
+    return dispute
+
+
+EVIDENCE = ("uncategorized_text", "uncategorized_file", "receipt", "customer_name", "service_date")
+FILES = ("uncategorized_file", "receipt")
+
+
+def create_file(world: World, params: JSON) -> JSON:
+    """Keep what is known about an upload; the bytes themselves serve nobody here."""
+    known(params, "purpose", "file", "filename", "size")
+    if params.get("purpose") != "dispute_evidence":
+        raise invalid("Invalid purpose", param="purpose")
+    if not params.get("filename", "").lower().endswith((".pdf", ".png", ".jpg", ".jpeg")):
+        raise invalid("Invalid file type", param="file")
+    size = integer(params, "size", least=1)
+    return world.create("file", "file", purpose="dispute_evidence", filename=params["filename"], size=size)
+
+
+def answer_dispute(world: World, dispute_id: str, params: JSON) -> JSON:
+    """Evidence against a claim; submitted, it is the bank that decides, and nothing more can be sent."""
+    known(params, "evidence", "submit", "metadata")
+    dispute = world.find(dispute_id, "dispute")
+    if dispute["status"] != "needs_response":
+        raise invalid("This dispute does not accept evidence any more.")
+    evidence = params.get("evidence") or {}
+    known(evidence, *EVIDENCE)
+    for name in FILES:
+        if name in evidence:
+            world.find(evidence[name], "file")
+    dispute["evidence"] = dispute.get("evidence", {}) | evidence
+    dispute["metadata"] = metadata(params, dispute["metadata"])
+    dispute["evidence_details"] |= {"has_evidence": True}
+    if flag(params, "submit"):
+        dispute["status"] = "under_review"
+        dispute["evidence_details"] |= {"submission_count": 1}
+    world.emit("charge.dispute.updated", world.store.save(dispute))
     return dispute
 
 

@@ -1,6 +1,8 @@
 """The WSGI application: routes, parameters, errors and Idempotency-Key in Stripe's manner."""
 
 import base64
+import email
+import email.policy
 import hashlib
 import json
 import re
@@ -8,7 +10,7 @@ import socketserver
 import wsgiref.simple_server
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from deploy.standalone.stripe_double import checkout, control, pages, payments, refunds, resources
 from deploy.standalone.stripe_double.store import JSON, LOOKED_UP
@@ -24,6 +26,7 @@ KINDS = {
     "charges": "charge",
     "refunds": "refund",
     "disputes": "dispute",
+    "files": "file",
     "events": "event",
     "mandates": "mandate",
     "balance_transactions": "balance_transaction",
@@ -36,11 +39,13 @@ CREATE: dict[str, Handler] = {
     "setup_intents": resources.create_setup_intent,
     "payment_intents": payments.create_payment_intent,
     "refunds": refunds.create_refund,
+    "files": refunds.create_file,
     "checkout/sessions": checkout.create_session,
 }
 UPDATE: dict[str, Handler] = {
     "customers": resources.update_customer,
     "payment_intents": payments.update_payment_intent,
+    "disputes": refunds.answer_dispute,
 }
 ACT: dict[tuple[str, str], Handler] = {
     ("payment_methods", "attach"): resources.attach_payment_method,
@@ -76,6 +81,21 @@ def parse(text: str) -> JSON:
     return lists if isinstance(lists, dict) else {}
 
 
+def flattened(kind: str, content: bytes) -> str:
+    """An upload as a form: the file by its name, type, size and hash, so that a repeat is the same request."""
+    head = f"Content-Type: {kind}\r\n\r\n".encode()
+    found: list[tuple[str, str]] = []
+    for part in email.message_from_bytes(head + content, policy=email.policy.HTTP).iter_parts():
+        name = str(part.get_param("name", "", "Content-Disposition"))
+        body = part.get_payload(decode=True)
+        assert isinstance(body, bytes)
+        if (file := part.get_filename()) is None:
+            found.append((name, body.decode().strip()))
+        else:
+            found += [(name, hashlib.sha256(body).hexdigest()), ("filename", file), ("size", str(len(body)))]
+    return urlencode(found)
+
+
 def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
@@ -105,7 +125,9 @@ class Double:
     def app(self, environ: JSON, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        text = environ["wsgi.input"].read(length).decode() if length else ""
+        content = environ["wsgi.input"].read(length) if length else b""
+        kind = environ.get("CONTENT_TYPE", "")
+        text = flattened(kind, content) if kind.startswith("multipart/") else content.decode()
         if not path.startswith("/v1/"):
             page = pages.respond if not path.startswith("/_control/") else control.respond
             status, headers, content = page(self, method, path, environ, text)

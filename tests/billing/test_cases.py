@@ -1,0 +1,103 @@
+"""Where each promise of money.md, and each money case of buying_centre.md, is a test: none may lose its test unseen."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent.parent
+B, P = "billing", "purchasing"
+# promise of the design, file, test
+PROMISES = [
+    # Three legal models
+    ("Resale: VAT on each member's own base.", f"{B}/test_invoices.py", "test_computes_vat_once_on_the_base_of_each_rate"),
+    ("Agent: shares of the supplier's VAT.", f"{B}/test_invoices.py", "test_keeps_shares_of_a_suppliers_vat_as_given"),
+    ("Shares to the cent in every model.", f"{P}/rules/test_shares.py", "test_is_shared_to_the_cent"),
+    ("125.73, refused.", f"{P}/test_settlement.py", "test_three_cents_higher_and_refused_leaves_the_companies_at_what_was_expected"),
+    # Ledger
+    ("Entries sum to zero, by trigger.", f"{B}/test_ledger.py", "test_is_refused_when_the_sides_do_not_sum_to_zero"),
+    ("Never updated or deleted.", f"{B}/test_ledger.py", "test_stays_as_written_even_for_sql"),
+    ("A mistake is reversed.", f"{B}/test_ledger.py", "test_is_put_right_by_a_reversal_once"),
+    ("The check reports any difference.", f"{B}/test_ledger.py", "test_names_the_first_break"),
+    ("The nightly check.", f"{B}/test_books.py", "test_keeps_what_it_found"),
+    ("FEC, read strictly.", f"{B}/test_books.py", "test_is_accepted_by_a_strict_reader_and_holds_every_entry"),
+    ("A month that closes.", f"{B}/test_books.py", "test_locks_it_in_words_and_in_the_database"),
+    # Invoices and credit notes
+    ("Unbroken with 16 threads and failures.", f"{B}/test_numbering.py", "test_are_unbroken_under_16_threads_that_fail_at_random"),
+    ("Issued is immutable.", f"{B}/test_invoices.py", "test_cannot_be_changed_even_by_sql"),
+    ("Credits never exceed the line.", f"{B}/test_ledger.py", "test_takes_back_a_line_with_its_vat_and_never_more"),
+    ("Every mention, mailed once.", f"{B}/test_invoices.py", "test_makes_the_file_with_every_mention_and_mails_it_once_to_each_accountant"),
+    ("XSD, EN 16931 and BR-FR.", f"{B}/test_facturx.py", "test_keeps_every_rule"),
+    ("The rules really run.", f"{B}/test_facturx.py", "test_is_found_out"),
+    ("PDF/A-3 with the XML inside.", f"{B}/test_facturx.py", "test_is_an_archive_with_the_structured_invoice_inside"),
+    ("French and English.", f"{B}/test_facturx.py", "test_speaks_the_language_of_the_accountants"),
+    ("Received invoices are read.", f"{B}/test_received.py", "test_takes_what_factur_x_says_out_of_our_own_file"),
+    ("CII and UBL.", f"{B}/test_received.py", "test_takes_cii_and_ubl_alike"),
+    ("Tolerance.", f"{B}/test_received.py", "test_tolerates_the_smaller_of_five_euros_and_one_percent_where_so_set"),
+    ("Refusal with a reason.", f"{B}/test_received.py", "test_refuses_with_a_reason_only"),
+    # E-invoicing
+    ("Switch date of each company.", f"{B}/test_channel.py", "test_goes_to_the_platform_from_the_day_of_its_company_on"),
+    ("Platform: once, followed, 212.", f"{B}/test_channel.py", "test_is_sent_once_followed_and_told_as_collected"),
+    ("Folder.", f"{B}/test_channel.py", "test_writes_out_and_takes_in"),
+    ("Mailbox.", f"{B}/test_channel.py", "test_mails_out_and_reads_attachments"),
+    # Payments
+    ("Mandate with its evidence.", f"{B}/test_debits.py", "test_keeps_the_evidence_of_the_signature_and_not_the_iban"),
+    ("Any SEPA country.", f"{B}/test_debits.py", "test_takes_an_account_of_any_sepa_country"),
+    ("36 months unused.", f"{B}/test_debits.py", "test_lapses_after_36_months_without_use"),
+    ("Announced, sent, paid.", f"{B}/test_debits.py", "test_is_announced_then_sent_then_paid"),
+    ("TARGET2 days.", f"{B}/test_debits.py", "test_is_never_sent_while_the_banks_rest"),
+    ("10,000 € a debit.", f"{B}/test_debits.py", "test_above_10_000_euros_is_not_planned"),
+    ("Tried again by policy.", f"{B}/test_debits.py", "test_that_failed_for_want_of_money_is_tried_again_as_often_as_the_policy_says"),
+    ("Paid 2 March, disputed 20 April.", f"{B}/test_debits.py", "test_paid_on_2_march_and_disputed_on_20_april_reopens_only_that_invoice"),
+    ("The other shares do not move.", f"{P}/test_acceptance.py", "test_touches_neither_the_supplier_nor_the_other_companies"),
+    ("Twice, late, out of order.", f"{B}/test_payments.py", "test_twice_late_and_in_any_order_give_one_result"),
+    ("Unknown events: 200.", f"{B}/test_payments.py", "test_unknown_to_us_are_kept_and_answered_200"),
+    ("The sweeper.", f"{B}/test_payments.py", "test_that_never_came_are_made_up_for_by_the_sweeper"),
+    ("Live keys refused.", f"{B}/test_payments.py", "test_refuses_a_live_key_while_debug_is_on"),
+    ("56 days, then final.", f"{B}/test_ledger.py", "test_closes_after_56_days"),
+    ("Refunds once.", f"{B}/test_payments.py", "test_sends_back_a_part_once_and_what_no_credit_note_covers_is_owed"),
+    ("Claims answered.", f"{B}/test_claims.py", "test_takes_words_proof_and_invoice_to_the_bank_once"),
+    ("Pay by link.", f"{B}/test_collection.py", "test_shows_one_invoice_to_whoever_holds_it_and_nothing_to_others"),
+    ("Employee pool, subsidy, half back.", f"{B}/test_personal.py", "test_of_half_goes_back_in_proportion"),
+    ("Authorise, capture.", f"{B}/test_personal.py", "test_takes_what_was_reserved_once"),
+    ("Release.", f"{B}/test_personal.py", "test_gives_back_what_was_reserved_and_closes_an_open_page"),
+    # Bank
+    ("CAMT.053.", f"{B}/test_bank.py", "test_takes_every_fact_of_a_camt_file"),
+    ("CSV.", f"{B}/test_bank.py", "test_takes_french_csv_with_debit_and_credit"),
+    ("Structured reference.", f"{B}/test_bank.py", "test_by_structured_reference"),
+    ("Account and amount.", f"{B}/test_bank.py", "test_by_account_and_amount_once_the_account_is_known"),
+    ("The rest to a person.", f"{B}/test_bank.py", "test_leaves_to_a_person_what_is_not_certain"),
+    ("Matching twice is impossible.", f"{B}/test_bank.py", "test_match_it_once"),
+    ("Undo is a reversal.", f"{B}/test_bank.py", "test_is_a_reversal_and_the_line_can_be_matched_again"),
+    ("500.00 on 320.10 and 400.00.", f"{B}/test_bank.py", "test_case_500_on_two_invoices_fills_the_older_one_first"),
+    ("The same by hand.", f"{B}/test_collection.py", "test_fills_the_oldest_first"),
+    # Reminders, instalments, dues
+    ("Three levels.", f"{B}/test_collection.py", "test_goes_out_in_three_levels_each_once_and_the_last_proposes_suspension"),
+    ("Not at night, not on holidays.", f"{B}/test_collection.py", "test_never_goes_out_at_night_on_holidays_or_week_ends"),
+    ("Texts configurable.", f"{B}/test_collection.py", "test_says_what_the_staff_wrote"),
+    ("Instalments on consent.", f"{B}/test_collection.py", "test_need_a_mandate_and_the_accountants_consent"),
+    ("Written off by two.", f"{B}/test_collection.py", "test_by_one_person_is_refused_by_the_database"),
+    ("C5: brackets.", f"{B}/test_dues.py", "test_follow_the_brackets"),
+    ("C5: proration.", f"{B}/test_dues.py", "test_of_joiners_are_for_the_months_left_with_the_month_of_joining"),
+    ("C5: dry run and undo.", f"{B}/test_dues.py", "test_are_only_calculated_at_first_and_can_be_undone"),
+    # The issue's own
+    ("Any sequence keeps the books.", f"{B}/test_sequences.py", "test_leaves_books_that_balance_and_numbers_without_a_gap"),
+    ("A flood ends as the orderly run.", f"{B}/test_flood.py", "test_of_events_twice_and_shuffled_ends_where_the_orderly_run_ends"),
+    ("Killing the worker doubles no debit.", "journeys/test_killed_while_collecting.py", "test_doubles_none_and_leaves_none_behind"),
+    ("Killing the web books once.", "journeys/test_killed_while_collecting.py", "test_books_each_debit_once"),
+    ("The browser journey.", "journeys/test_collection.py", "test_goes_from_a_mandate_to_a_claim"),
+]  # fmt: skip
+STEPS = [
+    *("issue", "issue_and_stumble", "try_to_pay", "stripe_decides", "payer_claims", "staff_refunds", "news_arrive"),
+    *("old_news_arrive", "credit", "receive", "import_bank_line", "undo_bank_line", "use_what_was_kept", "give_up"),
+]
+
+
+class TestEveryPromise:
+    @pytest.mark.parametrize(("promise", "file", "name"), PROMISES, ids=[row[0] for row in PROMISES])
+    def test_is_a_test(self, promise, file, name):
+        assert f"def {name}(" in (HERE / file).read_text()
+
+    def test_of_the_machine_is_a_step_of_it(self):
+        """Issue 5: issue, pay, partly pay, fail, refund, charge back, credit, import bank lines, replay webhooks."""
+        text = (HERE / B / "test_sequences.py").read_text()
+        assert [step for step in STEPS if f"def {step}(" not in text] == []
