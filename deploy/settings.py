@@ -350,6 +350,9 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "InvoiceState": "companies.billing.models.InvoiceState",
+        "MandateState": "companies.billing.models.MandateState",
+        "BankLineState": "companies.billing.models.LineState",
+        "ReceivedInvoiceState": "companies.billing.models.ReceivedState",
         "InvoiceLegalModel": "companies.billing.models.invoice.LegalModel",
         "PriceListState": "purchasing.models.price.PriceListState",
         "PriceListLineKind": "purchasing.models.price.PriceListRow.Kind",

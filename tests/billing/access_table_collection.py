@@ -32,10 +32,10 @@ def prepare(w):
         invoice=w.owed, amount_cents=1, reason="x", asked_by=w.users["staff"], asked_at=AT
     )
     paper = store(kind="dispute_evidence", name="x.pdf", content=b"%PDF", at=AT)
-    w.claim = Dispute.objects.create(
+    w.payer_claim = Dispute.objects.create(
         payment=payment(w.owed, "succeeded"), dispute_id="du_table", cents=1, status="lost", opened_at=AT
     )
-    DisputeAnswer.objects.create(dispute=w.claim, text="x", document=paper, written_at=AT)
+    DisputeAnswer.objects.create(dispute=w.payer_claim, text="x", document=paper, written_at=AT)
     w.dues_run = DuesRun.objects.create(year=2026, due_on=date(2026, 5, 1), created_at=AT)
     w.mandate = Mandate.objects.create(
         company=w.company,
@@ -82,9 +82,9 @@ VISITS = [
     Visit("billing:collection", {"staff"}),
     Visit("billing:collection_export", {"staff"}),
     Visit("billing:collection_settings", {"staff"}),
-    Visit("billing:claim", {"staff"}, lambda w: {"pk": w.claim.pk}),
-    Visit("billing:claim_give_in", {"staff"}, lambda w: {"pk": w.claim.pk}, "post"),
-    Visit("billing:claim_evidence", {"staff"}, lambda w: {"pk": w.claim.pk}),
+    Visit("billing:claim", {"staff"}, lambda w: {"pk": w.payer_claim.pk}),
+    Visit("billing:claim_give_in", {"staff"}, lambda w: {"pk": w.payer_claim.pk}, "post"),
+    Visit("billing:claim_evidence", {"staff"}, lambda w: {"pk": w.payer_claim.pk}),
     Visit("billing:decide_proposal", {"staff"}, lambda w: {"pk": w.proposal.pk}, "post"),
     Visit("billing:decide_write_off", {"staff"}, lambda w: {"pk": w.write_off.pk}, "post"),
     Visit("billing:write_off", {"staff"}, lambda w: {"invoice": w.owed.pk}),

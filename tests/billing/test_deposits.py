@@ -62,7 +62,9 @@ class TestMoneyKept:
         (first,) = owed(company, 10_000)
         content = camt(entry(15_000, text=first.number, bank_id="1"), total=15_000)
         importing.take(content=content, name="r.xml", actor=by, at=timezone.now())
-        taken = BankLine.objects.get()
+        taken = BankLine.objects.get()  # more than was owed: a person matches it
+        matching.match_invoices(line=taken, parts={first.pk: 10_000}, actor=by, at=timezone.now())
+        taken.refresh_from_db()
         assert (taken.state, allocation.kept_for(company)) == ("matched", 5_000)
         (second,) = owed(company, 8_000)
         allocation.spend(company=company, parts={second.pk: 5_000}, actor=by, at=timezone.now())

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0001_squashed_0007_einvoicing'),
+        ('billing', '0009_suppliers_account'),
         ('companies', '0005_leaving_members'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
