@@ -143,9 +143,10 @@ def pool(request: HttpRequest, pk: int) -> HttpResponse:
     shown = list(numbers.object_list)
     lines = list(selectors.pool_lines(row).filter(pk__in=shown))
     staff = access.sees_members(user)
-    by_line: dict[int, list[PooledNeed]] = {}
-    for need in selectors.live_needs(row).filter(pool_line__in=shown):
-        by_line.setdefault(need.pool_line_id, []).append(need)
+    by_line: dict[int, list[dict[str, Any]]] = {}
+    said = ("pk", "pool_line_id", "quantity", "company__name", "request_line__text")
+    for need in selectors.live_needs(row).filter(pool_line__in=shown).values(*said):
+        by_line.setdefault(need["pool_line_id"], []).append(need)
     for line in lines:
         line.shown_needs = by_line.get(line.pk, [])  # type: ignore[attr-defined]
         line.total = selectors.total_words(line.asked_quantity, line.company_count, staff=staff)  # type: ignore[attr-defined]
