@@ -16,6 +16,8 @@ def cursor() -> CursorWrapper:
 
     `None` needs a cast in the statement: PostgreSQL has to know the type of each parameter beforehand.
     """
+    if connection.queries_logged:  # whoever reads the statements wants them with their values
+        return connection.cursor()
     connection.ensure_connection()
     raw = connection.connection
     raw.prepare_threshold = 0  # cursors that write values into the text never prepare, whatever stands here
