@@ -161,11 +161,15 @@ class Hours:
         self.until_time = self.until_text and datetime.strptime(self.until_text, "%H:%M:%S").time()
         self.starts_on = date(2026, 3, draw.randint(1, 28))
         self.ends_on = draw.choice([None, self.starts_on + timedelta(days=draw.randint(0, 20))])
+        first = self.starts_on + timedelta(days=draw.randint(0, 25))
+        last = first + timedelta(days=draw.randint(0, 5))
+        self.excluded = [[first.isoformat(), last.isoformat()]] if draw.random() < 0.5 else []
 
     def document(self) -> dict[str, Any]:
         return {
             "weekdays": self.weekdays, "from_time": self.from_text, "until_time": self.until_text,
             "starts_on": self.starts_on.isoformat(), "ends_on": self.ends_on and self.ends_on.isoformat(),
+            "excluded": self.excluded,
         }  # fmt: skip
 
 
