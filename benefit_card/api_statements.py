@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from benefit_card.models import Statement
 from benefit_card.models.statement import StatementQuerySet
-from companies.billing.api import Euros
+from companies.billing.api_fields import Euros
 from merchants.access import owns
 from merchants.models import Merchant
 

@@ -354,6 +354,7 @@ SPECTACULAR_SETTINGS = {
         "BankLineState": "companies.billing.models.LineState",
         "ReceivedInvoiceState": "companies.billing.models.ReceivedState",
         "InvoiceLegalModel": "companies.billing.models.invoice.LegalModel",
+        "PoolLegalModel": "purchasing.models.pool.Pool.LegalModel",
         "PriceListState": "purchasing.models.price.PriceListState",
         "PriceListLineKind": "purchasing.models.price.PriceListRow.Kind",
         "RequestState": "purchasing.states.RequestState",

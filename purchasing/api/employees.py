@@ -25,7 +25,7 @@ from purchasing.services import employee_purchase as service
 from purchasing.states_employees import PurchaseState
 
 
-class PoolOut(serializers.ModelSerializer[EmployeePool]):
+class EmployeePoolOut(serializers.ModelSerializer[EmployeePool]):
     class Meta:
         model = EmployeePool
         fields = ["id", "title", "description", "state", "closes_at", "expected_on"]
@@ -36,7 +36,7 @@ class TierOut(serializers.Serializer[Any]):
     unit_price = Cents(source="cents")
 
 
-class ArticleOut(serializers.Serializer[Any]):
+class EmployeeArticleOut(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="article.pk")
     name = serializers.CharField(source="article.name")
     description = serializers.CharField(source="article.description")
@@ -46,7 +46,7 @@ class ArticleOut(serializers.Serializer[Any]):
     tiers = TierOut(many=True)
 
 
-class LineOut(serializers.Serializer[Any]):
+class EmployeeLineOut(serializers.Serializer[Any]):
     article = serializers.IntegerField(source="article_id")
     quantity = serializers.IntegerField()
     ordered = serializers.IntegerField()
@@ -60,7 +60,7 @@ class PurchaseOut(serializers.ModelSerializer[EmployeePurchase]):
     own = Cents(source="own_cents", read_only=True)
     company_adds = serializers.SerializerMethodField()
     payment = serializers.CharField(source="payment.state", default="", read_only=True)
-    lines = LineOut(many=True, read_only=True)
+    lines = EmployeeLineOut(many=True, read_only=True)
     code = serializers.SerializerMethodField()
 
     class Meta:
@@ -76,8 +76,8 @@ class PurchaseOut(serializers.ModelSerializer[EmployeePurchase]):
 
 
 class DetailOut(serializers.Serializer[Any]):
-    pool = PoolOut()
-    articles = ArticleOut(many=True)
+    pool = EmployeePoolOut()
+    articles = EmployeeArticleOut(many=True)
     purchase = PurchaseOut(allow_null=True)
 
 
@@ -100,7 +100,8 @@ class CommittedOut(serializers.Serializer[Any]):
 
 class _Mine(ApiView):
     pagination_class = Pages
-    serializer_class: Any = PoolOut
+    serializer_class: Any = EmployeePoolOut
+    queryset = EmployeePool.objects.none()  # for the schema; each view asks for its own
 
     def person(self) -> Person:
         require(not isinstance(self.request.auth, ApiToken))
@@ -116,9 +117,10 @@ class _Mine(ApiView):
 class MyPools(_Mine):
     """Pools open to the signed-in employee, and those they have joined; newest first."""
 
+    @extend_schema(operation_id="me_employee_pools_list", responses=EmployeePoolOut(many=True))
     def get(self, request: Request) -> Response:
         rows = EmployeePool.objects.open_to(self.person(), timezone.now()).order_by("-pk")
-        return self.get_paginated_response(PoolOut(self.paginate_queryset(rows), many=True).data)
+        return self.get_paginated_response(EmployeePoolOut(self.paginate_queryset(rows), many=True).data)
 
 
 class MyPool(_Mine):

@@ -35,7 +35,7 @@ class OfferOut(serializers.ModelSerializer[ExchangeOffer]):
         return row.quantity if row.company_id == self.context["company"].pk else None
 
 
-class OfferIn(serializers.Serializer[Any]):
+class SurplusIn(serializers.Serializer[Any]):
     """`article` or `text`; `unit_price` before VAT, "0" for a gift."""
 
     article: Any = serializers.PrimaryKeyRelatedField(
@@ -109,7 +109,7 @@ class _Exchange(OfCompany):
 class OfferList(_Exchange):
     """What is on offer, newest first; `?mine=1` gives the company's own offers, `?article=` those of an article."""
 
-    serializer_class: Any = OfferIn
+    serializer_class: Any = SurplusIn
 
     def get(self, request: Request, company: int) -> Response:
         row = self.company()
@@ -124,7 +124,7 @@ class OfferList(_Exchange):
     def post(self, request: Request, company: int) -> Response:
         row = self.company()
         require(access.can_request(self.actor, row))
-        form = OfferIn(data=request.data)
+        form = SurplusIn(data=request.data)
         form.is_valid(raise_exception=True)
         made = surplus.offer(actor=self.actor, company=row, draft=form.draft(), at=timezone.now())
         return Response(OfferOut(made, context={"company": row}).data, status=201)
