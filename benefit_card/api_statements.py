@@ -39,5 +39,5 @@ class Statements(ListAPIView):
         return Statement.objects.of_merchant(self.request.user, merchant)
 
     @extend_schema(operation_id="merchant_statements")
-    def get(self, request: Request, merchant: int) -> object:  # type: ignore[override]
+    def get(self, request: Request, merchant: int) -> object:  # type: ignore[override]  # the address gives more than the base asks
         return self.list(request)

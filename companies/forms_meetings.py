@@ -51,4 +51,4 @@ class DecisionForm(forms.Form):
     def __init__(self, *args: Any, group: WorkingGroup, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         people = group.members.filter(left_at__isnull=True).values("user")
-        self.fields["owner"].queryset = User.objects.filter(pk__in=people).order_by("full_name")  # type: ignore[attr-defined]
+        self.fields["owner"].queryset = User.objects.filter(pk__in=people).order_by("full_name")  # type: ignore[attr-defined]  # a field of choices has it

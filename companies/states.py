@@ -63,5 +63,5 @@ def move(
 
 
 def _state_label(row: models.Model, field: str, value: str) -> str:
-    choices: dict[Any, Any] = dict(row._meta.get_field(field).flatchoices)  # type: ignore[union-attr]
+    choices: dict[Any, Any] = dict(row._meta.get_field(field).flatchoices)  # type: ignore[union-attr]  # a state always is a field with choices
     return str(choices.get(value, value))

@@ -20,7 +20,7 @@ def owns(user: "AnyUser", merchant: Merchant) -> bool:
     cached: set[int] | None = getattr(user, "_owned_merchants", None)
     if cached is None:
         cached = set(MerchantRole.objects.filter(user=user).values_list("merchant_id", flat=True))
-        user._owned_merchants = cached  # type: ignore[attr-defined]
+        user._owned_merchants = cached  # type: ignore[attr-defined]  # for the template
     return merchant.pk in cached
 
 

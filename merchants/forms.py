@@ -126,4 +126,4 @@ class CashierForm(forms.Form):
 
     def __init__(self, *args: Any, merchant: Merchant, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["shop"].queryset = merchant.shops.filter(closed_at__isnull=True)  # type: ignore[attr-defined]
+        self.fields["shop"].queryset = merchant.shops.filter(closed_at__isnull=True)  # type: ignore[attr-defined]  # a field of choices has it

@@ -257,8 +257,8 @@ def _needs(story: Story, pool: Pool, lines: list[PoolLine], wanted: int, *, rele
         chosen = [line for line in lines if rng.random() < 0.6] or [rng.choice(lines)]
         state = LineState.APPROVED if released else LineState.POOLED
         for position, line in enumerate(chosen, start=1):
-            quantity = _quantity(rng, line.article, company)  # type: ignore[arg-type]
-            row = _line(request, position, line.article, quantity, state, rng.uniform(1.02, 1.3))  # type: ignore[arg-type]
+            quantity = _quantity(rng, line.article, company)  # type: ignore[arg-type]  # the demonstration's lines have an article
+            row = _line(request, position, line.article, quantity, state, rng.uniform(1.02, 1.3))  # type: ignore[arg-type]  # the demonstration's lines have an article
             rows.append(row)
             needs.append((line, row, company))
         requests.append(request)
@@ -314,7 +314,7 @@ def _decision(story: Story, request: PurchaseRequest) -> RequestDecision | None:
         requester=request.requester,
         approver=None if within else story.approver(request.company),
         verdict=RequestDecision.Verdict.WITHIN_LIMIT if within else verdict,
-        reason=REASONS.get(verdict, ""),  # type: ignore[call-overload]
+        reason=REASONS.get(verdict, ""),  # type: ignore[call-overload]  # a state is its word
         amount_cents=request.amount_cents,
         limit_cents=limit,
         at=request.decided_at,

@@ -129,7 +129,7 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
 
 
 def _of_runner(pools: "object", at: datetime, *, staff: bool = False) -> list[Todo]:
-    rows = Pool.objects.filter(pk__in=pools.values("pk"))  # type: ignore[attr-defined]
+    rows = Pool.objects.filter(pk__in=pools.values("pk"))  # type: ignore[attr-defined]  # for the template
     found = [
         Todo(_("Prepare the order"), pool.title, reverse("purchasing:goods", args=[pool.pk]), tone="warning")
         for pool in rows.filter(state=PoolState.LOCKED, orders__isnull=True)

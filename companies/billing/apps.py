@@ -6,4 +6,4 @@ class BillingConfig(AppConfig):
     label = "billing"
 
     def ready(self) -> None:
-        from companies.billing import checks  # noqa: F401
+        from companies.billing import checks  # noqa: F401  # registers what it holds

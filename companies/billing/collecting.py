@@ -67,7 +67,7 @@ def waiting() -> Iterable[Invoice]:
 def plan(*, at: datetime) -> int:
     """Announce a debit for each invoice that waits for one; returns how many. What failed before is `retry`'s."""
     count = 0
-    for pk in [row.pk for row in waiting()[:CHUNK]]:  # type: ignore[index]
+    for pk in [row.pk for row in waiting()[:CHUNK]]:  # type: ignore[index]  # a query set may be cut
         with transaction.atomic(durable=True):
             invoice = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=pk)
             count += _plan_one(invoice, at=at)

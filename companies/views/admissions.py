@@ -82,7 +82,7 @@ def index(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(Q(name__icontains=word) | Q(siret__startswith=word) | Q(city__icontains=word))
     page = Paginator(rows.order_by("name", "pk"), 100).get_page(page_number(request))
     for row in page:
-        row.tone, row.icon = TONES[row.status], ICONS[row.status]  # type: ignore[attr-defined]
+        row.tone, row.icon = TONES[row.status], ICONS[row.status]  # type: ignore[attr-defined]  # for the template
     counts = dict(Company.objects.values_list("status").annotate(n=Count("pk")))
     statuses = [(value, label, counts.get(value, 0)) for value, label in CompanyStatus.choices]
     context = {"page": page, "status": status, "q": words, "statuses": statuses}

@@ -66,7 +66,7 @@ class EmployeeForm(forms.Form):
 
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]
+        self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]  # a field of choices has it
 
 
 class EndForm(forms.Form):

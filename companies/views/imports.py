@@ -64,7 +64,7 @@ def index(request: HttpRequest, company: int) -> HttpResponse:
     )
     page = Paginator(rows, 50).get_page(page_number(request))
     for row in page:
-        row.summary = _summary(row)  # type: ignore[attr-defined]
+        row.summary = _summary(row)  # type: ignore[attr-defined]  # for the template
     return render(request, "companies/imports/list.html", {"company": owner, "page": page})
 
 
@@ -204,8 +204,8 @@ def _summary(found: EmployeeImport) -> str:
 
 def _describe(row: ImportRow, sites: dict[int, str]) -> None:
     """Put on the row what the page shows: its word, its changes, its errors."""
-    row.word, (_label, row.tone, row.icon) = KIND_WORDS[row.kind], KINDS[row.kind]  # type: ignore[attr-defined]
-    row.sentences = [problem_sentence(problem) for problem in row.problems]  # type: ignore[attr-defined]
+    row.word, (_label, row.tone, row.icon) = KIND_WORDS[row.kind], KINDS[row.kind]  # type: ignore[attr-defined]  # for the template
+    row.sentences = [problem_sentence(problem) for problem in row.problems]  # type: ignore[attr-defined]  # for the template
 
     def shown(name: str, value: Any) -> str:
         if name == "site":
@@ -214,7 +214,7 @@ def _describe(row: ImportRow, sites: dict[int, str]) -> None:
             return "/".join(reversed(str(value).split("-")))
         return str(value or "")
 
-    row.changes = [  # type: ignore[attr-defined]
+    row.changes = [  # type: ignore[attr-defined]  # for the template
         (FIELD_NAMES[name], shown(name, row.before.get(name)), shown(name, value))
         for name, value in row.values.items()
         if row.kind != "joiner" or (value and name not in ("first_name", "last_name"))

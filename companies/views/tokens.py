@@ -50,7 +50,7 @@ def index(request: HttpRequest, company: int) -> HttpResponse:
             form_error(form, error)
     rows = list(owner.api_tokens.select_related("user").order_by("revoked_at", "-created_at"))
     for row in rows:
-        row.words = [service.SCOPES.get(scope, scope) for scope in row.scopes]  # type: ignore[attr-defined]
+        row.words = [service.SCOPES.get(scope, scope) for scope in row.scopes]  # type: ignore[attr-defined]  # for the template
     context = {"company": owner, "form": form, "tokens": rows, "fresh": fresh}
     response = render(request, "companies/roles/tokens.html", context)
     response.headers["Cache-Control"] = "no-store"

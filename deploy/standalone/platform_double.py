@@ -164,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
         return {
-            str(part.get_param("name", header="Content-Disposition")): part.get_payload(decode=True)  # type: ignore[misc]
+            str(part.get_param("name", header="Content-Disposition")): part.get_payload(decode=True)  # type: ignore[misc]  # a parameter of a form part is a word
             for part in message.iter_parts()
         }
 

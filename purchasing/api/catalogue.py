@@ -76,7 +76,7 @@ class ArticlePrices(ApiView):
     pagination_class = Pages
 
     def get(self, request: Request, pk: int) -> Response:
-        require(access.can_read_catalogue(request.user))  # type: ignore[arg-type]
+        require(access.can_read_catalogue(request.user))  # type: ignore[arg-type]  # nobody comes here without signing in
         article = get_object_or_404(Article, pk=pk)
         rows = Price.objects.filter(article=article).order_by("-valid_from", "-pk")
         if request.query_params.get("current"):
@@ -101,12 +101,12 @@ class SupplierIn(serializers.ModelSerializer[Supplier]):
 
 def _saved(request: Request, supplier: Supplier | None = None) -> Response:
     """Create or change a supplier from a request's body, for staff."""
-    require(access.can_keep_catalogue(request.user))  # type: ignore[arg-type]
+    require(access.can_keep_catalogue(request.user))  # type: ignore[arg-type]  # nobody comes here without signing in
     form = SupplierIn(supplier, data=request.data)
     form.is_valid(raise_exception=True)
     data = form.validated_data
     row = keeping.save_supplier(
-        actor=request.user,  # type: ignore[arg-type]
+        actor=request.user,  # type: ignore[arg-type]  # nobody comes here without signing in
         values={name: value for name, value in data.items() if not name.startswith("contact_")},
         contact={name: data[f"contact_{name}"] for name in ("name", "email", "phone")},
         supplier=supplier,
@@ -123,7 +123,7 @@ class SupplierList(ApiView):
     pagination_class = Pages
 
     def get(self, request: Request) -> Response:
-        require(access.can_read_catalogue(request.user))  # type: ignore[arg-type]
+        require(access.can_read_catalogue(request.user))  # type: ignore[arg-type]  # nobody comes here without signing in
         rows = Supplier.objects.filter(active=True).order_by("name", "pk")
         if words := request.query_params.get("q"):
             rows = rows.filter(name__icontains=words)
@@ -142,11 +142,11 @@ class SupplierDetail(ApiView):
     serializer_class = SupplierOut
 
     def get(self, request: Request, pk: int) -> Response:
-        require(access.can_read_catalogue(request.user))  # type: ignore[arg-type]
+        require(access.can_read_catalogue(request.user))  # type: ignore[arg-type]  # nobody comes here without signing in
         return Response(SupplierOut(get_object_or_404(Supplier, pk=pk)).data)
 
     def put(self, request: Request, pk: int) -> Response:
-        require(access.can_keep_catalogue(request.user))  # type: ignore[arg-type]
+        require(access.can_keep_catalogue(request.user))  # type: ignore[arg-type]  # nobody comes here without signing in
         return _saved(request, get_object_or_404(Supplier, pk=pk))
 
 
@@ -156,7 +156,7 @@ class _Lists(ApiView):
     pagination_class = Pages
 
     def supplier(self) -> Supplier:
-        require(access.can_keep_catalogue(self.request.user))  # type: ignore[arg-type]
+        require(access.can_keep_catalogue(self.request.user))  # type: ignore[arg-type]  # nobody comes here without signing in
         return get_object_or_404(Supplier, pk=self.kwargs["pk"])
 
     def rows(self) -> QuerySet[PriceList]:
@@ -185,7 +185,7 @@ class SupplierPriceLists(_Lists):
         form.is_valid(raise_exception=True)
         data = form.validated_data
         found = lists.upload(
-            actor=request.user,  # type: ignore[arg-type]
+            actor=request.user,  # type: ignore[arg-type]  # nobody comes here without signing in
             supplier=supplier,
             name=data["file"].name,
             content=data["file"].read(MAX_BYTES + 1),
@@ -199,7 +199,7 @@ class SupplierPriceLists(_Lists):
 class SupplierPriceList(_Lists):
     """One list with what each line does; `?kind=error` and the like filter."""
 
-    serializer_class = PriceListRowOut  # type: ignore[assignment]
+    serializer_class = PriceListRowOut  # type: ignore[assignment]  # narrower than the generic view's
 
     def get(self, request: Request, pk: int, number: int) -> Response:
         rows = self.one().rows.order_by("position")
@@ -212,7 +212,7 @@ class SupplierPriceListApply(_Lists):
     """Apply a compared list, whole or not at all; the work goes on in a job."""
 
     def post(self, request: Request, pk: int, number: int) -> Response:
-        found = lists.start_applying(actor=request.user, found=self.one(), at=timezone.now())  # type: ignore[arg-type]
+        found = lists.start_applying(actor=request.user, found=self.one(), at=timezone.now())  # type: ignore[arg-type]  # nobody comes here without signing in
         return Response(PriceListOut(found).data, status=202)
 
 
@@ -220,5 +220,5 @@ class SupplierPriceListCancel(_Lists):
     """Give a compared list up; its file is forgotten."""
 
     def post(self, request: Request, pk: int, number: int) -> Response:
-        lists.cancel(actor=request.user, found=self.one(), at=timezone.now())  # type: ignore[arg-type]
+        lists.cancel(actor=request.user, found=self.one(), at=timezone.now())  # type: ignore[arg-type]  # nobody comes here without signing in
         return Response(PriceListOut(self.one()).data)

@@ -54,7 +54,7 @@ class _Company(ApiView):
 
     @property
     def actor(self) -> User:
-        return self.request.user  # type: ignore[return-value]
+        return self.request.user  # type: ignore[return-value]  # nobody comes here without signing in
 
     def company(self) -> Company:
         """The company of the address, else 404; the token's own company only."""
@@ -277,7 +277,7 @@ class PoolLock(ApiView):
 
     @extend_schema(request=None, responses={200: dict[str, Any]})
     def post(self, request: Request, pk: int) -> Response:
-        user: User = request.user  # type: ignore[assignment]
+        user: User = request.user  # type: ignore[assignment]  # nobody comes here without signing in
         pool = get_object_or_404(Pool.objects.led_by(user), pk=pk)
         pool = locking.lock(pool=pool, at=timezone.now(), actor=user)
         lines = [

@@ -124,7 +124,7 @@ class Frameworks(ApiView):
 
     @property
     def actor(self) -> User:
-        return self.request.user  # type: ignore[return-value]
+        return self.request.user  # type: ignore[return-value]  # nobody comes here without signing in
 
     def get_queryset(self) -> Any:
         return FrameworkAgreement.objects.select_related("supplier").prefetch_related("rebate_tiers")

@@ -64,12 +64,12 @@ class HandOverAnswer(CompanyHandOverList):
 
     serializer_class = VerdictIn
 
-    def get(self, request: Request, company: int, pk: int) -> Response:  # type: ignore[override]
+    def get(self, request: Request, company: int, pk: int) -> Response:  # type: ignore[override]  # the address gives more than the base asks
         return Response(HandOverOut(get_object_or_404(HandOver, pk=pk, company=self.company())).data)
 
     def post(self, request: Request, company: int, pk: int) -> Response:
         row = self.company()
-        user: User = request.user  # type: ignore[assignment]
+        user: User = request.user  # type: ignore[assignment]  # nobody comes here without signing in
         require(has_role(user, row, Role.BUYER))
         part = get_object_or_404(HandOver.objects.select_related("company"), pk=pk, company=row)
         form = VerdictIn(data=request.data)

@@ -44,7 +44,7 @@ class _Pools(ApiView):
 
     @property
     def actor(self) -> User:
-        return self.request.user  # type: ignore[return-value]
+        return self.request.user  # type: ignore[return-value]  # nobody comes here without signing in
 
     def get_queryset(self) -> QuerySet[Pool]:
         return selectors.pool_list(self.actor)

@@ -36,7 +36,7 @@ class TenderAnswerIn(serializers.Serializer[Any]):
 class QuestionsByLink(QuoteByLink):
     """A supplier reads what was answered to all and asks; the link is the login."""
 
-    serializer_class = QuestionIn  # type: ignore[assignment]
+    serializer_class = QuestionIn  # type: ignore[assignment]  # narrower than the generic view's
     http_method_names = ["get", "post", "head", "options"]
 
     def get(self, request: Request, token: str) -> Response:
@@ -54,7 +54,7 @@ class QuestionsByLink(QuoteByLink):
 class QuestionList(_Tenders):
     """The questions of the running tender."""
 
-    serializer_class = QuestionOut  # type: ignore[assignment]
+    serializer_class = QuestionOut  # type: ignore[assignment]  # narrower than the generic view's
 
     def get(self, request: Request, pk: int) -> Response:
         return Response(QuestionOut(self.tender().questions.all(), many=True).data)
@@ -63,7 +63,7 @@ class QuestionList(_Tenders):
 class QuestionAnswer(_Tenders):
     """Answer a question for all invited suppliers: `{"answer", "wording"}`."""
 
-    serializer_class = TenderAnswerIn  # type: ignore[assignment]
+    serializer_class = TenderAnswerIn  # type: ignore[assignment]  # narrower than the generic view's
 
     def post(self, request: Request, pk: int, question: int) -> Response:
         row = get_object_or_404(

@@ -54,7 +54,7 @@ class DelegationForm(forms.Form):
         super().__init__(*args, **{"initial": {"starts_on": today}, **kwargs})
         people = User.objects.filter(memberships__company=company, is_active=True).distinct().order_by("full_name")
         deciding = people.filter(memberships__role__in=DECIDING, memberships__company=company)
-        self.fields["absent"].queryset = deciding if anybody else deciding.filter(pk=user.pk)  # type: ignore[attr-defined]
-        self.fields["stand_in"].queryset = people  # type: ignore[attr-defined]
+        self.fields["absent"].queryset = deciding if anybody else deciding.filter(pk=user.pk)  # type: ignore[attr-defined]  # a field of choices has it
+        self.fields["stand_in"].queryset = people  # type: ignore[attr-defined]  # a field of choices has it
         if not anybody:
             self.fields["absent"].initial = user

@@ -68,7 +68,7 @@ class ReceiptForm(forms.Form):
 
     def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any, Any, Any]]:
         names = ("counted", "refused", "reserves", "substitute")
-        return [(line, *(self[f"{name}{line.pk}"] for name in names)) for line in self.lines]  # type: ignore[misc]
+        return [(line, *(self[f"{name}{line.pk}"] for name in names)) for line in self.lines]  # type: ignore[misc]  # as many fields as names
 
     def counts(self) -> dict[int, Count]:
         sign = -1 if self.correction else 1

@@ -50,8 +50,8 @@ class OfferForm(forms.Form):
 
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["article"].queryset = Article.objects.filter(active=True)  # type: ignore[attr-defined]
-        self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]
+        self.fields["article"].queryset = Article.objects.filter(active=True)  # type: ignore[attr-defined]  # a field of choices has it
+        self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]  # a field of choices has it
 
     def draft(self) -> Draft:
         data = self.cleaned_data

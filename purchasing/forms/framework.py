@@ -62,7 +62,7 @@ class FrameworkForm(forms.Form):
         suppliers = Supplier.objects.filter(active=True)
         if agreement is not None:
             suppliers |= Supplier.objects.filter(pk=agreement.supplier_id)
-        self.fields["supplier"].queryset = suppliers.order_by("name")  # type: ignore[attr-defined]
+        self.fields["supplier"].queryset = suppliers.order_by("name")  # type: ignore[attr-defined]  # a field of choices has it
 
     def draft(self) -> FrameworkIn:
         data = self.cleaned_data
@@ -99,7 +99,7 @@ class FrameworkArticleForm(forms.Form):
             names = ("article", "text", "reference", "unit", "pack", "moq", "vat_bp", "least", "most")
             kwargs["initial"] = {name: getattr(article, name) for name in names} | tier_values(article)
         super().__init__(*args, **kwargs)
-        self.fields["article"].queryset = Article.objects.filter(active=True)  # type: ignore[attr-defined]
+        self.fields["article"].queryset = Article.objects.filter(active=True)  # type: ignore[attr-defined]  # a field of choices has it
         add_tier_fields(self)
 
     def clean(self) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class QuotaForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["company"].queryset = Company.objects.members().order_by("name")  # type: ignore[attr-defined]
+        self.fields["company"].queryset = Company.objects.members().order_by("name")  # type: ignore[attr-defined]  # a field of choices has it
 
 
 class RebateTiersForm(forms.Form):
@@ -237,7 +237,7 @@ class ComputeForm(forms.Form):
         super().__init__(*args, **kwargs)
         last = min(timezone.localdate().year, agreement.ends_on.year)
         years = range(last, agreement.starts_on.year - 1, -1)
-        self.fields["year"].choices = [(y, y) for y in years]  # type: ignore[attr-defined]
+        self.fields["year"].choices = [(y, y) for y in years]  # type: ignore[attr-defined]  # a field of choices has it
 
 
 class CallOffForm(forms.Form):
@@ -250,7 +250,7 @@ class CallOffForm(forms.Form):
 
     def __init__(self, *args: Any, company: Company, articles: Sequence[ArticleUse], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]
+        self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]  # a field of choices has it
         self.centres = budgets.centres(company, timezone.localdate())
         if self.centres:
             self.fields["cost_centre"].widget.attrs["list"] = "centres"

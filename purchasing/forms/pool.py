@@ -65,11 +65,11 @@ class PoolForm(forms.ModelForm):
 
     def __init__(self, *args: Any, staff: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["category"].choices = [("", _("Several")), *Category.choices]  # type: ignore[attr-defined]
+        self.fields["category"].choices = [("", _("Several")), *Category.choices]  # type: ignore[attr-defined]  # a field of choices has it
         if staff:
             buyers = Membership.objects.filter(role=Role.BUYER).values("user")
             people = User.objects.filter(pk__in=buyers) | User.objects.filter(staff_role__isnull=False)
-            self.fields["lead"].queryset = people.distinct().order_by("full_name")  # type: ignore[attr-defined]
+            self.fields["lead"].queryset = people.distinct().order_by("full_name")  # type: ignore[attr-defined]  # a field of choices has it
         else:
             del self.fields["lead"]
 
@@ -96,7 +96,7 @@ class RegroupForm(forms.Form):
 
     def __init__(self, *args: Any, pool: Pool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["line"].queryset = pool.lines.exclude(state="cancelled")  # type: ignore[attr-defined]
+        self.fields["line"].queryset = pool.lines.exclude(state="cancelled")  # type: ignore[attr-defined]  # a field of choices has it
 
 
 class CalendarForm(forms.Form):

@@ -43,7 +43,7 @@ class RequestForm(forms.Form):
 
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]
+        self.fields["site"].queryset = company.sites.all()  # type: ignore[attr-defined]  # a field of choices has it
         self.centres = budgets.centres(company, timezone.localdate())
         if self.centres:
             self.fields["cost_centre"].widget.attrs["list"] = "centres"

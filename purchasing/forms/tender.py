@@ -38,7 +38,7 @@ class InviteForm(forms.Form):
         super().__init__(*args, **kwargs)
         asked = tender.invitations.values("supplier")
         suppliers = Supplier.objects.filter(active=True, contacts__receives_tenders=True).exclude(pk__in=asked)
-        self.fields["suppliers"].queryset = suppliers.distinct()  # type: ignore[attr-defined]
+        self.fields["suppliers"].queryset = suppliers.distinct()  # type: ignore[attr-defined]  # a field of choices has it
 
 
 class PostponeForm(forms.Form):
@@ -96,7 +96,7 @@ class StudyForm(forms.Form):
     def __init__(self, *args: Any, tender: Tender, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         asked = tender.invitations.values("supplier")
-        self.fields["exclude"].queryset = Supplier.objects.filter(pk__in=asked)  # type: ignore[attr-defined]
+        self.fields["exclude"].queryset = Supplier.objects.filter(pk__in=asked)  # type: ignore[attr-defined]  # a field of choices has it
 
     def options(self) -> Options:
         data = self.cleaned_data

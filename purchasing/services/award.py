@@ -132,7 +132,7 @@ def _award_lines(
 
 def _offers(quote: object) -> list[QuoteLine]:
     lines = []
-    for offer in quote.lines.all():  # type: ignore[attr-defined]
+    for offer in quote.lines.all():  # type: ignore[attr-defined]  # a reverse relation
         if offer.tiers.all():
             offer.quote = quote
             lines.append(offer)

@@ -191,7 +191,7 @@ def apply(*, job: Job, at: datetime) -> bool:
     fresh = plan(found, price_file.read(bytes(found.content)))
     if [_told(row) for row in rows] != [_told(row) for row in fresh.rows]:
         move(found, PriceListState.READING, table=PRICE_LIST, at=at, actor=found.created_by, reason="prices moved")
-        _start(found, "purchasing.read_price_list", found.created_by, at)  # type: ignore[arg-type]
+        _start(found, "purchasing.read_price_list", found.created_by, at)  # type: ignore[arg-type]  # a list that waits has its author
         return False
     _write(found, rows, at=at)
     move(

@@ -141,7 +141,7 @@ def call_off(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         by_need = {need.request_line_id: row.pk for row in ordered for need in row.pool_line.needs.all()}
     for line in lines:
         match = by_need.get(line.request_line_id)
-        line.received = delivery.accepted_of(match) if match else None  # type: ignore[attr-defined]
+        line.received = delivery.accepted_of(match) if match else None  # type: ignore[attr-defined]  # for the template
     context = {
         "company": row,
         "call_off": found,

@@ -61,8 +61,8 @@ def company_pool(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     joinable = selectors.joinable_needs(user, row, lines) if gathers and access.can_request(user, row) else {}
     winners = {line.pool_line_id: line for line in service.winning_lines(pool, shown)}
     for line in lines:
-        line.mine, line.joinable = mine.get(line.pk, []), joinable.get(line.pk, [])  # type: ignore[attr-defined]
-        line.winner = winners.get(line.pk)  # type: ignore[attr-defined]
+        line.mine, line.joinable = mine.get(line.pk, []), joinable.get(line.pk, [])  # type: ignore[attr-defined]  # for the template
+        line.winner = winners.get(line.pk)  # type: ignore[attr-defined]  # for the template
     context = {
         "company": row,
         "pool": pool,

@@ -47,13 +47,13 @@ def delivery_list(request: HttpRequest, company: int) -> HttpResponse:
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
     mine = parcels.contents(*{part.receipt.order_id for part in page}, companies=[row.pk])
     for part in page:
-        part.items = mine.get(part.pk, [])  # type: ignore[attr-defined]
+        part.items = mine.get(part.pk, [])  # type: ignore[attr-defined]  # for the template
     held = {item.commitment.pk: item.commitment for items in mine.values() for item in items}
     spare = surplus.spare_of(held.values())
     for part in page:
-        part.spare = [  # type: ignore[attr-defined]
+        part.spare = [  # type: ignore[attr-defined]  # for the template
             (item.commitment, spare.pop(item.commitment.pk))
-            for item in part.items  # type: ignore[attr-defined]
+            for item in part.items  # type: ignore[attr-defined]  # set for the template
             if part.state in GONE and item.commitment.pk in spare
         ]
     expected = (
@@ -102,12 +102,12 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
 def _receipt_form(request: HttpRequest, order: PurchaseOrder, corrects: Receipt | None) -> HttpResponse:
     lines = list(order.lines.order_by("position"))
     for line in lines:
-        line.received = service.accepted_of(line.pk)  # type: ignore[attr-defined]
-        line.open = max(0, service.due_quantity(line) - line.received)  # type: ignore[attr-defined]
+        line.received = service.accepted_of(line.pk)  # type: ignore[attr-defined]  # for the template
+        line.open = max(0, service.due_quantity(line) - line.received)  # type: ignore[attr-defined]  # for the template
     following = (order.receipts.aggregate(last=Max("number"))["last"] or 0) + 1
     initial = {"number": following}
     if corrects is None:
-        initial |= {f"counted{line.pk}": line.open for line in lines if line.open}  # type: ignore[attr-defined]
+        initial |= {f"counted{line.pk}": line.open for line in lines if line.open}  # type: ignore[attr-defined]  # set above for the template
     form = ReceiptForm(
         request.POST or None, request.FILES or None, lines=lines, correction=corrects is not None, initial=initial
     )
@@ -150,7 +150,7 @@ def receipt(request: HttpRequest, pk: int) -> HttpResponse:
     items = parcels.contents(row.order_id)
     parts = list(row.hand_overs.select_related("company", "handed_by").order_by("company__name"))
     for part in parts:
-        part.items = items.get(part.pk, [])  # type: ignore[attr-defined]
+        part.items = items.get(part.pk, [])  # type: ignore[attr-defined]  # for the template
     context = {
         "receipt": row,
         "order": row.order,

@@ -48,7 +48,7 @@ def framework_list(request: HttpRequest) -> HttpResponse:
     listed = list(page.object_list)
     values = use.values([row.pk for row in listed])
     for row in listed:
-        row.drawn_cents = values.get(row.pk, 0)  # type: ignore[attr-defined]
+        row.drawn_cents = values.get(row.pk, 0)  # type: ignore[attr-defined]  # for the template
     context = {"tab": tab, "page": page, "rows": listed, "today": timezone.localdate()}
     return render(request, "purchasing/framework_list.html", context)
 

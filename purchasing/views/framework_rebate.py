@@ -61,7 +61,7 @@ def shares_of(rebate: FrameworkRebate, company: int | None = None) -> list[Rebat
     weights = sum(part.weight for part in parts)
     for part in parts:
         exact = proofs.exact(rebate.whole_cents, part.weight, weights) if weights else ""
-        part.exact, part.of = exact, weights  # type: ignore[attr-defined]
+        part.exact, part.of = exact, weights  # type: ignore[attr-defined]  # for the template
     return [part for part in parts if company in (None, part.company_id)]
 
 
@@ -136,9 +136,9 @@ def _csv(rebate: FrameworkRebate, shares: Sequence[RebateShare]) -> HttpResponse
                 part.units,
                 _comma(part.value_cents),
                 part.weight,
-                part.of,  # type: ignore[attr-defined]
+                part.of,  # type: ignore[attr-defined]  # set for the template
                 _comma(rebate.whole_cents),
-                part.exact,  # type: ignore[attr-defined]
+                part.exact,  # type: ignore[attr-defined]  # set for the template
                 part.rank or "",
                 _comma(part.whole_cents),
                 _comma(part.before_cents),

@@ -54,8 +54,8 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
     row = order_of(request, pk)
     lines = list(row.lines.select_related("pool_line").order_by("position"))
     for line in lines:
-        line.received = delivery.accepted_of(line.pk)  # type: ignore[attr-defined]
-        line.open = delivery.open_quantity(line) if row.state in delivery.AWAITED else 0  # type: ignore[attr-defined]
+        line.received = delivery.accepted_of(line.pk)  # type: ignore[attr-defined]  # for the template
+        line.open = delivery.open_quantity(line) if row.state in delivery.AWAITED else 0  # type: ignore[attr-defined]  # for the template
     answer = row.acknowledgements.prefetch_related("lines__order_line").last()
     consents = list(answer.consents.select_related("commitment__company")) if answer else []
     context = {

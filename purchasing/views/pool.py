@@ -127,7 +127,7 @@ def _add_to(request: HttpRequest, pool: Pool, groups: list[selectors.NeedGroup])
         line = selectors.line_like(lines, group)
         attempt(
             request,
-            lambda group=group, line=line: service.add_needs(  # type: ignore[misc]
+            lambda group=group, line=line: service.add_needs(  # type: ignore[misc]  # the default binds the value of this turn
                 actor=reader(request), pool=pool, needs=group.ids, line=line, text=group.text, at=timezone.now()
             ),
         )
@@ -148,8 +148,8 @@ def pool(request: HttpRequest, pk: int) -> HttpResponse:
     for need in selectors.live_needs(row).filter(pool_line__in=shown).values(*said):
         by_line.setdefault(need["pool_line_id"], []).append(need)
     for line in lines:
-        line.shown_needs = by_line.get(line.pk, [])  # type: ignore[attr-defined]
-        line.total = selectors.total_words(line.asked_quantity, line.company_count, staff=staff)  # type: ignore[attr-defined]
+        line.shown_needs = by_line.get(line.pk, [])  # type: ignore[attr-defined]  # for the template
+        line.total = selectors.total_words(line.asked_quantity, line.company_count, staff=staff)  # type: ignore[attr-defined]  # for the template
     tender = selectors.tender_of(row)
     context = {
         "pool": row,

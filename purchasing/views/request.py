@@ -106,7 +106,7 @@ def request_detail(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         purchase.lines.select_related("article").prefetch_related("pooled__pool_line__pool").order_by("position")
     )
     for line in lines:
-        line.pool = next((need.pool_line.pool for need in line.pooled.all() if need.released_at is None), None)  # type: ignore[attr-defined]
+        line.pool = next((need.pool_line.pool for need in line.pooled.all() if need.released_at is None), None)  # type: ignore[attr-defined]  # for the template
     own = access.can_request(user, row)
     call_off = CallOff.objects.filter(request=purchase).first()
     may_cancel = all(line.state in service.CANCELLABLE for line in lines)

@@ -42,7 +42,7 @@ def rated_suppliers(request: HttpRequest, company: int) -> HttpResponse:
     )
     found = ratings.of_suppliers([supplier.pk for supplier in page])
     for supplier in page:
-        supplier.rating = found[supplier.pk]  # type: ignore[attr-defined]
+        supplier.rating = found[supplier.pk]  # type: ignore[attr-defined]  # for the template
     may = access.can_request(user, row)
     context = {
         "company": row,
@@ -64,8 +64,8 @@ def rated_supplier(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     may, at = access.can_request(user, row), timezone.now()
     page = Paginator(rows.select_related("company", "order"), 20).get_page(request.GET.get("page"))
     for review in page:
-        review.editable = review.company_id == row.pk and may and service.is_editable(review, at=at)  # type: ignore[attr-defined]
-        review.marks = [(LABELS[name], getattr(review, name)) for name in CRITERIA]  # type: ignore[attr-defined]
+        review.editable = review.company_id == row.pk and may and service.is_editable(review, at=at)  # type: ignore[attr-defined]  # for the template
+        review.marks = [(LABELS[name], getattr(review, name)) for name in CRITERIA]  # type: ignore[attr-defined]  # for the template
     rating = ratings.of_suppliers([supplier.pk])[supplier.pk]
     context = {
         "company": row,

@@ -58,7 +58,7 @@ def _file(request: HttpRequest, row: Supplier, **tried: Any) -> HttpResponse:
     )
     for document in documents:
         left = (document.expires_on - today).days if document.expires_on else None
-        document.tone = "muted" if left is None else "danger" if left < 0 else "warning" if left <= 30 else "success"  # type: ignore[attr-defined]
+        document.tone = "muted" if left is None else "danger" if left < 0 else "warning" if left <= 30 else "success"  # type: ignore[attr-defined]  # for the template
     context = {
         "supplier": row,
         "closures": row.closures.filter(ends_on__gte=today),
@@ -178,9 +178,9 @@ def price_list(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     rows = found.rows.select_related("article").exclude(kind="" if kind else "unchanged")
     page = Paginator(rows.filter(kind=kind) if kind else rows, 100).get_page(request.GET.get("page"))
     for line in page:
-        line.sentences = [problem_sentence(problem) for problem in line.problems]  # type: ignore[attr-defined]
+        line.sentences = [problem_sentence(problem) for problem in line.problems]  # type: ignore[attr-defined]  # for the template
         if line.was_e4 and line.price_e4:
-            line.change_bp = change_bp(line.was_e4, line.price_e4)  # type: ignore[attr-defined]
+            line.change_bp = change_bp(line.was_e4, line.price_e4)  # type: ignore[attr-defined]  # for the template
     figures = [
         {"kind": k, "label": k.label, "tone": tone, "icon": icon, "count": found.counts.get(k, 0)}
         for k, tone, icon in KINDS

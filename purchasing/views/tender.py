@@ -78,7 +78,7 @@ def tender_invite(request: HttpRequest, pk: int) -> HttpResponse:
     for supplier in form.cleaned_data["suppliers"]:
         attempt(
             request,
-            lambda supplier=supplier: service.invite(  # type: ignore[misc]
+            lambda supplier=supplier: service.invite(  # type: ignore[misc]  # the default binds the value of this turn
                 actor=reader(request), tender=row, supplier=supplier, at=timezone.now()
             ),
         )

@@ -35,7 +35,7 @@ def touched(visit: Visit, role: str) -> bool:
 
 
 @pytest.mark.parametrize("role", ["employer", *Role.values])
-def test_no_employer_role_meets_a_redemption_at_any_address_export_or_refusal(role, world):  # noqa: F811
+def test_no_employer_role_meets_a_redemption_at_any_address_export_or_refusal(role, world):  # noqa: F811  # the fixture of that name
     """Threat: employer tracks a person — role API sweep."""
     sale = Redemption.objects.select_related("merchant", "card").get(pk=world.redemption.pk)
     Merchant.objects.filter(pk=sale.merchant_id).update(name=MARK)

@@ -90,7 +90,7 @@ class TestTheAssociationsProgram:
         bill = invoice()
         Invoice.objects.filter(pk=bill.pk).update(state="due")
         content = camt(entry(6_000, name="Inconnu", text="merci", bank_id="1"), total=6_000)
-        send = lambda: client.post(  # noqa: E731
+        send = lambda: client.post(  # noqa: E731  # shorter than a function
             "/api/v1/bank-statements/", {"file": SimpleUploadedFile("releve.xml", content)}
         )
         assert {**send().json(), "statement": 0} == {"statement": 0, "new": 1, "known": 0, "matched": 0}
@@ -98,7 +98,7 @@ class TestTheAssociationsProgram:
         (line,) = client.get("/api/v1/bank-lines/", {"state": "open"}).json()["results"]
         assert (line["amount"], line["match"], line["booked_on"]) == ("60.00", None, "2026-03-20")
         address = f"/api/v1/bank-lines/{line['id']}"
-        match = lambda amount: client.post(  # noqa: E731
+        match = lambda amount: client.post(  # noqa: E731  # shorter than a function
             f"{address}/match/", {"parts": [{"invoice": bill.pk, "amount": amount}]}, content_type="application/json"
         )
         assert match("1e9").status_code == 400
@@ -124,7 +124,7 @@ class TestTheAssociationsProgram:
         detail = client.get(f"{address}/").json()
         assert len(detail["lines"]) == 6 and [status["code"] for status in detail["statuses"]] == [203]
         assert client.get(f"{address}/file/").content == content
-        refuse = lambda **body: client.post(f"{address}/refuse/", body, content_type="application/json")  # noqa: E731
+        refuse = lambda **body: client.post(f"{address}/refuse/", body, content_type="application/json")  # noqa: E731  # shorter than a function
         assert refuse(code="NONSENSE", reason="x").status_code == 400
         assert client.post(f"{address}/approve/").json()["state"] == "approved"
         assert client.post(f"{address}/paid/").json()["state"] == "paid"

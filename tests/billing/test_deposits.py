@@ -68,7 +68,7 @@ class TestMoneyKept:
         assert (taken.state, allocation.kept_for(company)) == ("matched", 5_000)
         (second,) = owed(company, 8_000)
         allocation.spend(company=company, parts={second.pk: 5_000}, actor=by, at=timezone.now())
-        undo = lambda: matching.undo(line=taken, actor=by, at=timezone.now(), reason="x")  # noqa: E731
+        undo = lambda: matching.undo(line=taken, actor=by, at=timezone.now(), reason="x")  # noqa: E731  # shorter than a function
         with pytest.raises(matching.KeptUsed):
             undo()
         used = LedgerTransaction.objects.get(key__startswith="deposit-")

@@ -102,7 +102,7 @@ class TestAnInvoice:
         lines = [line(net, rate, quantity=many, unit_price_e4=price) for net, rate, many, price in drafts]
         issued = invoice(None, *lines)
         xml = facturx.invoice_xml(issued)
-        cents = lambda name: [round(Decimal(text) * 100) for text in _terms(xml, name)]  # noqa: E731
+        cents = lambda name: [round(Decimal(text) * 100) for text in _terms(xml, name)]  # noqa: E731  # shorter than a function
         assert sum(cents("BasisAmount")) == issued.net_cents
         assert sum(cents("CalculatedAmount")) == issued.vat_cents
         assert cents("GrandTotalAmount") == cents("DuePayableAmount") == [issued.gross_cents]

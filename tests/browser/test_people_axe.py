@@ -56,7 +56,7 @@ class TestAxe:
         for address in [*public, *addresses]:
             if address == addresses[0]:
                 cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
-                context.add_cookies([cookie])  # type: ignore[list-item]
+                context.add_cookies([cookie])  # type: ignore[list-item]  # the browser's own cookie, given back
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{address} scrolls sideways"
             found += [(address, wrong["id"], wrong["nodes"][:2]) for wrong in Axe().run(page).response["violations"]]

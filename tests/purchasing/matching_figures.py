@@ -57,7 +57,7 @@ def figures(rows: Sequence[Labelled]) -> Figures:
     found = cluster([row.text for row in rows], [row.unit for row in rows])
     wanted, got = pairs(list(truth.values())), pairs(found)
     exact = {frozenset(group) for group in truth.values()} & {frozenset(group) for group in found}
-    name = lambda pair: (rows[pair[0]].text, rows[pair[1]].text)  # noqa: E731
+    name = lambda pair: (rows[pair[0]].text, rows[pair[1]].text)  # noqa: E731  # shorter than a function
     return Figures(
         len(rows),
         len(truth),

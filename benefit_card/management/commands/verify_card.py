@@ -39,7 +39,7 @@ class Command(BaseCommand):
         def error(message: str) -> NoReturn:  # even a wrong call answers in JSON
             self.answer(Check(Verdict.MALFORMED), detail=message)
 
-        parser.error = error  # type: ignore[method-assign]
+        parser.error = error  # type: ignore[method-assign]  # its exit codes are a promise to others
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -194,7 +194,7 @@ def _line_context(request: HttpRequest, line: BankLine, error: str) -> dict[str,
     for row in invoices:
         written = request.POST.get(f"part-{row.pk}")
         proposed = typed(euros(parts[row.pk])) if row.pk in parts else ""
-        row.part = written if written is not None else proposed  # type: ignore[attr-defined]
+        row.part = written if written is not None else proposed  # type: ignore[attr-defined]  # for the template
     return {
         "line": line,
         "error": error,

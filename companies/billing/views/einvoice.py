@@ -63,7 +63,7 @@ def transmission_of(invoice: Invoice) -> Transmission | None:
     """How an invoice fares on the platform, ready to be shown; None when it was only mailed."""
     row = Transmission.objects.filter(invoice=invoice).prefetch_related("statuses__by").first()
     if row is not None:
-        row.tone, row.icon = WAYS[TransmissionState(row.state)]  # type: ignore[attr-defined]
+        row.tone, row.icon = WAYS[TransmissionState(row.state)]  # type: ignore[attr-defined]  # for the template
     return row
 
 
@@ -113,7 +113,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     rows = rows.filter(state=group) if group in ReceivedState.values else rows
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     for row in page.object_list:
-        row.tone, row.icon = TONES[ReceivedState(row.state)]  # type: ignore[attr-defined]
+        row.tone, row.icon = TONES[ReceivedState(row.state)]  # type: ignore[attr-defined]  # for the template
     context = {
         "form": form,
         "page": page,
@@ -139,7 +139,7 @@ def received(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, row: ReceivedInvoice, form: RefuseForm) -> HttpResponse:
-    row.tone, row.icon = TONES[ReceivedState(row.state)]  # type: ignore[attr-defined]
+    row.tone, row.icon = TONES[ReceivedState(row.state)]  # type: ignore[attr-defined]  # for the template
     context = {
         "invoice": row,
         "lines": row.lines.all(),
@@ -204,7 +204,7 @@ def transmissions(request: HttpRequest) -> HttpResponse:
     rows = Transmission.objects.select_related("invoice__company", "credit_note__invoice__company")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     for row in page.object_list:
-        row.tone, row.icon = WAYS[TransmissionState(row.state)]  # type: ignore[attr-defined]
+        row.tone, row.icon = WAYS[TransmissionState(row.state)]  # type: ignore[attr-defined]  # for the template
     context = {
         "page": page,
         "transmissions": page.object_list,

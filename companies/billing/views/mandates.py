@@ -63,7 +63,7 @@ def mandate(request: HttpRequest, company: int) -> HttpResponse:
             return redirect("billing:mandate", owner.pk)
     rows = list(Mandate.objects.visible_to(request.user).filter(company=owner).select_related("signed_by"))
     for row in rows:
-        row.tone, row.icon = TONES[MandateState(row.state)]  # type: ignore[attr-defined]
+        row.tone, row.icon = TONES[MandateState(row.state)]  # type: ignore[attr-defined]  # for the template
     current = next((row for row in rows if row.state == MandateState.ACTIVE), None)
     days = mandates.policy().notice_days
     seller = settings.SELLER

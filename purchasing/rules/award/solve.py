@@ -154,7 +154,7 @@ class _Solving:
                 self._start("off")
             elif self.columns >= LARGE_COLUMNS:
                 self.search.deadline, self.search.enough = self.until, self._search_enough
-                self.search.resume(Random(SEED))  # noqa: S311
+                self.search.resume(Random(SEED))  # noqa: S311  # a search to be repeated, no secret
             self._wait()
             if twice and not together and not self._stopped:
                 self._start("off")
@@ -183,7 +183,7 @@ class _Solving:
         turn = began + GUIDE_SHARE * (self.until - began)
         self.search.deadline = self.until
         self.search.enough = lambda: self._tick() or guide.ended() or self.clock() >= turn
-        self.search.resume(Random(SEED))  # noqa: S311
+        self.search.resume(Random(SEED))  # noqa: S311  # a search to be repeated, no secret
         while not self._tick() and not guide.wait(TICK_SECONDS) and self.clock() < turn:
             pass
         if guide.tiers and not self._stopped:
@@ -192,7 +192,7 @@ class _Solving:
                 self.search.follow(guess)
                 self._refine()
             self.search.enough = self._refine
-            self.search.resume(Random(SEED))  # noqa: S311
+            self.search.resume(Random(SEED))  # noqa: S311  # a search to be repeated, no secret
             while not self._refine() and not all(run.ended() for run in self.runs) and self.clock() < self.until:
                 self.runs[-1].wait(TICK_SECONDS)
         self._wait()
@@ -286,7 +286,7 @@ def judge(
 def _possible(instance: Instance) -> bool:
     """Whether any award exists; says no when that stays open, so that only certain reasons are given."""
     search = Search(instance, time.monotonic, time.monotonic() + 0.5)
-    if search.run(Random(SEED)):  # noqa: S311
+    if search.run(Random(SEED)):  # noqa: S311  # a search to be repeated, no secret
         return True
     best = Incumbent(instance)
     first = {"mip_max_improving_sols": 1}
