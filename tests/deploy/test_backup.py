@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
+pytestmark = pytest.mark.xdist_group("backup")  # one seeded association for all, not one for each worker
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

@@ -58,8 +58,10 @@ class KilledTwice:
         before = killed_half_way(self.stack, lambda: caller.send(method, path, body, key), ROOMS)
         answer = caller.send(method, path, body, key)
         assert answer.status_code < 300, f"{path}: {answer.status_code} {answer.text[:400]}"
+        # The worker typesets what was issued and what was said.
         files = "SELECT count(*) FROM billing_invoice WHERE (document_id IS NULL OR state = 'issued') AND id > %s"
-        until(lambda: one(self.stack, files, self.last_invoice) == 0)  # the worker typesets what was issued
+        proofs = "SELECT count(*) FROM purchasing_commitmentproof WHERE document_id IS NULL"
+        until(lambda: one(self.stack, files, self.last_invoice) == one(self.stack, proofs) == 0)
         done = fingerprint(self.stack, ROOMS)
         assert changed(before, done) != []
         again = caller.send(method, path, body, key)

@@ -195,7 +195,7 @@ class TestAMissedTier:
     def credit(self, staff: Page, number: str):
         staff.goto("/claims/?state=answered")
         staff.get_by_role("link", name=number, exact=True).click()
-        expect(staff.locator("#id_credit")).to_have_value("800,00")
+        expect(staff.locator("#id_credit")).to_have_value("800.00")
         staff.locator("#id_outcome").select_option(label="Credit to the companies")
         staff.locator("#id_reason").fill("Accord du fournisseur")
         staff.get_by_role("button", name="Close the claim", exact=True).click()

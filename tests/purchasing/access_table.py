@@ -47,7 +47,7 @@ def prepare(w):
     w.tender = sent_tender(actor=actor)
     w.invitation = w.tender.invitations.first()
     w.token = link(w.invitation)
-    w.question = TenderQuestion.objects.create(
+    w.tender_question = TenderQuestion.objects.create(
         tender=w.tender, invitation=w.invitation, text="Quelle norme ?", asked_at=NOW
     )
     w.opened = opened_tender(999_000, actor=actor)
@@ -126,10 +126,10 @@ VISITS = [
     Visit(P + "tender_invite", LEADS, tender_pool("tender"), "post"),
     Visit(P + "tender_send", LEADS, tender_pool("tender"), "post"),
     Visit(P + "tender_open", LEADS, tender_pool("tender"), "post"),
-    Visit(P + "tender_answer", LEADS, lambda w: {"pk": w.tender.pool_id, "question": w.question.pk}, "post"),
+    Visit(P + "tender_answer", LEADS, lambda w: {"pk": w.tender.pool_id, "question": w.tender_question.pk}, "post"),
     Visit(P + "quote_question", EVERYBODY, token, "post"),
     Visit(A + "tender_questions", LEADS, tender_pool("tender")),
-    Visit(A + "tender_answer", LEADS, lambda w: {"pk": w.tender.pool_id, "question": w.question.pk}, "post"),
+    Visit(A + "tender_answer", LEADS, lambda w: {"pk": w.tender.pool_id, "question": w.tender_question.pk}, "post"),
     Visit(A + "invitation", LEADS, invitation("resend"), "post"),
     Visit(A + "quote_questions", EVERYBODY, token),
     Visit(A + "quote_questions", EVERYBODY, token, "post"),
