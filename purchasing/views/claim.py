@@ -253,7 +253,11 @@ def _show(
     request: HttpRequest, claim: Claim, *, may: bool, runs: bool, company: Company | None = None, **forms: Any
 ) -> HttpResponse:
     last = claim.answers.last()
-    offered = last.offered_cents if last and last.offered_cents else claim.asked_cents
+    named = last.offered_cents if last else None
+    offered = named or claim.asked_cents
+    with_costs = (
+        claim.kind in GOODS_GONE and not named
+    )  # beyond what the supplier named is somebody's decision, not the form's
     credits = claim.credits.select_related("company").prefetch_related("notes__invoice")
     if company is not None:
         credits = credits.filter(company=company)
@@ -270,7 +274,7 @@ def _show(
         "may": may,
         "runs": runs,
         "answer_form": ClaimAnswerForm(),
-        "end_form": ClaimEndForm(initial={"credit": offered, "with_costs": claim.kind in GOODS_GONE}),
+        "end_form": ClaimEndForm(initial={"credit": offered, "with_costs": with_costs}),
         "history": history.of(claim, names=runs),
         **forms,
     }
