@@ -52,12 +52,12 @@ class Visitor:
         return self.session.post(self.stack.base + path, json=body, headers=headers, timeout=120)
 
 
-def once(stack, send, good=200, table="companies_auditentry", writes=True):
+def once(stack, send, good=200, table="companies_auditentry", writes=True, rooms=ROOMS):
     """Kill a step half-way, then let it be done; its answer. `writes` is false for a step that only sends a mail."""
-    before = killed_half_way(stack, send, ROOMS, table)
+    before = killed_half_way(stack, send, rooms, table)
     answer = send()
     assert answer.status_code == good, answer.text[:400]
-    assert bool(changed(before, fingerprint(stack, ROOMS))) is writes
+    assert bool(changed(before, fingerprint(stack, rooms))) is writes
     return answer
 
 
@@ -68,6 +68,36 @@ def owner(survivor):
     found.merchant = int(re.search(r"/merchant/(\d+)/", home).group(1))
     yield found
     found.session.close()
+
+
+class TestTheWebServerOfAStaffList:
+    def test_killed_as_a_list_is_sent_and_applied_and_cards_are_asked_for_starts_each_once(self, survivor):
+        """What is asked for is long work: it is asked for whole, with its job, or not at all."""
+        company = survivor.facts["home_company"]
+        hr = Visitor(survivor, survivor.door("Human resources"))
+        imports = f"/company/{company}/employees/imports/"
+        people = "companies(?=_(employeeimport|importrow|job|employment|person)$)"
+        file = f"Matricule;Nom;Prénom;Date d'entrée\nZ{RUN};Tardif;Élodie;02/03/2020\n".encode()
+
+        def send():
+            return hr.post(f"{imports}new/", {"full": "no"}, files={"file": ("liste.csv", file)})
+
+        answer = once(survivor, send, table="companies_job", rooms=people)
+        number = int(answer.url.rstrip("/").rpartition("/")[2])
+        state = "SELECT state FROM companies_employeeimport WHERE id = %s"
+        until(lambda: one(survivor, state, number) == "ready")
+        confirmed = {"confirmed": "on"}
+        once(survivor, lambda: hr.post(f"{imports}{number}/apply/", confirmed), table="companies_job", rooms=people)
+        until(lambda: one(survivor, state, number) == "applied")
+        once(survivor, lambda: hr.post(f"/company/{company}/cards/issue/", {}), table="companies_job")
+        batch = one(survivor, "SELECT max(id) FROM benefit_card_cardbatch WHERE company_id = %s", company)
+        until(lambda: one(survivor, "SELECT completed_at IS NOT NULL FROM benefit_card_cardbatch WHERE id = %s", batch))
+        cards = (
+            "SELECT count(*) FROM benefit_card_card c JOIN companies_employment e ON e.person_id = c.person_id "
+            "WHERE e.company_id = %s AND e.reference = %s"
+        )
+        assert one(survivor, cards, company, f"Z{RUN}") == 1
+        hr.session.close()
 
 
 class TestTheWebServerOfACardAtTheTill:
