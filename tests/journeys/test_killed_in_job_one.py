@@ -55,19 +55,23 @@ class KilledTwice:
     def __call__(self, caller, method, path, body=None):
         self.steps += 1
         key = str(uuid.uuid4())
+        until(self.typeset)  # what a calm step before this one left to the worker
         before = killed_half_way(self.stack, lambda: caller.send(method, path, body, key), ROOMS)
         answer = caller.send(method, path, body, key)
         assert answer.status_code < 300, f"{path}: {answer.status_code} {answer.text[:400]}"
-        # The worker typesets what was issued and what was said.
-        files = "SELECT count(*) FROM billing_invoice WHERE (document_id IS NULL OR state = 'issued') AND id > %s"
-        proofs = "SELECT count(*) FROM purchasing_commitmentproof WHERE document_id IS NULL"
-        until(lambda: one(self.stack, files, self.last_invoice) == one(self.stack, proofs) == 0)
+        until(self.typeset)
         done = fingerprint(self.stack, ROOMS)
         assert changed(before, done) != []
         again = caller.send(method, path, body, key)
         assert again.status_code == answer.status_code and again.json() == answer.json()
         assert changed(done, fingerprint(self.stack, ROOMS)) == [], f"{path} was done twice"
         return answer.json()
+
+    def typeset(self):
+        """True once the worker has written every invoice that was issued and every proof of what was said."""
+        files = "SELECT count(*) FROM billing_invoice WHERE (document_id IS NULL OR state = 'issued') AND id > %s"
+        proofs = "SELECT count(*) FROM purchasing_commitmentproof WHERE document_id IS NULL"
+        return one(self.stack, files, self.last_invoice) == one(self.stack, proofs) == 0
 
 
 @pytest.fixture(scope="module")
