@@ -97,6 +97,10 @@ def kill_worker(stack):
     )
 
 
+# What beat and the worker change meanwhile in rows that people's steps only add.
+MOVED = {"billing_invoice": " - 'state' - 'balance_cents' - 'document_id'"}
+
+
 def fingerprint(stack, rooms):
     """A print of every row of some rooms' tables."""
     tables = ask(
@@ -108,7 +112,7 @@ def fingerprint(stack, rooms):
     # Everything but signs of life, which are written whatever becomes of the rest.
     prints = (
         f"SELECT '{table}', md5(coalesce(string_agg(r, '|' ORDER BY r), '')) "
-        f"FROM (SELECT (to_jsonb(t) - 'last_seen_at' - 'seen_at')::text AS r FROM {table} t) rows"
+        f"FROM (SELECT (to_jsonb(t) - 'last_seen_at' - 'seen_at'{MOVED.get(table, '')})::text AS r FROM {table} t) rows"
         for (table,) in tables
     )
     return dict(ask(stack, " UNION ALL ".join(prints)))
