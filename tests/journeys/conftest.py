@@ -3,13 +3,14 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from tests.journeys.keyboard import by_keyboard
+from tests.journeys.prepared import copy_to
 from tests.journeys.stack import Stack, free_port
 
 expect.set_options(timeout=20_000)  # four processes and a browser share the machine with other tests
@@ -24,25 +25,39 @@ def already_running() -> Stack | None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The demo with a small association, started once for the session."""
+def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[Path], Path]:
+    """Fills an empty state directory with a small association, seeded once for all workers of the run."""
+    here = tmp_path_factory.getbasetemp()
+    shared = (here if worker_id == "master" else here.parent) / "prepared"
+
+    def fill(state_dir: Path) -> Path:
+        state_dir.mkdir(exist_ok=True)
+        copy_to(state_dir, shared)
+        return state_dir
+
+    return fill
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, prepared: Callable[[Path], Path]) -> Iterator[Stack]:
+    """The demo of a small association, started once for the session."""
     if (given := already_running()) is not None:
         yield given
         return
-    running = Stack(port=free_port(), state_dir=tmp_path_factory.mktemp("demo"))
+    running = Stack(port=free_port(), state_dir=prepared(tmp_path_factory.mktemp("demo")))
     running.start()
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="session")
-def survivor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def survivor(tmp_path_factory: pytest.TempPathFactory, prepared: Callable[[Path], Path]) -> Iterator[Stack]:
     """A small association of its own that may be killed, in a directory whose path has a space."""
     if (given := already_running()) is not None:
         yield given
         return
-    running = Stack(port=free_port(), state_dir=tmp_path_factory.mktemp("a state") / "of the association")
-    running.state_dir.mkdir()
+    spaced = tmp_path_factory.mktemp("a state") / "of the association"
+    running = Stack(port=free_port(), state_dir=prepared(spaced))
     running.start()
     yield running
     running.stop()

@@ -25,6 +25,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def without_test_settings() -> dict[str, str]:
+    """The environment of a newcomer: no trace of the tests and of their servers."""
+    ours = ("PYTEST", "DJANGO", "DATABASE_URL", "BROKER_URL")
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+
+
 def parent_of(pid: int) -> int:
     """The parent of a process; 0 when it is gone."""
     try:
@@ -62,14 +68,11 @@ class Stack:
         return f"postgresql://postgres@/erb?host={self.state_dir}/postgres"
 
     def start(self) -> "Stack":
-        environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DJANGO"))},
+        environment = without_test_settings() | {
             "PORT": str(self.port),
             "STATE_DIR": str(self.state_dir),
             "SEED_SCALE": self.scale,
         }
-        environment.pop("DATABASE_URL", None)
-        environment.pop("BROKER_URL", None)
         self.lines.clear()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "deploy.standalone.run", "demo"],

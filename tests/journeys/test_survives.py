@@ -245,8 +245,8 @@ class TestAfterAllOfThat:
 
 
 class TestASecondDemo:
-    def test_runs_beside_the_first_on_its_own_port_and_state(self, survivor, tmp_path_factory):
-        second = Stack(port=free_port(), state_dir=tmp_path_factory.mktemp("second"))
+    def test_runs_beside_the_first_on_its_own_port_and_state(self, survivor, prepared, tmp_path_factory):
+        second = Stack(port=free_port(), state_dir=prepared(tmp_path_factory.mktemp("second")))
         second.start()
         try:
             survivor.wait_healthy()
