@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from purchasing.api import exchange
+from purchasing.api import buyer_questions, exchange
 
 EXCHANGE = "companies/<int:company>/exchange/"
 
@@ -10,6 +10,18 @@ urlpatterns = [
     path(f"{EXCHANGE}offers/", exchange.OfferList.as_view(), name="exchange_offers"),
     path(f"{EXCHANGE}offers/<int:pk>/", exchange.OfferDetail.as_view(), name="exchange_offer"),
     path(f"{EXCHANGE}offers/<int:pk>/reservations/", exchange.Reserve.as_view(), name="exchange_reserve"),
+    path(f"{EXCHANGE}questions/", buyer_questions.BuyerQuestionList.as_view(), name="buyer_questions"),
+    path(f"{EXCHANGE}questions/<int:pk>/", buyer_questions.BuyerQuestionDetail.as_view(), name="buyer_question"),
+    path(
+        f"{EXCHANGE}questions/<int:pk>/answers/",
+        buyer_questions.BuyerQuestionAnswers.as_view(),
+        name="buyer_question_answers",
+    ),
+    path(
+        f"{EXCHANGE}questions/<int:pk>/<slug:action>/",
+        buyer_questions.BuyerQuestionAct.as_view(),
+        name="buyer_question_act",
+    ),
     path(f"{EXCHANGE}ratings/", exchange.RatingList.as_view(), name="exchange_ratings"),
     path(f"{EXCHANGE}reservations/", exchange.ReservationList.as_view(), name="exchange_reservations"),
     path(

@@ -15,8 +15,8 @@ from purchasing.models import (
     EmployeePurchaseLine,
 )
 from purchasing.models.employee_purchase import ACTIVE
-from purchasing.rules.tiers import tier_at
-from purchasing.services.employee_purchase import prices, wanted_of
+from purchasing.rules import packs
+from purchasing.services import employee_standing as standing
 from purchasing.states_employees import EmployeePoolState, PayBackState, PurchaseState
 
 FEW = 10  # below so many people a company's page says only that: fewer than ten
@@ -33,6 +33,7 @@ class Offer:
     reached: bool
     missing: int  # units to the next tier, 0 when there is none
     next_cents: int
+    to_full: int = 0  # units that the last pack lacks, those that people take for packs counted in
 
     @property
     def percent(self) -> int:
@@ -42,17 +43,18 @@ class Offer:
 
 def offers(pool: EmployeePool) -> list[Offer]:
     """The articles of a pool with where their total stands. Five queries whatever the number of articles."""
-    totals = wanted_of(pool)
+    totals = standing.totals_of(pool)
     found = []
     for article in pool.articles.prefetch_related("tiers").select_related("photo"):
-        steps, units = prices(article), totals.get(article.pk, 0)
-        now = tier_at(steps, units)
-        ahead = next((tier for tier in steps if tier.from_quantity > units), None)
+        steps, (units, more) = standing.prices(article), totals.get(article.pk, (0, 0))
+        told = standing.outcome(pool, article, units, more)
+        now, ordered = told.tier, max(units, told.ordered)
+        ahead = next((tier for tier in steps if tier.from_quantity > ordered), None)
         rows = [
             {
                 "from_quantity": tier.from_quantity,
                 "cents": tier.unit_price_e4,
-                "reached": units >= tier.from_quantity,
+                "reached": ordered >= tier.from_quantity,
             }
             for tier in steps
         ]
@@ -64,8 +66,9 @@ def offers(pool: EmployeePool) -> list[Offer]:
                 units,
                 fixed or (now or steps[0]).unit_price_e4,
                 now is not None,
-                ahead.from_quantity - units if ahead else 0,
+                ahead.from_quantity - ordered if ahead else 0,
                 ahead.unit_price_e4 if ahead else 0,
+                max(0, packs.round_up(units, article.pack) - units - more),
             )
         )
     return found

@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.forms import MoneyField, QuantityField, UnitPriceField
 from companies.models import Site
-from purchasing.models import Commitment, PoolLine, PurchaseOrder, PurchaseOrderLine, VatRate
+from purchasing.models import Commitment, EmployeeOrder, PoolLine, PurchaseOrder, PurchaseOrderLine, VatRate
+from purchasing.models.order import OrderLinePaper
 from purchasing.services.commitment import Word
 
 
@@ -108,9 +109,9 @@ class AnswerForm(forms.Form):
     reference = forms.CharField(label=_("Your reference"), max_length=60, required=False)
     note = forms.CharField(label=_("Remark"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
-    def __init__(self, *args: Any, order: PurchaseOrder, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, order: PurchaseOrder | EmployeeOrder, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.lines = list(order.lines.all())
+        self.lines: list[OrderLinePaper] = list(order.lines.all())
         for line in self.lines:
             self.fields[f"quantity{line.pk}"] = QuantityField(
                 label=_("Quantity you deliver"), required=False, initial=line.quantity
@@ -122,10 +123,12 @@ class AnswerForm(forms.Form):
                 label=_("Another article instead"),
                 required=False,
                 max_length=200,
-                help_text=_("Only if you cannot deliver this one. Every company is asked whether it agrees."),
+                help_text=_("Only if you cannot deliver this one. Whoever has ordered it may refuse.")
+                if isinstance(order, EmployeeOrder)
+                else _("Only if you cannot deliver this one. Every company is asked whether it agrees."),
             )
 
-    def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any, Any]]:
+    def rows(self) -> list[tuple[OrderLinePaper, Any, Any, Any]]:
         names = ("quantity", "price", "instead")
         return [(line, *[self[f"{name}{line.pk}"] for name in names]) for line in self.lines]  # type: ignore[misc]  # three names
 

@@ -14,6 +14,7 @@ from purchasing.models import (
     Acknowledgement,
     Commitment,
     CommitmentProof,
+    EmployeeOrder,
     HandOver,
     Pool,
     PooledNeed,
@@ -193,7 +194,7 @@ def commitments_dropped(pool: Pool, rows: Iterable[Commitment], *, at: datetime)
         _tell(company, "commitment_dropped", key, at, pool=pool, rows=held[:MOST_LINES], more=more, link=link)
 
 
-def order_sent(order: PurchaseOrder, token: str, document: Document, *, at: datetime) -> None:
+def order_sent(order: PurchaseOrder | EmployeeOrder, token: str, document: Document, *, at: datetime) -> None:
     """Send the order with its PDF and the link to acknowledge it: the only place the token is written in clear."""
     if _SILENT.get():
         return

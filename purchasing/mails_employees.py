@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from companies import mail
 from purchasing.mails_back import is_silent
-from purchasing.models import EmployeePool, EmployeePurchase
+from purchasing.models import EmployeeArticle, EmployeeOrder, EmployeeOrderAnswer, EmployeePool, EmployeePurchase
 
 
 def _tell(row: EmployeePurchase, template: str, *, at: datetime, key: str = "", **context: Any) -> None:
@@ -58,3 +58,30 @@ def ready(row: EmployeePurchase, where: str, *, at: datetime, number: int) -> No
 def paid_back(row: EmployeePurchase, cents: int, *, at: datetime, number: int) -> None:
     """Money went back to the card."""
     _tell(row, "paid_back", at=at, key=f":{number}", cents=cents)
+
+
+def order_answered(order: EmployeeOrder, answer: EmployeeOrderAnswer, *, at: datetime) -> None:
+    """Tell who opened the pool what the supplier said; it is the letter of the companies' orders."""
+    if is_silent():
+        return
+    who = order.pool.created_by
+    mail.queue(
+        to=who.email,
+        template="purchasing/mail/order_answered",
+        context={
+            "user": who,
+            "order": order,
+            "answer": answer,
+            "link": mail.absolute(reverse("purchasing:employee_pool", args=[order.pool_id])),
+        },
+        key=f"employee-order-answered:{answer.pk}",
+        language=who.language,
+        at=at,
+    )
+
+
+def substituted(pool: EmployeePool, article: EmployeeArticle, instead: str, *, at: datetime) -> None:
+    """Another article comes: everybody who bought the first one may refuse it at the pick-up."""
+    rows = pool.purchases.filter(state="locked", lines__article=article, lines__ordered__gt=0)
+    for row in rows.select_related("person__user", "pool"):
+        _tell(row, "substituted", at=at, key=f":{article.pk}", article=article, instead=instead)

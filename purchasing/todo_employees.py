@@ -10,6 +10,7 @@ from companies.models import Company, User
 from companies.shell import Todo
 from purchasing.models import EmployeePayBack, EmployeePool, EmployeePurchaseLine
 from purchasing.services.employee_goods import ARRIVING
+from purchasing.states import OrderState
 from purchasing.states_employees import EmployeePoolState, PayBackState, PurchaseState
 
 
@@ -57,4 +58,8 @@ def _of_runner(rows: QuerySet[EmployeePool]) -> list[Todo]:
         else:
             words = _("Nobody sees it before you open it.")
             found.append(Todo(_("Open: %(title)s") % {"title": pool.title}, words, url, due=pool.closes_at))
+    for pool in rows.filter(order__state=OrderState.CHANGED).order_by("ordered_at")[:5]:
+        url = reverse("purchasing:employee_pool", args=[pool.pk])
+        words = _("The supplier answered the order with changes.")
+        found.append(Todo(_("Decide: %(title)s") % {"title": pool.title}, words, url, tone="warning"))
     return found

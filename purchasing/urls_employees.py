@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from purchasing.views import employee_me, employee_pick_up, employee_pool
+from purchasing.views import employee_me, employee_order, employee_pick_up, employee_pool
 
 MINE = "me/pools/<int:pk>/"
 POOL = "employee-pools/<int:pk>/"
@@ -24,6 +24,9 @@ urlpatterns = [
     path(f"{POOL}articles/<int:article>/", employee_pool.article, name="employee_article"),
     path(f"{POOL}articles/<int:article>/remove/", employee_pool.article_remove, name="employee_article_remove"),
     path(f"{POOL}order.pdf", employee_pool.order_file, name="employee_order_file"),
+    path(f"{POOL}order/answer/", employee_order.answer, name="employee_order_answer"),
+    path(f"{POOL}order/<slug:verdict>/", employee_order.decide, name="employee_order_decide"),
+    path(f"{POOL}rest/<int:article>/", employee_order.rest, name="employee_rest"),
     path(f"{POOL}short/<int:company>/<int:article>/", employee_pool.short, name="employee_short"),
     path(f"{POOL}refunds/<int:refund>/", employee_pool.refund, name="employee_refund"),
     re_path(
@@ -33,6 +36,7 @@ urlpatterns = [
     ),
     path(COMPANY, employee_pool.company_list, name="company_employee_pools"),
     path(f"{COMPANY}new/", employee_pool.company_new, name="company_employee_pool_new"),
+    path(f"{COMPANY}scan/", employee_pick_up.scan, name="employee_scan"),
     path(f"{COMPANY}<int:pk>/", employee_pool.company_pool, name="company_employee_pool"),
     path(f"{COMPANY}<int:pk>/arrive/", employee_pool.arrive, name="employee_arrive"),
     path(f"{COMPANY}<int:pk>/code/", employee_pick_up.typed, name="employee_code"),

@@ -10,6 +10,7 @@
 All four may be repeated; none may be called inside a transaction.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,7 +106,7 @@ def authorise(
             audit.record("personalpayment.created", target=row, at=at, actor=actor, company=company)
     row = at_stripe.refresh(payment_id=row.pk, at=at)
     ended = row.state == PersonalState.OPEN and row.expires_at <= at + timedelta(minutes=2)
-    if (row.state == PersonalState.FAILED or ended) and not row.wish:
+    if (row.state == PersonalState.FAILED or ended) and row.wish != "release":
         _again(row.pk, at)
         row.refresh_from_db()
         row = at_stripe.open_page(row, at=at)
@@ -164,6 +165,19 @@ def release(*, payment: PersonalPayment, at: datetime) -> PersonalPayment:
             raise NotHeld(state=payment.get_state_display())
         return payment
     return at_stripe.refresh(payment_id=payment.pk, at=at)
+
+
+def let_go(keys: Iterable[str]) -> None:
+    """Write down, in the caller's transaction, that nothing is taken for these keys any more, whatever Stripe tells later.
+
+    A reservation that arrives afterwards is released by the very event that brings it. Callers lock the payments first
+    and refuse while one of them is being charged: those are left alone here.
+    """
+    PersonalPayment.objects.filter(key__in=list(keys)).exclude(
+        state__in=[PersonalState.CAPTURED, PersonalState.RELEASED]
+    ).exclude(state=PersonalState.AUTHORISED, wish="capture").update(
+        wish="release", wish_cents=0, wish_subsidy_cents=None
+    )
 
 
 @transaction.atomic(durable=True)

@@ -24,8 +24,10 @@ SCOPES: dict[str, str | Promise] = {
     "commitments:write": _("commit the company"),
     "orders": _("read orders and deliveries"),
     "orders:write": _("receive deliveries"),
-    "exchange": _("read offers between members and ratings of suppliers"),
-    "exchange:write": _("offer and reserve between members"),
+    "exchange": _("read offers, questions and ratings of suppliers between members"),
+    "exchange:write": _("offer, reserve, ask and answer between members"),
+    "employee-pools": _("read employees' group purchases and what is to be counted"),
+    "employee-pools:write": _("count goods and hand parcels out at work"),
     "invoices": _("read invoices, credit notes, mandates and dues"),
     "accounts": _("read ERB's bank lines and received invoices"),
     "accounts:write": _("take in statements and suppliers' invoices, match them and decide"),
@@ -49,7 +51,8 @@ BUYING = (Role.BUYER, Role.APPROVER)
 STAFF = "accounts"  # not a company's: only the association's staff hands it out, and only while they are staff
 NEEDS: dict[str, tuple[Role, ...]] = {
     "hr": (Role.HR, Role.ADMIN), "invoices": (Role.ACCOUNTANT, Role.ADMIN),
-    "requests": BUYING, "pools": BUYING, "commitments": BUYING, "orders": BUYING,
+    "requests": BUYING, "pools": BUYING, "commitments": BUYING, "orders": BUYING, "exchange": BUYING,
+    "employee-pools": (Role.HR, Role.ADMIN),
 }  # fmt: skip
 
 

@@ -26,9 +26,15 @@ from purchasing.states_employees import PurchaseState
 
 
 class EmployeePoolOut(serializers.ModelSerializer[EmployeePool]):
+    """`freight` is the supplier's for the whole order, VAT included; from `free_freight_from` of goods on there is none."""
+
+    freight = Cents(source="freight_cents", read_only=True)
+    free_freight_from = Cents(source="franco_cents", read_only=True, allow_null=True)
+
     class Meta:
         model = EmployeePool
-        fields = ["id", "title", "description", "state", "closes_at", "expected_on"]
+        fields = ["id", "title", "description", "state", "closes_at", "expected_on", "freight", "free_freight_from",
+                  "freight_split", "pack_rest"]  # fmt: skip
 
 
 class TierOut(serializers.Serializer[Any]):
@@ -41,6 +47,7 @@ class EmployeeArticleOut(serializers.Serializer[Any]):
     name = serializers.CharField(source="article.name")
     description = serializers.CharField(source="article.description")
     at_most = serializers.IntegerField(source="article.most_per_person", allow_null=True)
+    pack = serializers.IntegerField(source="article.pack")
     taken = serializers.IntegerField(source="together")
     unit_price = Cents(source="price_cents")
     tiers = TierOut(many=True)
@@ -49,15 +56,18 @@ class EmployeeArticleOut(serializers.Serializer[Any]):
 class EmployeeLineOut(serializers.Serializer[Any]):
     article = serializers.IntegerField(source="article_id")
     quantity = serializers.IntegerField()
+    more = serializers.IntegerField(source="tolerance")
     ordered = serializers.IntegerField()
     waiting = serializers.IntegerField(source="ready")
     handed = serializers.IntegerField()
 
 
 class PurchaseOut(serializers.ModelSerializer[EmployeePurchase]):
-    """`own` is what the card pays: at most before the lock, exactly after it. `code` is shown at the pick-up."""
+    """`own` is what the card pays: at most before the lock, exactly after it; `freight` likewise, before the company's
+    part. `code` is shown at the pick-up."""
 
     own = Cents(source="own_cents", read_only=True)
+    freight = serializers.SerializerMethodField()
     company_adds = serializers.SerializerMethodField()
     payment = serializers.CharField(source="payment.state", default="", read_only=True)
     lines = EmployeeLineOut(many=True, read_only=True)
@@ -65,11 +75,15 @@ class PurchaseOut(serializers.ModelSerializer[EmployeePurchase]):
 
     class Meta:
         model = EmployeePurchase
-        fields = ["id", "state", "own", "company_adds", "payment", "lines", "code"]
+        fields = ["id", "state", "own", "freight", "company_adds", "payment", "lines", "code"]
 
     def get_company_adds(self, row: EmployeePurchase) -> str:
         part = row.reserved_cents if row.subsidy_cents is None else row.subsidy_cents
         return str(Cents().to_representation(part))
+
+    def get_freight(self, row: EmployeePurchase) -> str:
+        cents = row.freight_most_cents if row.price_cents is None else row.freight_cents
+        return str(Cents().to_representation(cents))
 
     def get_code(self, row: EmployeePurchase) -> str:
         return goods.code_for(row) if row.state == PurchaseState.LOCKED else ""
@@ -82,12 +96,13 @@ class DetailOut(serializers.Serializer[Any]):
 
 
 class WantedIn(serializers.Serializer[Any]):
-    """Units by article id, for instance `{"quantities": {"12": 2}}`."""
+    """Units by article id, for instance `{"quantities": {"12": 2}}`; `more` are taken only if a pack needs them."""
 
     quantities = serializers.DictField(child=serializers.IntegerField(min_value=0, max_value=10_000), allow_empty=False)
+    more = serializers.DictField(child=serializers.IntegerField(min_value=0, max_value=10_000), required=False)
 
-    def wanted(self) -> dict[int, int]:
-        given = self.validated_data["quantities"]
+    def units(self, name: str) -> dict[int, int]:
+        given = self.validated_data.get(name, {})
         return {int(pk): units for pk, units in given.items() if str(pk).isdecimal() and len(str(pk)) < 18}
 
 
@@ -144,7 +159,8 @@ class MyCommitment(_Mine):
         form = WantedIn(data=request.data)
         form.is_valid(raise_exception=True)
         actor: Any = request.user
-        row = service.commit(actor=actor, person=person, pool=pool, wanted=form.wanted(), at=at)
+        wanted, more = form.units("quantities"), form.units("more")
+        row = service.commit(actor=actor, person=person, pool=pool, wanted=wanted, more=more, at=at)
         url = ""
         if service.payable(row, at):
             payment = service.pay(actor=actor, row=row, at=at)

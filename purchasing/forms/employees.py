@@ -39,6 +39,25 @@ class FrameForm(forms.Form):
         required=False,
         help_text=_("The order is mailed to its contacts."),
     )
+    freight = MoneyField(
+        label=_("Supplier's freight incl. VAT"), required=False, help_text=_("Leave empty when delivery costs nothing.")
+    )
+    franco = MoneyField(
+        label=_("Free freight from goods of"), required=False, help_text=_("VAT included. Leave empty when never free.")
+    )
+    freight_split = forms.ChoiceField(
+        label=_("Freight is shared"),
+        choices=EmployeePool.Freight.choices,
+        initial=EmployeePool.Freight.VALUE,
+        required=False,
+    )
+    pack_rest = forms.ChoiceField(
+        label=_("When the last pack is not full"),
+        choices=EmployeePool.Rest.choices,
+        initial=EmployeePool.Rest.OPENER,
+        required=False,
+        help_text=_("Only for articles sold in packs. What you take yourself is invoiced to your company at the end."),
+    )
     audience = forms.ChoiceField(
         label=_("Open to"), choices=EmployeePool.Audience.choices, widget=forms.RadioSelect, initial="all"
     )
@@ -70,6 +89,10 @@ class FrameForm(forms.Form):
             data["supplier"],
             data["expected_on"],
             tuple(data.get("companies") or ()),
+            data["pack_rest"] or EmployeePool.Rest.OPENER,
+            data["freight"] or 0,
+            data["franco"],
+            data["freight_split"] or EmployeePool.Freight.VALUE,
         )
 
     @staticmethod
@@ -82,6 +105,10 @@ class FrameForm(forms.Form):
             "supplier": pool.supplier_id,
             "audience": pool.audience,
             "companies": [place.company_id for place in pool.places.all()],
+            "pack_rest": pool.pack_rest,
+            "freight": pool.freight_cents or None,
+            "franco": pool.franco_cents,
+            "freight_split": pool.freight_split,
         }
 
 
@@ -103,6 +130,13 @@ class ArticleForm(forms.Form):
     )
     vat_bp = forms.TypedChoiceField(label=_("VAT rate"), choices=VatRate.choices, coerce=int)
     most_per_person = QuantityField(label=_("At most per person"), required=False, min_value=1)
+    pack = QuantityField(
+        label=_("Sold in packs of"),
+        required=False,
+        min_value=1,
+        initial=1,
+        help_text=_("The supplier's smallest unit of order; 1 when pieces are sold one by one."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -131,12 +165,14 @@ class ArticleForm(forms.Form):
         data = self.cleaned_data
         tiers = [(data[f"from{n}"], data[f"price{n}"]) for n in range(TIERS) if data.get(f"from{n}")]
         photo = data["photo"].read() if data.get("photo") else None
-        return Offered(data["name"], tiers, data["vat_bp"], data["description"], data["most_per_person"], photo)
+        return Offered(
+            data["name"], tiers, data["vat_bp"], data["description"], data["most_per_person"], photo, data["pack"] or 1
+        )
 
     @staticmethod
     def initial_of(article: EmployeeArticle) -> dict[str, Any]:
         found: dict[str, Any] = {
-            name: getattr(article, name) for name in ("name", "description", "vat_bp", "most_per_person")
+            name: getattr(article, name) for name in ("name", "description", "vat_bp", "most_per_person", "pack")
         }
         for n, tier in enumerate(article.tiers.all()[:TIERS]):
             found |= {f"from{n}": tier.from_quantity, f"price{n}": tier.unit_price_cents}
@@ -204,9 +240,17 @@ class CountForm(forms.Form):
             field = QuantityField(label=article.name, required=False)
             field.widget.attrs["class"] = "form-control"
             self.fields[f"{prefix_name}{article.pk}"] = field
+            if article.pack > 1 and prefix_name == "quantity":
+                more = QuantityField(label=_("and more if a pack needs it, at most"), required=False)
+                more.widget.attrs["class"] = "form-control"
+                self.fields[f"more{article.pk}"] = more
 
     def rows(self) -> list[tuple[EmployeeArticle, Any]]:
         return [(article, self[f"{self.prefix_name}{article.pk}"]) for article in self.articles]
 
     def counts(self) -> dict[int, int]:
         return {a.pk: self.cleaned_data.get(f"{self.prefix_name}{a.pk}") or 0 for a in self.articles}
+
+    def more(self) -> dict[int, int]:
+        """Units taken only if a pack needs them."""
+        return {a.pk: self.cleaned_data.get(f"more{a.pk}") or 0 for a in self.articles}

@@ -14,6 +14,12 @@ from purchasing.models.buyer_question import BuyerAnswer, BuyerQuestion, Questio
 from purchasing.models.claim import Claim, ClaimAnswer, ClaimCredit, ClaimEvidence, ClaimLine
 from purchasing.models.commitment import Commitment, CommitmentProof, CommitmentVersion
 from purchasing.models.delivery import Allocation, HandOver, HandOverLine, Receipt, ReceiptLine, ReceiptPhoto
+from purchasing.models.employee_order import (
+    EmployeeOrder,
+    EmployeeOrderAnswer,
+    EmployeeOrderAnswerLine,
+    EmployeeOrderLine,
+)
 from purchasing.models.employee_pool import (
     EmployeeArrival,
     EmployeeArticle,
@@ -81,6 +87,10 @@ __all__ = [
     "Delegation",
     "EmployeeArrival",
     "EmployeeArticle",
+    "EmployeeOrder",
+    "EmployeeOrderAnswer",
+    "EmployeeOrderAnswerLine",
+    "EmployeeOrderLine",
     "EmployeePayBack",
     "EmployeePickUp",
     "EmployeePool",

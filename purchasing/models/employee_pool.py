@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -35,6 +35,13 @@ class EmployeePoolQuerySet(models.QuerySet["EmployeePool"]):
         public = Q(company__isnull=True) & ~Q(state=EmployeePoolState.DRAFT) & invited
         return self.filter(Q(company__in=mine) | public).distinct() if mine.exists() else self.none()
 
+    def visible_in(self, company: Company, user: User) -> EmployeePoolQuerySet:
+        """Pools of or for this very company, of those the user sees."""
+        chosen = EmployeePoolPlace.objects.filter(company=company).values("pool")
+        return self.filter(pk__in=EmployeePool.objects.visible_to(user).values("pk")).filter(
+            Q(audience="all") | Q(pk__in=chosen)
+        )
+
     def open_to(self, person: Person, at: datetime) -> EmployeePoolQuerySet:
         """What an employee sees: pools for a member company that employs them today, and those they have joined."""
         today = person.employments.filter(company__in=Company.objects.members()).current(on=timezone.localdate(at))
@@ -53,6 +60,17 @@ class EmployeePool(models.Model):
         ALL = "all", _("Employees of all companies")
         CHOSEN = "chosen", _("Employees of chosen companies")
 
+    class Rest(models.TextChoices):
+        """What happens when the words given do not fill the last pack (decision 0038)."""
+
+        OPENER = "opener", _("Who opened the pool takes and pays what is left of the last pack")
+        FEWER = "fewer", _("Only full packs are ordered; the last units are shared out fairly")
+
+    class Freight(models.TextChoices):
+        VALUE = "value", _("By the value of what each one takes")
+        QUANTITY = "quantity", _("By the number of units")
+        EQUAL = "equal", _("The same for everybody")
+
     title = models.CharField(_("title"), max_length=90)
     description = models.TextField(_("description"), blank=True)
     state = models.CharField(max_length=10, choices=EmployeePoolState, default=EmployeePoolState.DRAFT)
@@ -63,6 +81,14 @@ class EmployeePool(models.Model):
     )
     closes_at = models.DateTimeField(_("open until"))
     expected_on = models.DateField(_("delivery expected on"), null=True, blank=True)
+    pack_rest = models.CharField(_("when the last pack is not full"), max_length=6, choices=Rest, default=Rest.OPENER)
+    # VAT included, as everything employees read. From the franco on freight is free; null: never.
+    freight_cents = models.PositiveBigIntegerField(_("supplier's freight"), default=0)
+    franco_cents = models.PositiveBigIntegerField(_("free freight from"), null=True, blank=True)
+    freight_split = models.CharField(_("freight is shared"), max_length=8, choices=Freight, default=Freight.VALUE)
+    freight_due_cents = models.PositiveBigIntegerField(null=True, blank=True)  # fixed at the lock
+    rest_freight_cents = models.PositiveBigIntegerField(default=0)  # of it, for the rest of packs
+    rest_invoice = models.OneToOneField(Invoice, models.PROTECT, null=True, blank=True, related_name="+")
     opened_at = models.DateTimeField(null=True, blank=True)
     locked_at = models.DateTimeField(null=True, blank=True)
     ordered_at = models.DateTimeField(null=True, blank=True)
@@ -144,14 +170,22 @@ class EmployeeArticle(models.Model):
     photo = models.ForeignKey(Document, models.PROTECT, null=True, blank=True, related_name="+")
     vat_bp = models.PositiveIntegerField(_("VAT rate"), choices=VatRate, default=VatRate.STANDARD)
     most_per_person = models.PositiveIntegerField(_("at most per person"), null=True, blank=True)
+    pack = models.PositiveIntegerField(_("sold in packs of"), default=1)
     # Set at the lock: the price of all, null when the minimum was missed.
     unit_price_cents = models.PositiveBigIntegerField(null=True, blank=True)
+    # What is left of the last pack for who opened the pool, and how much of it will not come.
+    rest = models.PositiveIntegerField(default=0)
+    rest_missing = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["pool", "position"]
         constraints = [
             models.UniqueConstraint(fields=["pool", "position"], name="employee_article_position_once"),
             models.CheckConstraint(condition=~Q(name=""), name="employee_article_has_name"),
+            models.CheckConstraint(
+                condition=Q(pack__gte=1, rest__lt=F("pack"), rest_missing__lte=F("rest")),
+                name="employee_article_rest_of_one_pack",
+            ),
         ]
 
     def __str__(self) -> str:

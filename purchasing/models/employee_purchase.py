@@ -25,9 +25,12 @@ class EmployeePurchase(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=PurchaseState, default=PurchaseState.COMMITTED)
     ended_for = models.CharField(max_length=12, blank=True)  # minimum | unpaid | cancelled | changed
     committed_at = models.DateTimeField()
-    dearest_cents = models.PositiveBigIntegerField()  # at the first tier: no card is ever charged more
+    # At the first tier, with every unit taken for packs and the most freight: no card is ever charged more.
+    dearest_cents = models.PositiveBigIntegerField()
+    freight_most_cents = models.PositiveBigIntegerField(default=0)  # of it
     reserved_cents = models.PositiveBigIntegerField()  # of it, promised by the company
     price_cents = models.PositiveBigIntegerField(null=True, blank=True)  # fixed at the lock
+    freight_cents = models.PositiveBigIntegerField(default=0)  # of it
     subsidy_cents = models.PositiveBigIntegerField(null=True, blank=True)
     payment = models.OneToOneField(
         PersonalPayment, models.PROTECT, null=True, blank=True, related_name="employee_purchase"
@@ -55,6 +58,10 @@ class EmployeePurchase(models.Model):
                 condition=Q(price_cents__isnull=True)
                 | Q(price_cents__lte=F("dearest_cents"), subsidy_cents__lte=F("reserved_cents")),
                 name="employee_purchase_price_falls",
+            ),
+            models.CheckConstraint(
+                name="employee_purchase_freight_within_word",
+                condition=Q(freight_cents__lte=F("freight_most_cents"), freight_most_cents__lte=F("dearest_cents")),
             ),
         ]
         triggers = [
@@ -84,7 +91,9 @@ class EmployeePurchaseLine(models.Model):
     purchase = models.ForeignKey(EmployeePurchase, models.PROTECT, related_name="lines")
     article = models.ForeignKey(EmployeeArticle, models.PROTECT, related_name="wanted")
     quantity = models.PositiveIntegerField()
+    tolerance = models.PositiveIntegerField(default=0)  # units more, if a pack needs them
     ordered = models.PositiveIntegerField(default=0)
+    freight_cents = models.PositiveBigIntegerField(default=0)  # of all that was ordered, fixed at the lock
     arrived = models.PositiveIntegerField(default=0)
     handed = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
@@ -96,7 +105,8 @@ class EmployeePurchaseLine(models.Model):
             models.UniqueConstraint(fields=["purchase", "article"], name="employee_line_once"),
             models.CheckConstraint(
                 name="employee_line_adds_up",
-                condition=Q(quantity__gt=0, ordered__lte=F("quantity"), ordered__gte=F("arrived") + F("missing"))
+                condition=Q(quantity__gt=0, ordered__lte=F("quantity") + F("tolerance"))
+                & Q(ordered__gte=F("arrived") + F("missing"))
                 & Q(arrived__gte=F("handed") + F("refused")),
             ),
         ]
@@ -108,6 +118,13 @@ class EmployeePurchaseLine(models.Model):
     def ready(self) -> int:
         """Units that wait to be collected."""
         return self.arrived - self.handed - self.refused
+
+    def worth(self, units: int, given_back: int = 0) -> int:
+        """Cents for `units` after `given_back` others: price and, in proportion on the running total, freight."""
+        if not self.ordered:
+            return 0
+        freight = [self.freight_cents * n // self.ordered for n in (given_back, given_back + units)]
+        return units * (self.article.unit_price_cents or 0) + freight[1] - freight[0]
 
     @property
     def to_come(self) -> int:

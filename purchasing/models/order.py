@@ -20,12 +20,9 @@ class OrderQuerySet(models.QuerySet["PurchaseOrder"]):
         return self.filter(pool__in=Pool.objects.led_by(user))
 
 
-class PurchaseOrder(models.Model):
-    """What the association orders from one supplier for one pool."""
+class OrderPaper(models.Model):
+    """What every order to a supplier has, whoever buys: number, amounts before VAT, document, signed link."""
 
-    pool = models.ForeignKey(Pool, models.PROTECT, related_name="orders")
-    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="orders")
-    quote = models.ForeignKey(Quote, models.PROTECT, null=True, blank=True, related_name="orders")
     number = models.CharField(max_length=24, unique=True)
     state = models.CharField(max_length=13, choices=OrderState, default=OrderState.DRAFT)
     email = models.EmailField(blank=True)
@@ -45,6 +42,20 @@ class PurchaseOrder(models.Model):
     signed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     sent_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class PurchaseOrder(OrderPaper):
+    """What the association orders from one supplier for one pool."""
+
+    pool = models.ForeignKey(Pool, models.PROTECT, related_name="orders")
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="orders")
+    quote = models.ForeignKey(Quote, models.PROTECT, null=True, blank=True, related_name="orders")
+
     objects = OrderQuerySet.as_manager()
 
     class Meta:
@@ -60,15 +71,10 @@ class PurchaseOrder(models.Model):
         ]
         triggers = [machine("order_states", ORDER)]
 
-    def __str__(self) -> str:
-        return self.number
 
+class OrderLinePaper(models.Model):
+    """What every line of an order to a supplier says."""
 
-class PurchaseOrderLine(models.Model):
-    """One line of an order: the quantity the pool locked at the price it locked, or what is left after a change."""
-
-    order = models.ForeignKey(PurchaseOrder, models.PROTECT, related_name="lines")
-    pool_line = models.ForeignKey(PoolLine, models.PROTECT, related_name="order_lines")
     position = models.PositiveSmallIntegerField()
     text = models.CharField(max_length=200)
     reference = models.CharField(max_length=60, blank=True)
@@ -78,6 +84,16 @@ class PurchaseOrderLine(models.Model):
     unit_price_e4 = models.PositiveBigIntegerField()
     vat_bp = models.PositiveIntegerField()
     net_cents = models.PositiveBigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class PurchaseOrderLine(OrderLinePaper):
+    """One line of an order: the quantity the pool locked at the price it locked, or what is left after a change."""
+
+    order = models.ForeignKey(PurchaseOrder, models.PROTECT, related_name="lines")
+    pool_line = models.ForeignKey(PoolLine, models.PROTECT, related_name="order_lines")
 
     class Meta:
         ordering = ["order", "position"]
@@ -94,23 +110,31 @@ class PurchaseOrderLine(models.Model):
         return f"{self.order_id}/{self.position}"
 
 
-class Acknowledgement(models.Model):
-    """The supplier's answer to an order (ARC): as ordered, or with changes."""
+class AnswerPaper(models.Model):
+    """What a supplier says to an order (ARC): as ordered, or with changes."""
 
     class Kind(models.TextChoices):
         ACCEPTED = "accepted", _("As ordered")
         CHANGED = "changed", _("With changes")
 
-    order = models.ForeignKey(PurchaseOrder, models.PROTECT, related_name="acknowledgements")
     kind = models.CharField(max_length=8, choices=Kind)
     reference = models.CharField(_("your reference"), max_length=60, blank=True)
     delivery_on = models.DateField(_("delivery on"), null=True, blank=True)
     note = models.TextField(_("remark"), blank=True)
+    recorded_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class Acknowledgement(AnswerPaper):
+    """The supplier's answer to an order of companies."""
+
+    order = models.ForeignKey(PurchaseOrder, models.PROTECT, related_name="acknowledgements")
     # Above the limit the companies must agree again before the change is accepted.
     consent_needed = models.BooleanField(default=False)
     consent_until = models.DateTimeField(null=True, blank=True)
-    recorded_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
-    at = models.DateTimeField()
 
     class Meta:
         ordering = ["order", "at", "pk"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Max, Sum
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import require
-from companies.billing.models import PersonalState
 from companies.errors import DomainError, Invalid
 from companies.models import Company, User
 from companies.states import move
@@ -28,9 +27,11 @@ from purchasing.models import (
     EmployeePurchase,
     EmployeePurchaseLine,
 )
+from purchasing.rules import packs
 from purchasing.rules.shortage import highest_average
+from purchasing.services import employee_supplier
 from purchasing.services.bulk import write_many
-from purchasing.services.employee_lock import StillCharging, drop
+from purchasing.services.employee_lock import charged_and_lost, drop, totals
 from purchasing.services.employee_pool import locked
 from purchasing.states_employees import (
     EMPLOYEE_POOL,
@@ -83,22 +84,13 @@ def order(*, actor: User, pool: EmployeePool, at: datetime) -> EmployeePool:
         if pool.ordered_at is not None:
             return pool
         raise NotOrdered
-    rows = list(
-        pool.purchases.select_for_update(of=("self",))
-        .filter(state=PurchaseState.LOCKED)
-        .select_related("payment", "person__user", "pool", "company")
-        .order_by("pk")
-    )
-    state_of = {row.pk: row.payment.state if row.payment else "" for row in rows}
-    if PersonalState.AUTHORISED in state_of.values():
-        raise StillCharging
-    unpaid = [row for row in rows if state_of[row.pk] != PersonalState.CAPTURED]
-    if len(unpaid) == len(rows):
+    charged, unpaid = charged_and_lost(pool)
+    if not charged:
         raise NothingToOrder
     drop(unpaid, "unpaid", at=at, actor=actor)
+    _fill_again(pool)
     number = f"CS-{timezone.localdate(at).year}-{pool.pk:05d}"
-    pool.order_number = number
-    file = employee_order.store(pool, signer=actor, at=at)
+    made = employee_supplier.send(pool, employee_order.rows(pool), number=number, actor=actor, at=at)
     move(
         pool,
         EmployeePoolState.ORDERED,
@@ -109,10 +101,18 @@ def order(*, actor: User, pool: EmployeePool, at: datetime) -> EmployeePool:
         data={"left_out": len(unpaid)},
         ordered_at=at,
         order_number=number,
-        order_file=file,
+        order_file=made.document,
     )
-    employee_order.send(pool, file, at=at)
     return pool
+
+
+def _fill_again(pool: EmployeePool) -> None:
+    """Whoever could not pay left a hole in a pack: who opened the pool fills it, for the others have paid."""
+    units = totals(pool)
+    for article in pool.articles.filter(pack__gt=1):
+        ordered = units.get(article.pk, 0)
+        article.rest = packs.round_up(ordered, article.pack) - ordered
+        article.save(update_fields=["rest"])
 
 
 # Counting at work -----------------------------------------------------------------------------------------------------
@@ -127,6 +127,12 @@ def to_come(pool: EmployeePool, company: Company) -> dict[int, int]:
         .order_by("article")
     )
     return {article: o - a - m for article, o, a, m in rows}
+
+
+def next_number(pool: EmployeePool, company: Company) -> int:
+    """The number of a company's next count: the same number twice counts once."""
+    rows = EmployeeArrival.objects.filter(article__pool=pool, company=company)
+    return int(rows.aggregate(last=Max("number"))["last"] or 0) + 1
 
 
 def _lines(pool: EmployeePool, company: Company, article: int) -> list[EmployeePurchaseLine]:
@@ -207,8 +213,8 @@ def close_short(*, actor: User, pool: EmployeePool, company: Company, article: E
     back = []
     for line in short:
         units = line.to_come
+        back.append(pay_back(line, units, EmployeePayBack.Cause.MISSING, "", actor, at, decided=True))
         line.missing += units
-        back.append(_pay_back(line, units, EmployeePayBack.Cause.MISSING, "", actor, at, decided=True))
     write_many(short, ["missing"])
     EmployeePayBack.objects.bulk_create(back)
     audit.record_many("employeepayback.decided", back, at=at, actor=actor)
@@ -216,7 +222,7 @@ def close_short(*, actor: User, pool: EmployeePool, company: Company, article: E
     return sum(row.units for row in back)
 
 
-def _pay_back(
+def pay_back(
     line: EmployeePurchaseLine,
     units: int,
     cause: str,
@@ -229,7 +235,7 @@ def _pay_back(
     return EmployeePayBack(
         line=line,
         units=units,
-        cents=units * (line.article.unit_price_cents or 0),
+        cents=line.worth(units, line.missing + line.refused),
         cause=cause,
         reason=reason[:200],
         state=PayBackState.DECIDED if decided else PayBackState.PROPOSED,
@@ -295,13 +301,14 @@ def hand_over(
         back = refused.get(line.pk, 0)
         gone = waiting[line.pk] - back
         EmployeePickUp.objects.create(line=line, handed=gone, refused=back, method=method, by=actor, at=at)
-        line.handed, line.refused, left = line.handed + gone, line.refused + back, left + gone
+        left += gone
         if back:
-            row = _pay_back(line, back, EmployeePayBack.Cause.REFUSED, reason.strip(), actor, at)
+            row = pay_back(line, back, EmployeePayBack.Cause.REFUSED, reason.strip(), actor, at)
             row.save()
             audit.record(
                 "employeepayback.proposed", target=row, at=at, actor=actor, company=purchase.company, reason=row.reason
             )
+        line.handed, line.refused = line.handed + gone, line.refused + back
     write_many(lines, ["handed", "refused"])
     audit.record(
         "employeepurchase.handed_over", target=purchase, at=at, actor=actor, company=purchase.company,

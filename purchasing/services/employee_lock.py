@@ -26,10 +26,13 @@ from purchasing import mails_employees as mails
 from purchasing.models import EmployeePool, EmployeePoolPlace, EmployeePurchase, EmployeePurchaseLine
 from purchasing.models.employee_purchase import EmployeePayBack
 from purchasing.rules import subsidy
-from purchasing.rules.tiers import tier_at
+from purchasing.rules.employee_lot import OPENER, Lot, fill, freight_parts
+from purchasing.rules.landed import freight_due
+from purchasing.rules.tiers import Commitment
+from purchasing.services import employee_standing as standing
 from purchasing.services.bulk import move_many, write_many
 from purchasing.services.employee_pool import locked
-from purchasing.services.employee_purchase import PAYMENT_KEY, prices
+from purchasing.services.employee_purchase import PAYMENT_KEY
 from purchasing.states_employees import (
     EMPLOYEE_POOL,
     PURCHASE,
@@ -95,17 +98,18 @@ def decide(pool: EmployeePool, at: datetime) -> EmployeePool:
         .select_related("payment", "company", "person__user")
         .order_by("pk")
     )
-    held = [row for row in rows if row.payment is not None and row.payment.state == PersonalState.AUTHORISED]
+    payments = payments_of(rows)
+    held = [row for row in rows if row.pk in payments and payments[row.pk].state == PersonalState.AUTHORISED]
     lines = list(
         EmployeePurchaseLine.objects.filter(purchase__in=held).select_related("article").order_by("purchase", "article")
     )
-    price_of = _fix_prices(pool, lines)
-    kept = _fix_purchases(pool, held, lines, price_of, at)
+    lots = _fix_prices(pool, held, lines)
+    kept = _fix_purchases(pool, held, lines, lots, at)
     unpaid = [row for row in rows if row not in held]
     drop(unpaid, "unpaid", at=at, actor=None)
     drop([row for row in held if row not in kept], "minimum", at=at, actor=None)
     to = EmployeePoolState.LOCKED if kept else EmployeePoolState.FAILED
-    changes: dict[str, Any] = {"locked_at": at} if kept else {}
+    changes: dict[str, Any] = {"locked_at": at, **_freight_fixed(pool, lots)} if kept else {}
     move(
         pool,
         to,
@@ -120,51 +124,82 @@ def decide(pool: EmployeePool, at: datetime) -> EmployeePool:
     return pool
 
 
-def _fix_prices(pool: EmployeePool, lines: Iterable[EmployeePurchaseLine]) -> dict[int, int]:
-    """The price of each article by the tier its total reaches; articles below their minimum have none."""
-    totals: dict[int, int] = {}
+def _fix_prices(
+    pool: EmployeePool, held: Iterable[EmployeePurchase], lines: Iterable[EmployeePurchaseLine]
+) -> list[Lot]:
+    """What is ordered of each article, at the price its total reaches; articles below their minimum are left out."""
+    said = {row.pk: row.committed_at for row in held}
+    words: dict[int, list[Commitment]] = {}
     for line in lines:
-        totals[line.article_id] = totals.get(line.article_id, 0) + line.quantity
-    found = {}
+        word = Commitment(str(line.purchase_id), line.quantity, said[line.purchase_id], line.tolerance)
+        words.setdefault(line.article_id, []).append(word)
+    found = []
     for article in pool.articles.prefetch_related("tiers"):
-        tier = tier_at(prices(article), totals.get(article.pk, 0))
-        if tier is not None:
-            found[article.pk] = article.unit_price_cents = tier.unit_price_e4
-            article.save(update_fields=["unit_price_cents"])
+        told = fill(standing.terms(article), words.get(article.pk, []), opener=standing.carries_rest(pool))
+        if told.tier is not None and told.ordered:
+            article.unit_price_cents, article.rest = told.tier.unit_price_e4, told.granted.get(OPENER, 0)
+            article.save(update_fields=["unit_price_cents", "rest"])
+            found.append(Lot(article.pk, article.vat_bp, article.unit_price_cents, told.granted))
     return found
+
+
+def _freight(pool: EmployeePool, lots: list[Lot]) -> int:
+    return freight_due(sum(lot.goods_cents for lot in lots), pool.freight_cents, pool.franco_cents)
+
+
+def _freight_fixed(pool: EmployeePool, lots: list[Lot]) -> dict[str, int]:
+    """What the supplier asks for freight, and the part of who takes the rest of packs."""
+    due = _freight(pool, lots)
+    parts = freight_parts(due, pool.freight_split, lots)
+    rest = sum(cents for (member, _article), cents in parts.items() if member == OPENER)
+    return {"freight_due_cents": due, "rest_freight_cents": rest}
 
 
 def _fix_purchases(
     pool: EmployeePool,
     held: list[EmployeePurchase],
     lines: list[EmployeePurchaseLine],
-    price_of: dict[int, int],
+    lots: list[Lot],
     at: datetime,
 ) -> list[EmployeePurchase]:
     """Fix what each one buys and pays; returns those who buy something."""
     promises = {row.company_id: row.promise for row in EmployeePoolPlace.objects.filter(pool=pool)}
-    due_of: dict[int, int] = {}
-    bought = [line for line in lines if line.article_id in price_of]
-    for line in bought:
-        line.ordered = line.quantity
-        due_of[line.purchase_id] = due_of.get(line.purchase_id, 0) + line.quantity * price_of[line.article_id]
-    kept = [row for row in held if row.pk in due_of]
+    lot_of = {lot.article: lot for lot in lots}
+    freight = freight_parts(_freight(pool, lots), pool.freight_split, lots)
+    goods_of, freight_of, bought = dict[int, int](), dict[int, int](), []
+    for line in lines:
+        lot, member = lot_of.get(line.article_id), str(line.purchase_id)
+        line.ordered = lot.units.get(member, 0) if lot else 0
+        if lot is not None and line.ordered:
+            line.freight_cents = freight.get((member, line.article_id), 0)
+            goods_of[line.purchase_id] = goods_of.get(line.purchase_id, 0) + line.ordered * lot.unit_cents
+            freight_of[line.purchase_id] = freight_of.get(line.purchase_id, 0) + line.freight_cents
+            bought.append(line)
+    kept = [row for row in held if row.pk in goods_of]
     for row in kept:
-        row.price_cents = due_of[row.pk]
+        row.freight_cents = freight_of[row.pk]
+        row.price_cents = goods_of[row.pk] + row.freight_cents
         row.subsidy_cents = subsidy.settled(
             row.price_cents, promises.get(row.company_id), row.dearest_cents, row.reserved_cents
         )
-    move_many(
-        kept, PurchaseState.LOCKED, table=PURCHASE, at=at, actor=None, fields=["price_cents", "subsidy_cents"]
-    )  # fmt: skip
-    write_many(bought, ["ordered"])
+    fixed = ["price_cents", "freight_cents", "subsidy_cents"]
+    move_many(kept, PurchaseState.LOCKED, table=PURCHASE, at=at, actor=None, fields=fixed)
+    write_many(bought, ["ordered", "freight_cents"])
     return kept
 
 
+def payments_of(rows: Iterable[EmployeePurchase]) -> dict[int, PersonalPayment]:
+    """The payments of purchases, under their locks: a reservation that arrives meanwhile waits for what is decided here."""
+    keys = {f"{PAYMENT_KEY}{row.pk}": row.pk for row in rows}
+    found = PersonalPayment.objects.select_for_update(of=("self",)).filter(key__in=keys).order_by("pk")
+    return {keys[payment.key]: payment for payment in found}
+
+
 def drop(rows: list[EmployeePurchase], why: str, *, at: datetime, actor: User | None) -> None:
-    """Purchases that come to nothing, with the reason; what is reserved for them is released by `settle`."""
+    """Purchases that come to nothing, with the reason; what is reserved for them, now or later, is released."""
     for row in rows:
         row.ended_for = why
+    personal.let_go(f"{PAYMENT_KEY}{row.pk}" for row in rows)
     move_many(rows, PurchaseState.DROPPED, table=PURCHASE, at=at, actor=actor, fields=["ended_for"], reason=why)
     mails.dropped(rows, why, at=at)
 
@@ -237,12 +272,9 @@ def _cancel(actor: User, pool: EmployeePool, reason: str, at: datetime) -> Emplo
     elif pool.state not in (EmployeePoolState.DRAFT, EmployeePoolState.OPEN):
         raise CancelRefused
     drop(list(pool.purchases.filter(state=PurchaseState.COMMITTED)), "cancelled", at=at, actor=actor)
-    charged = pool.purchases.filter(state=PurchaseState.LOCKED, payment__state=PersonalState.CAPTURED)
-    lost = pool.purchases.filter(state=PurchaseState.LOCKED).exclude(payment__state=PersonalState.CAPTURED)
-    if any(row.payment is not None and row.payment.state == PersonalState.AUTHORISED for row in lost):
-        raise StillCharging
-    drop(list(lost), "unpaid", at=at, actor=actor)
-    give_back_all(list(charged), actor=actor, reason=reason, at=at)
+    charged, lost = charged_and_lost(pool)
+    drop(lost, "unpaid", at=at, actor=actor)
+    give_back_all(charged, actor=actor, reason=reason, at=at)
     move(
         pool,
         EmployeePoolState.CANCELLED,
@@ -257,6 +289,21 @@ def _cancel(actor: User, pool: EmployeePool, reason: str, at: datetime) -> Emplo
     return pool
 
 
+def charged_and_lost(pool: EmployeePool) -> tuple[list[EmployeePurchase], list[EmployeePurchase]]:
+    """Locked purchases whose card was charged, and those whose card was not. Raises StillCharging while one is being."""
+    rows = list(
+        pool.purchases.select_for_update(of=("self",))
+        .filter(state=PurchaseState.LOCKED)
+        .select_related("payment", "person__user", "pool", "company")
+        .order_by("pk")
+    )
+    payments = payments_of(rows)
+    if any(payment.state == PersonalState.AUTHORISED for payment in payments.values()):
+        raise StillCharging
+    taken = {pk for pk, payment in payments.items() if payment.state == PersonalState.CAPTURED}
+    return [row for row in rows if row.pk in taken], [row for row in rows if row.pk not in taken]
+
+
 class StillCharging(DomainError):
     code = "employee_cards_being_charged"
     message = _("Cards are still being charged. Try again in a minute.")
@@ -269,7 +316,7 @@ def give_back_all(rows: list[EmployeePurchase], *, actor: User, reason: str, at:
         EmployeePayBack(
             line=line,
             units=line.ordered,
-            cents=line.ordered * (line.article.unit_price_cents or 0),
+            cents=line.worth(line.ordered),
             cause=EmployeePayBack.Cause.CANCELLED,
             reason=reason[:200],
             state=PayBackState.DECIDED,

@@ -20,6 +20,7 @@ from companies.states import move
 from purchasing import employee_access as access
 from purchasing import mails_employees
 from purchasing.models import (
+    EmployeeArticle,
     EmployeePayBack,
     EmployeePool,
     EmployeePoolPlace,
@@ -133,6 +134,15 @@ class Bill:
     cents: int
 
 
+@dataclass(frozen=True)
+class RestRow:
+    """Units of one article left of the last pack, VAT and freight included."""
+
+    article: EmployeeArticle
+    units: int
+    cents: int
+
+
 def bills(pool: EmployeePool) -> list[Bill]:
     """Each company's subsidies that were taken and not given back."""
     rows = (
@@ -169,6 +179,7 @@ def close(*, actor: User, pool: EmployeePool, at: datetime) -> EmployeePool:
         raise StillOpen
     for bill in bills(pool):
         _invoice(pool, bill, actor, at)
+    _invoice_rest(pool, actor, at)
     _book_sale(pool, at)
     move(pool, EmployeePoolState.CLOSED, table=EMPLOYEE_POOL, at=at, actor=actor, company=pool.company, closed_at=at)
     return pool
@@ -208,6 +219,44 @@ def _invoice(pool: EmployeePool, bill: Bill, actor: User, at: datetime) -> Invoi
     return invoice
 
 
+def rest_rows(pool: EmployeePool) -> list[RestRow]:
+    """What is left of the last packs, what it comes to with its freight, and how much of it will not come."""
+    articles = list(pool.articles.filter(rest__gt=0).order_by("position"))
+    goods = [article.rest * (article.unit_price_cents or 0) for article in articles]
+    freight = money.share(pool.rest_freight_cents, goods) if articles else []
+    rows = []
+    for article, cents, part in zip(articles, goods, freight, strict=True):
+        coming = article.rest - article.rest_missing
+        rows.append(RestRow(article, coming, (cents + part) * coming // article.rest))
+    return rows
+
+
+def _invoice_rest(pool: EmployeePool, actor: User, at: datetime) -> None:
+    """A company that opened the pool buys the rest of the last packs: an ordinary sale, with its VAT (decision 0038)."""
+    rows = [row for row in rest_rows(pool) if row.cents]
+    if pool.company is None or not rows:
+        return
+    today = timezone.localdate(at)
+    lines = []
+    for row in rows:
+        net = money.divide(row.cents * 10_000, 10_000 + row.article.vat_bp)
+        vat = row.cents - net
+        lines.append(invoices.LineDraft(row.article.name, row.units, "", None, net, row.article.vat_bp, vat))
+    pool.rest_invoice = invoices.issue(
+        company=pool.company,
+        lines=lines,
+        at=at,
+        due_on=today + timedelta(days=pool.company.payment_days),
+        source=f"employee_pool:{pool.pk}",
+        key=f"employee-rest-{pool.pk}",
+        actor=actor,
+        legal_model=LegalModel.RESALE,
+        supply_on=today,
+        order_reference=pool.order_number,
+    )
+    EmployeePool.objects.filter(pk=pool.pk).update(rest_invoice=pool.rest_invoice)
+
+
 def _book_sale(pool: EmployeePool, at: datetime) -> None:
     """What employees paid in advance becomes a sale, with the VAT inside each rate's total."""
     kept: dict[int, int] = {}
@@ -221,7 +270,7 @@ def _book_sale(pool: EmployeePool, at: datetime) -> None:
         .order_by()
     )
     for line in lines:
-        cents = line.ordered * (line.article.unit_price_cents or 0) - back.get(line.pk, 0)
+        cents = line.worth(line.ordered) - back.get(line.pk, 0)
         kept[line.article.vat_bp] = kept.get(line.article.vat_bp, 0) + cents
     sides = [ledger.Side(AccountKind.EMPLOYEES, sum(kept.values()))]
     for rate, gross in sorted(kept.items()):

@@ -69,6 +69,10 @@ class Frame:
     supplier: Supplier | None = None
     expected_on: date | None = None
     companies: Sequence[Company] = ()
+    pack_rest: str = EmployeePool.Rest.OPENER
+    freight_cents: int = 0
+    franco_cents: int | None = None
+    freight_split: str = EmployeePool.Freight.VALUE
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class Offered:
     description: str = ""
     most_per_person: int | None = None
     photo: bytes | None = None
+    pack: int = 1
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,8 @@ def save(
         raise DeadlinePast
     pool.title, pool.description = frame.title.strip(), frame.description.strip()
     pool.closes_at, pool.expected_on, pool.supplier = frame.closes_at, frame.expected_on, frame.supplier
+    pool.pack_rest, pool.freight_split = frame.pack_rest, frame.freight_split
+    pool.freight_cents, pool.franco_cents = frame.freight_cents, frame.franco_cents
     own = pool.company
     pool.audience = EmployeePool.Audience.CHOSEN if own else frame.audience
     pool.save()
@@ -158,7 +165,7 @@ def offer(
             raise PoolIncomplete(_("%(most)s articles are enough for one pool.") % {"most": MOST_ARTICLES})
         article = EmployeeArticle(pool=pool, position=position)
     article.name, article.description = offered.name.strip(), offered.description.strip()
-    article.vat_bp, article.most_per_person = offered.vat_bp, offered.most_per_person
+    article.vat_bp, article.most_per_person, article.pack = offered.vat_bp, offered.most_per_person, offered.pack
     if picture:
         article.photo = documents.store(
             kind="employee_article", name="article.jpg", content=picture, media_type="image/jpeg", at=at

@@ -19,7 +19,6 @@ from companies.models import Company, Person, User
 from companies.states import move
 from purchasing import employee_access as access
 from purchasing.models import (
-    EmployeeArticle,
     EmployeePool,
     EmployeePoolPlace,
     EmployeePurchase,
@@ -27,7 +26,7 @@ from purchasing.models import (
 )
 from purchasing.models.employee_purchase import ACTIVE
 from purchasing.rules import subsidy
-from purchasing.rules.tiers import Tier, tier_at
+from purchasing.services import employee_standing as standing
 from purchasing.services.employee_pool import locked
 from purchasing.states_employees import PURCHASE, EmployeePoolState, PurchaseState
 
@@ -67,12 +66,14 @@ class NothingToPay(DomainError):
 
 @dataclass(frozen=True)
 class Quote:
-    """What a purchase costs: at the dearest price and at the one reached today, each with the company's part."""
+    """What a purchase costs: at most, and if the pool closed as it stands; each with its freight and the company's part."""
 
     dearest_cents: int
     reserved_cents: int
     now_cents: int
     now_subsidy_cents: int
+    freight_most_cents: int = 0
+    freight_now_cents: int = 0
 
     @property
     def most(self) -> int:
@@ -95,38 +96,33 @@ def employer_in(person: Person, pool: EmployeePool, at: datetime) -> Company:
     return next((c for c in employers if c.pk in places and places[c.pk].kind != "none"), employers[0])
 
 
-def prices(article: EmployeeArticle) -> tuple[Tier, ...]:
-    """The tiers for the rules; the figure is cents here."""
-    return tuple(Tier(row.from_quantity, row.unit_price_cents) for row in article.tiers.all())
-
-
-def wanted_of(pool: EmployeePool) -> dict[int, int]:
-    """Units of each article in living purchases."""
-    rows = EmployeePurchaseLine.objects.filter(purchase__pool=pool, purchase__state__in=ACTIVE)
-    return dict(rows.values_list("article").annotate(total=Sum("quantity")).order_by())
-
-
-def quote(*, person: Person, pool: EmployeePool, wanted: Mapping[int, int], at: datetime) -> Quote:
-    """What these quantities would cost this person, their earlier word left aside."""
+def quote(
+    *,
+    person: Person,
+    pool: EmployeePool,
+    wanted: Mapping[int, int],
+    more: Mapping[int, int] | None = None,
+    at: datetime,
+) -> Quote:
+    """What these quantities would cost this person, their earlier word left aside; `more` only if a pack needs it."""
     company = employer_in(person, pool, at)
     earlier = pool.purchases.filter(person=person, state__in=ACTIVE).first()
-    return _quote(pool, company, wanted, earlier)
+    return _quote(pool, company, wanted, more or {}, earlier)
 
 
-def _quote(pool: EmployeePool, company: Company, wanted: Mapping[int, int], earlier: EmployeePurchase | None) -> Quote:
-    articles = {a.pk: a for a in pool.articles.prefetch_related("tiers")}
-    totals = wanted_of(pool)
-    mine = dict(earlier.lines.values_list("article", "quantity")) if earlier else {}
-    dearest = now = 0
-    for pk, quantity in wanted.items():
-        tiers = prices(articles[pk])
-        together = totals.get(pk, 0) - mine.get(pk, 0) + quantity
-        dearest += quantity * tiers[0].unit_price_e4
-        now += quantity * (tier_at(tiers, together) or tiers[0]).unit_price_e4
+def _quote(
+    pool: EmployeePool,
+    company: Company,
+    wanted: Mapping[int, int],
+    more: Mapping[int, int],
+    earlier: EmployeePurchase | None,
+) -> Quote:
+    found = standing.of(pool, wanted, more, leaving=earlier)
     place = pool.places.filter(company=company).first()
+    dearest, now = found.most_cents + found.freight_most_cents, found.now_cents + found.freight_now_cents
     reserved = subsidy.reserved(dearest, place.promise if place else None, _left(place, earlier))
     part = subsidy.settled(now, place.promise if place else None, dearest, reserved)
-    return Quote(dearest, reserved, now, part)
+    return Quote(dearest, reserved, now, part, found.freight_most_cents, found.freight_now_cents)
 
 
 def _left(place: EmployeePoolPlace | None, earlier: EmployeePurchase | None) -> int | None:
@@ -139,37 +135,49 @@ def _left(place: EmployeePoolPlace | None, earlier: EmployeePurchase | None) -> 
     return max(0, place.total_cap_cents - int(rows.aggregate(total=Sum("reserved_cents"))["total"] or 0))
 
 
-def _checked(pool: EmployeePool, wanted: Mapping[int, int]) -> dict[int, int]:
+def _checked(
+    pool: EmployeePool, wanted: Mapping[int, int], more: Mapping[int, int]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Units wanted, and units more for packs: never more than a pack lacks at worst, nor than one person may take."""
     articles = {a.pk: a for a in pool.articles.all()}
     taken = {pk: quantity for pk, quantity in wanted.items() if quantity and pk in articles}
     if not taken or min(taken.values()) < 0:
         raise NothingWanted
+    extra = {pk: min(more.get(pk, 0), articles[pk].pack - 1) for pk in taken}
     for pk, quantity in taken.items():
         most = min(articles[pk].most_per_person or 10_000, 10_000)
-        if quantity > most:
+        if quantity + extra[pk] > most or extra[pk] < 0:
             raise TooMany(most=most, article=articles[pk].name, field=f"quantity{pk}")
-    return taken
+    return taken, extra
 
 
 @transaction.atomic(durable=True)
 def commit(
-    *, actor: User, person: Person, pool: EmployeePool, wanted: Mapping[int, int], at: datetime
+    *,
+    actor: User,
+    person: Person,
+    pool: EmployeePool,
+    wanted: Mapping[int, int],
+    more: Mapping[int, int] | None = None,
+    at: datetime,
 ) -> EmployeePurchase:
     """Give one's word for some articles, or change it until the deadline. The same word twice is one.
 
-    The company's part is reserved from its budget, first come first served. The card is asked by `pay`.
+    `more` are units taken only if a pack needs them. The company's part is reserved from its budget, first come first
+    served. The card is asked by `pay`.
     """
     require(access.is_self(actor, person))
     pool = locked(pool)
     _require_open(pool, at)
     company = employer_in(person, pool, at)
-    taken = _checked(pool, wanted)
+    taken, extra = _checked(pool, wanted, more or {})
     earlier = pool.purchases.select_for_update().filter(person=person, state__in=ACTIVE).first()
     if earlier is not None:
-        if dict(earlier.lines.values_list("article", "quantity")) == taken:
+        said = {pk: (units, tolerance) for pk, units, tolerance in _said(earlier)}
+        if said == {pk: (units, extra[pk]) for pk, units in taken.items()}:
             return earlier
         _end(earlier, "changed", at=at, actor=actor)
-    asked = _quote(pool, company, taken, None)
+    asked = _quote(pool, company, taken, extra, None)
     made = EmployeePurchase.objects.create(
         pool=pool,
         person=person,
@@ -177,15 +185,20 @@ def commit(
         committed_at=at,
         dearest_cents=asked.dearest_cents,
         reserved_cents=asked.reserved_cents,
+        freight_most_cents=asked.freight_most_cents,
     )
     EmployeePurchaseLine.objects.bulk_create(
-        EmployeePurchaseLine(purchase=made, article_id=pk, quantity=quantity) for pk, quantity in sorted(taken.items())
+        EmployeePurchaseLine(purchase=made, article_id=pk, quantity=quantity, tolerance=extra[pk])
+        for pk, quantity in sorted(taken.items())
     )
-    return made
     audit.record("employeepurchase.committed", target=made, at=at, actor=actor, company=company)
     if earlier is not None:
         _settle_soon(pool)
     return made
+
+
+def _said(row: EmployeePurchase) -> list[tuple[int, int, int]]:
+    return list(row.lines.values_list("article", "quantity", "tolerance"))
 
 
 def _require_open(pool: EmployeePool, at: datetime) -> None:
@@ -194,6 +207,7 @@ def _require_open(pool: EmployeePool, at: datetime) -> None:
 
 
 def _end(row: EmployeePurchase, why: str, *, at: datetime, actor: User) -> None:
+    personal.let_go([f"{PAYMENT_KEY}{row.pk}"])
     move(
         row, PurchaseState.WITHDRAWN, table=PURCHASE, at=at, actor=actor, company=row.company, ended_for=why
     )  # fmt: skip
@@ -250,4 +264,7 @@ def pay(*, actor: User, row: EmployeePurchase, at: datetime) -> PersonalPayment:
     )
     EmployeePurchase.objects.filter(pk=row.pk, payment=None).update(payment=payment)
     row.refresh_from_db()
+    if row.state not in ACTIVE:  # it ended while the card's page was being made
+        personal.release(payment=payment, at=at)
+        raise NothingToPay
     return payment

@@ -25,6 +25,7 @@ from purchasing.models import (
     PurchaseOrderLine,
     Quote,
 )
+from purchasing.models.order import OrderLinePaper
 from purchasing.rules.landed import freight_due
 from purchasing.services import changes
 from purchasing.services.bulk import move_needs, needs_of, release
@@ -223,7 +224,7 @@ def acknowledge(*, order: PurchaseOrder, answer: Answer, at: datetime, actor: Us
     if actor is not None:
         require(access.can_run_pool(actor, order.pool))
     lines = {line.pk: line for line in order.lines.all()}
-    words = _words(lines, answer)
+    words = words_of(lines, answer)
     if any(w.quantity < 0 or w.quantity > lines[w.line].quantity or w.unit_price_e4 < 0 for w in words):
         raise ChangeWrong
     if order.state not in OPEN:
@@ -264,7 +265,7 @@ def acknowledge(*, order: PurchaseOrder, answer: Answer, at: datetime, actor: Us
     return row
 
 
-def _words(lines: Mapping[int, PurchaseOrderLine], answer: Answer) -> list[changes.Word]:
+def words_of(lines: Mapping[int, OrderLinePaper], answer: Answer) -> list[changes.Word]:
     """What is not as ordered, in the order of the lines; a substitute without figures keeps the ordered ones."""
     figures, others = answer.changes or {}, answer.substitutes or {}
     found = []

@@ -3,43 +3,24 @@
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companies.access import has_role, is_staff, require
+from companies.access import has_role, require
 from companies.errors import DomainError
 from companies.forms import form_error
-from companies.models import Company, Role, User
+from companies.models import Company, Role
 from companies.views.doors import words_of
-from purchasing import access
+from purchasing import access, talk
 from purchasing.forms.talk import AnswerForm, QuestionForm
-from purchasing.models import Article, BuyerAnswer, BuyerQuestion, Pool, Supplier
+from purchasing.models import Article, BuyerQuestion, Pool, Supplier
 from purchasing.services import buyer_question as service
 from purchasing.states_exchange import QuestionState
 from purchasing.views.doors import attempt, company_of, reader
-
-
-def _rows(user: User) -> QuerySet[BuyerQuestion]:
-    shown = Count("answers", filter=Q(answers__hidden_at__isnull=True))
-    rows = BuyerQuestion.objects.visible_to(user).select_related("company", "author", "supplier", "article", "pool")
-    return rows.annotate(answer_count=shown).order_by("-active_at", "-pk")
-
-
-def _searched(rows: QuerySet[BuyerQuestion], words: str) -> QuerySet[BuyerQuestion]:
-    """By French stems in question and answers, or by a part of the title."""
-    if not words:
-        return rows
-    query = SearchQuery(words, config="erb_french")
-    answers = BuyerAnswer.objects.filter(question=OuterRef("pk"), hidden_at__isnull=True)
-    said = answers.annotate(stems=SearchVector("text", config="erb_french")).filter(stems=query)
-    stems = rows.annotate(stems=SearchVector("title", "text", config="erb_french"))
-    return stems.filter(Q(stems=query) | Q(title__icontains=words) | Exists(said))
 
 
 def about_of(request: HttpRequest) -> Supplier | Article | Pool | None:
@@ -62,7 +43,7 @@ def question_list(request: HttpRequest, company: int) -> HttpResponse:
     """All questions, those that move first; `?open=1` those that wait for an answer."""
     row, user, words = company_of(request, company), reader(request), words_of(request)
     about = about_of(request)
-    rows = _rows(user)
+    rows = talk.questions(user)
     if about is not None:
         rows = rows.filter(**{type(about)._meta.model_name or "": about})
     if request.GET.get("open"):
@@ -70,7 +51,7 @@ def question_list(request: HttpRequest, company: int) -> HttpResponse:
     context = {
         "company": row,
         "tab": "questions",
-        "page": Paginator(_searched(rows, words), 24).get_page(request.GET.get("page")),
+        "page": Paginator(talk.searched(rows, words), 24).get_page(request.GET.get("page")),
         "words": words,
         "about": about,
         "waiting": bool(request.GET.get("open")),
@@ -107,7 +88,7 @@ def question_new(request: HttpRequest, company: int) -> HttpResponse:
 
 
 def _question(request: HttpRequest, pk: int) -> BuyerQuestion:
-    return get_object_or_404(_rows(reader(request)), pk=pk)
+    return get_object_or_404(talk.questions(reader(request)), pk=pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -133,15 +114,12 @@ def question(request: HttpRequest, company: int, pk: int) -> HttpResponse:
 
 def _show(request: HttpRequest, company: Company, found: BuyerQuestion, form: AnswerForm) -> HttpResponse:
     user = reader(request)
-    answers = found.answers.select_related("company", "author")
-    if not is_staff(user):
-        answers = answers.filter(Q(hidden_at__isnull=True) | Q(author=user))
     follow = found.follows.filter(user=user, stopped_at__isnull=True).exists()
     context = {
         "company": company,
         "tab": "questions",
         "question": found,
-        "answers": sorted(answers, key=lambda a: (a.pk != found.accepted_id, a.at)),
+        "answers": talk.answers_of(found, user),
         "mine": has_role(user, found.company, Role.BUYER),
         "may": access.can_request(user, company) and found.state in (QuestionState.OPEN, QuestionState.SOLVED),
         "follows": follow,

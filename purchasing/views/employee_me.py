@@ -57,10 +57,12 @@ def my_pool(request: HttpRequest, pk: int) -> HttpResponse:
     row = pages.mine(person, pool)
     alive = row is not None and row.state in ACTIVE
     said = dict(row.lines.values_list("article", "quantity")) if row and alive else {}
+    more = dict(row.lines.values_list("article", "tolerance")) if row and alive else {}
     form = CountForm(
         request.POST or None,
         articles=[offer.article for offer in offers],
-        initial={f"quantity{pk}": units for pk, units in said.items()},
+        initial={f"quantity{pk}": units for pk, units in said.items()}
+        | {f"more{pk}": units for pk, units in more.items() if units},
     )
     open_now = pool.state == EmployeePoolState.OPEN and at < pool.closes_at
     preview = None
@@ -71,7 +73,15 @@ def my_pool(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect(address)
     context = {
         "pool": pool,
-        "rows": [(offer, form[f"quantity{offer.article.pk}"]) for offer in offers],
+        "rows": [
+            (
+                offer,
+                form[f"quantity{offer.article.pk}"],
+                form[f"more{offer.article.pk}"] if offer.article.pack > 1 else "",
+            )
+            for offer in offers
+        ],
+        "packs": any(offer.article.pack > 1 for offer in offers),
         "form": form,
         "row": row,
         "lines": row.lines.select_related("article") if row else [],
@@ -82,7 +92,7 @@ def my_pool(request: HttpRequest, pk: int) -> HttpResponse:
         "reserved": row is not None and row.payment is not None and row.payment.state == "authorised",
         "waiting": row is not None and row.state == PurchaseState.LOCKED and any(x.ready for x in row.lines.all()),
         "preview": preview,
-        "today": _quote(person, pool, said) if open_now and said else None,
+        "today": _quote(person, pool, said, more) if open_now and said else None,
         "place": pool.places.filter(company=row.company_id).first() if row else _place(person, pool),
     }
     return render(request, "purchasing/employees/my_pool.html", context)
@@ -104,18 +114,18 @@ def _place(person: Person, pool: EmployeePool) -> object:
         return None
 
 
-def _quote(person: Person, pool: EmployeePool, wanted: dict[int, int]) -> service.Quote | None:
+def _quote(person: Person, pool: EmployeePool, wanted: dict[int, int], more: dict[int, int]) -> service.Quote | None:
     """What one's word costs at the price of today; None for who has left the company in the meantime."""
     try:
-        return service.quote(person=person, pool=pool, wanted=wanted, at=timezone.now())
+        return service.quote(person=person, pool=pool, wanted=wanted, more=more, at=timezone.now())
     except service.NotInvited:
         return None
 
 
 def _preview(form: CountForm, person: Person, pool: EmployeePool) -> service.Quote | None:
-    wanted = {pk: units for pk, units in form.counts().items() if units}
+    wanted, at = {pk: units for pk, units in form.counts().items() if units}, timezone.now()
     try:
-        return service.quote(person=person, pool=pool, wanted=wanted, at=timezone.now()) if wanted else None
+        return service.quote(person=person, pool=pool, wanted=wanted, more=form.more(), at=at) if wanted else None
     except DomainError as error:
         form_error(form, error)
         return None
@@ -125,7 +135,7 @@ def _commit(request: HttpRequest, form: CountForm, person: Person, pool: Employe
     """Commit, then go to the card's page when it can be asked; empty when the form is to be shown again."""
     at, user = timezone.now(), reader(request)
     try:
-        row = service.commit(actor=user, person=person, pool=pool, wanted=form.counts(), at=at)
+        row = service.commit(actor=user, person=person, pool=pool, wanted=form.counts(), more=form.more(), at=at)
     except DomainError as error:
         if error.status == 403:
             raise

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -30,6 +31,38 @@ def pick_up(request: HttpRequest, code: str) -> HttpResponse:
     if access.is_self(user, row.person):
         return redirect("purchasing:my_pool_code", row.pool_id)
     raise Http404
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def scan(request: HttpRequest, company: int) -> HttpResponse:
+    """The camera of who hands out, over all group purchases of a company; the code can always be typed instead."""
+    firm = at_work(request, company)
+    given, problem = request.POST.get("code", "").strip()[:60], ""
+    if request.method == "POST":
+        row = goods.read_code(given)
+        if row is not None and row.company_id == firm.pk:
+            return redirect("purchasing:employee_pick_up", goods.code_for(row))
+        problem = _("This code is of no parcel here.")
+    words = {
+        "starting": _("The camera is starting…"),
+        "scanning": _("Hold the code into the square."),
+        "hint": _("Nothing read yet: come closer, or make the phone brighter."),
+        "denied": _("The camera is not allowed. Allow it in the browser's address bar, or type the code."),
+        "missing": _("No camera found. Type the code."),
+        "insecure": _("The camera needs a secure address (https). Type the code."),
+        "lost": _("The camera has stopped. Start it again, or type the code."),
+        "foreign": _("This is not a code for a pick-up."),
+        "found": _("Read. One moment…"),
+    }
+    staff = is_staff(reader(request))
+    back = (
+        reverse("purchasing:employee_pools") if staff else reverse("purchasing:company_employee_pools", args=[firm.pk])
+    )
+    context = {"company": firm, "typed": given, "problem": problem, "words": words, "back": back}
+    response = render(request, "purchasing/employees/scan.html", context)
+    response["Permissions-Policy"] = "camera=(self)"
+    return response
 
 
 @require_POST

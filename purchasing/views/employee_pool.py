@@ -2,7 +2,6 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -18,7 +17,7 @@ from companies.models import Company
 from purchasing import employee_access as access
 from purchasing import employee_pages as pages
 from purchasing.forms.employees import ArticleForm, CountForm, FrameForm, SubsidyForm
-from purchasing.models import EmployeeArrival, EmployeeArticle, EmployeePayBack, EmployeePool
+from purchasing.models import EmployeeArticle, EmployeeOrder, EmployeePayBack, EmployeePool
 from purchasing.services import employee_goods as goods
 from purchasing.services import employee_lock, employee_money
 from purchasing.services import employee_pool as service
@@ -64,7 +63,9 @@ def staff_list(request: HttpRequest) -> HttpResponse:
 def company_list(request: HttpRequest, company: int) -> HttpResponse:
     """Pools open to a company's people: to subsidise, and those it opened itself."""
     row = keeper(request, company)
-    rows = EmployeePool.objects.visible_to(reader(request)).select_related("company").order_by("-created_at", "-pk")
+    rows = (
+        EmployeePool.objects.visible_in(row, reader(request)).select_related("company").order_by("-created_at", "-pk")
+    )
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
     return render(request, "purchasing/employees/list.html", {"page": page, "company": row})
 
@@ -116,7 +117,7 @@ def article(request: HttpRequest, pk: int, article: int | None = None) -> HttpRe
     """Add an article to a draft, or change one."""
     pool = run(request, pk)
     row = get_object_or_404(EmployeeArticle, pk=article, pool=pool) if article else None
-    initial = ArticleForm.initial_of(row) if row else {"vat_bp": 2000, "from0": 1}
+    initial = ArticleForm.initial_of(row) if row else {"vat_bp": 2000, "from0": 1, "pack": 1}
     form = ArticleForm(request.POST or None, request.FILES or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -147,12 +148,16 @@ def article_remove(request: HttpRequest, pk: int, article: int) -> HttpResponse:
 def pool(request: HttpRequest, pk: int) -> HttpResponse:
     """The runner's page: where it stands, what comes next, what has not arrived, refunds to decide."""
     row, user = run(request, pk), reader(request)
+    order = EmployeeOrder.objects.filter(pool=row).select_related("supplier").first()
     context = {
         "pool": row,
         "offers": pages.offers(row),
         "places": row.places.select_related("company", "invoice"),
         "editing": row.state in EDITING,
+        "order": order,
+        "answer": order.acknowledgements.prefetch_related("lines__order_line").last() if order else None,
         "short": pages.short_of(row) if row.ordered_at else [],
+        "rest": employee_money.rest_rows(row) if row.locked_at else [],
         "refunds": pages.refunds_to_decide(row),
         "unpaid": row.purchases.filter(state="locked", payment__state="failed").count(),
         "closable": row.state in goods.ARRIVING and employee_money.can_close(row),
@@ -229,12 +234,8 @@ def refund(request: HttpRequest, pk: int, refund: int) -> HttpResponse:
 # A company's side -----------------------------------------------------------------------------------------------------
 def at_company(request: HttpRequest, company: Company, pk: int) -> EmployeePool:
     """A pool of or for this very company."""
-    rows = EmployeePool.objects.visible_to(reader(request)).select_related("company")
-    row = get_object_or_404(rows, pk=pk)
-    chosen = row.audience == EmployeePool.Audience.CHOSEN
-    if chosen and not row.places.filter(company=company).exists():
-        raise Http404
-    return row
+    rows = EmployeePool.objects.visible_in(company, reader(request)).select_related("company")
+    return get_object_or_404(rows, pk=pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -260,8 +261,7 @@ def company_pool(request: HttpRequest, company: int, pk: int) -> HttpResponse:
 def _company_page(request: HttpRequest, firm: Company, row: EmployeePool, form: SubsidyForm) -> dict[str, object]:
     expected = {pk: units for pk, units in goods.to_come(row, firm).items() if units}
     articles = list(row.articles.filter(pk__in=expected).order_by("position"))
-    last = EmployeeArrival.objects.filter(article__pool=row, company=firm).aggregate(last=Max("number"))["last"] or 0
-    initial = {"number": last + 1} | {f"count{pk}": units for pk, units in expected.items()}
+    initial = {"number": goods.next_number(row, firm)} | {f"count{pk}": units for pk, units in expected.items()}
     place = row.places.filter(company=firm).select_related("invoice").first()
     return {
         "company": firm,

@@ -18,9 +18,10 @@ from companies.forms import form_error
 from purchasing import access, history
 from purchasing.forms_back import AnswerForm
 from purchasing.models import CallOff, PurchaseOrder
-from purchasing.services import changes, claims, delivery
+from purchasing.services import changes, claims, delivery, employee_supplier
 from purchasing.services import order as service
 from purchasing.states import ORDER, OrderState
+from purchasing.views import employee_order
 from purchasing.views.doors import attempt, led_pool, reader
 
 ANSWERABLE = (OrderState.SENT, OrderState.REFUSED)
@@ -169,7 +170,8 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
     """The supplier's page: the order, one button to acknowledge, and a form for what changes."""
     row = linked(token)
     if row is None:
-        return _dead_link(request)
+        other = employee_supplier.by_token(token, at=timezone.now())
+        return employee_order.supplier_side(request, other, token) if other else _dead_link(request)
     with translation.override("en" if request.GET.get("lang") == "en" else translation.get_language()):
         form = AnswerForm(request.POST or None, order=row)
         if request.method == "POST" and form.is_valid() and _answer(row, form, None):
@@ -205,6 +207,8 @@ def _framework(row: PurchaseOrder) -> dict[str, object]:
 @require_GET
 def supplier_pdf(request: HttpRequest, token: str) -> HttpResponse:
     row = linked(token)
+    if row is None and (other := employee_supplier.by_token(token, at=timezone.now())):
+        return employee_order.supplier_paper(other)
     if row is None or row.document is None:
         return _dead_link(request)
     return documents.download(row.document)

@@ -7,6 +7,7 @@ from django.utils import timezone
 from companies import documents
 from purchasing.models import (
     EmployeeArticle,
+    EmployeeOrder,
     EmployeePayBack,
     EmployeePool,
     EmployeePoolPlace,
@@ -51,6 +52,9 @@ def prepare(w):
         price_cents=100_000,
         subsidy_cents=0,
     )
+    EmployeeOrder.objects.create(
+        pool=w.staff_pool_going, number="CS-1", state="sent", sent_at=now, created_by=w.users["hr"], created_at=now
+    )
     line = EmployeePurchaseLine.objects.create(
         purchase=w.staff_purchase, article=w.staff_article, quantity=2, ordered=2, arrived=2, refused=1
     )
@@ -79,6 +83,12 @@ VISITS = [
     Visit(A + "my_pools", {"employee"}),
     Visit(A + "my_pool", {"employee"}, going),
     Visit(A + "my_pool_commitment", set(), draft, "post"),  # nobody joins before it opens
+    Visit(A + "company_employee_pools", RUNNERS, company),
+    Visit(A + "company_employee_pool", RUNNERS, own),
+    Visit(A + "employee_arrivals", RUNNERS, own),
+    Visit(A + "employee_arrivals", RUNNERS, own, "post"),
+    Visit(A + "employee_pick_ups", RUNNERS, company, "post"),
+    Visit(A + "employee_pick_up_look", RUNNERS, company, "post"),
     Visit(P + "my_pools", {"employee"}),
     Visit(P + "my_pool", {"employee"}, going),
     Visit(P + "my_pool_pay", {"employee"}, going, "post"),
@@ -94,6 +104,10 @@ VISITS = [
     Visit(P + "employee_article", RUNNERS, lambda w: draft(w) | {"article": w.staff_article_draft.pk}),
     Visit(P + "employee_article_remove", RUNNERS, lambda w: draft(w) | {"article": w.staff_article_draft.pk}, "post"),
     Visit(P + "employee_order_file", RUNNERS, going),
+    Visit(P + "employee_order_answer", RUNNERS, going),
+    Visit(P + "employee_order_decide", {"staff"}, lambda w: going(w) | {"verdict": "accept"}, "post"),
+    Visit(P + "employee_order_decide", RUNNERS, lambda w: going(w) | {"verdict": "refuse"}, "post"),
+    Visit(P + "employee_rest", {"staff"}, lambda w: going(w) | {"article": w.staff_article.pk}, "post"),
     Visit(
         P + "employee_short",
         {"staff"},
@@ -108,6 +122,7 @@ VISITS = [
     Visit(P + "company_employee_pool", RUNNERS, own),
     Visit(P + "employee_arrive", RUNNERS, own, "post"),
     Visit(P + "employee_code", RUNNERS, own, "post"),
+    Visit(P + "employee_scan", RUNNERS, company),
     Visit(P + "employee_parcel", RUNNERS, lambda w: own(w) | {"purchase": w.staff_purchase.pk}),
     Visit(
         P + "employee_pick_up", RUNNERS | {"employee"}, lambda w: {"code": employee_goods.code_for(w.staff_purchase)}

@@ -81,10 +81,13 @@ def refresh(*, payment_id: int, at: datetime) -> PersonalPayment:
         if not row.session_id:
             return personal.apply(payment_id=row.pk, seen=personal.Seen("gone"), at=at)
         seen = _observe(row)
+        if seen.status == "authorised":
+            # Under the row's lock: only what is decided once the reservation is known here may be done to it.
+            row = personal.apply(payment_id=row.pk, seen=seen, at=at)
         if row.wish == "capture" and seen.status == "authorised":
             own = row.wish_cents - personal.subsidy_of(row, row.wish_cents)
             client().v1.payment_intents.capture(
-                seen.intent_id, {"amount_to_capture": own}, {"idempotency_key": f"personal-{row.pk}-capture"}
+                seen.intent_id, {"amount_to_capture": own}, {"idempotency_key": _key(row, "capture")}
             )
             seen = _observe(row)
         elif row.wish == "release" and seen.status in ("authorised", "open"):
@@ -104,8 +107,13 @@ def _let_go(row: PersonalPayment, seen: personal.Seen) -> None:
         client().v1.checkout.sessions.expire(row.session_id)
     else:
         client().v1.payment_intents.cancel(
-            seen.intent_id, {"cancellation_reason": "abandoned"}, {"idempotency_key": f"personal-{row.pk}-release"}
+            seen.intent_id, {"cancellation_reason": "abandoned"}, {"idempotency_key": _key(row, "release")}
         )
+
+
+def _key(row: PersonalPayment, what: str) -> str:
+    """One key per page: a card asked again after a failure is another reservation."""
+    return f"personal-{row.pk}-{row.attempt}-{what}"
 
 
 def _observe(row: PersonalPayment) -> personal.Seen:

@@ -26,12 +26,14 @@ def person(company, **more):
 class EmployeeWorld:
     """One pool of one article; `double` plays the card's bank."""
 
-    def __init__(self, double, *, tiers=TIERS, subsidy=None, people=2, closes=CLOSES, **article):
+    def __init__(self, double, *, tiers=TIERS, subsidy=None, people=2, closes=CLOSES, frame=None, own=False, **article):
         self.double, self.staff = double, staff()
         self.company = CompanyFactory(name="Tannerie du Pont")
         self.hr = member(self.company, Role.HR)
         self.people = [person(self.company) for _one in range(people)]
-        self.pool = employee_pool.save(actor=self.staff, frame=Frame("Granulés de bois", "", closes), at=NOW)
+        frame = Frame("Granulés de bois", "", closes, **(frame or {}))
+        company = self.company if own else None
+        self.pool = employee_pool.save(actor=self.hr if own else self.staff, company=company, frame=frame, at=NOW)
         self.article = employee_pool.offer(
             actor=self.staff, pool=self.pool, offered=Offered("Palette", tiers, **article), at=NOW
         )
@@ -44,9 +46,14 @@ class EmployeeWorld:
             actor=actor or self.hr, pool=self.pool, company=company or self.company, subsidy=subsidy, at=NOW
         )
 
-    def commit(self, who, quantity, at=NOW, actor=None):
+    def commit(self, who, quantity, at=NOW, actor=None, more=0):
         return employee_purchase.commit(
-            actor=actor or who.user, person=who, pool=self.pool, wanted={self.article.pk: quantity}, at=at
+            actor=actor or who.user,
+            person=who,
+            pool=self.pool,
+            wanted={self.article.pk: quantity},
+            more={self.article.pk: more},
+            at=at,
         )
 
     def pay(self, row, at=NOW, number="4242424242424242"):
@@ -57,8 +64,8 @@ class EmployeeWorld:
         row.refresh_from_db()
         return row
 
-    def join(self, who, quantity, at=NOW):
-        return self.pay(self.commit(who, quantity, at), at)
+    def join(self, who, quantity, at=NOW, more=0):
+        return self.pay(self.commit(who, quantity, at, more=more), at)
 
     def withdraw(self, who, at=NOW):
         return employee_purchase.withdraw(actor=who.user, person=who, pool=self.pool, at=at)
@@ -153,7 +160,16 @@ def _goods(pool):
             assert sum(row.units for row in refused) == line.refused
             assert sum(row.units for row in missing) == line.missing
             assert sum(row.handed for row in line.pick_ups.all()) == line.handed
-            assert all(row.cents == row.units * article.unit_price_cents for row in line.pay_backs.all())
+            back = list(line.pay_backs.all())
+            assert sum(row.cents for row in back) == line.worth(sum(row.units for row in back))
+        if article.unit_price_cents and pool.state != "locked":
+            ordered = sum(line.ordered for line in article.wanted.filter(purchase__state="locked"))
+            assert (ordered + article.rest) % article.pack == 0 and article.rest < article.pack
+            assert not ordered or article.unit_price_cents <= article.tiers.first().unit_price_cents
+    for row in EmployeePurchase.objects.filter(pool=pool, state="locked"):
+        lines = row.lines.all()
+        assert row.freight_cents == sum(line.freight_cents for line in lines)
+        assert row.price_cents == sum(line.worth(line.ordered) for line in lines)
     for row in EmployeePayBack.objects.filter(line__article__pool=pool):
         assert (row.state == "paid") == (row.refund is not None and row.refund.state == "succeeded")
 
