@@ -40,7 +40,10 @@ class HolderHint(serializers.Serializer):
 
 
 class DealOutput(serializers.Serializer):
-    """`remaining_uses` is null when nothing limits them; `reason` says why `usable` is false."""
+    """`remaining_uses` is null when nothing limits them; `reason` says why `usable` is false.
+
+    `used_at`, `shop` and `again_on` come with an offer that the holder has used up, here and nowhere else.
+    """
 
     id = serializers.IntegerField()
     offer_version = serializers.IntegerField()
@@ -55,6 +58,9 @@ class DealOutput(serializers.Serializer):
     usable = serializers.BooleanField()
     reason = serializers.CharField(allow_blank=True)
     code = serializers.CharField(allow_blank=True)
+    used_at = serializers.DateTimeField(required=False)
+    shop = serializers.CharField(required=False)
+    again_on = serializers.DateField(required=False)
 
 
 class ScanInput(serializers.Serializer):
@@ -81,13 +87,16 @@ class Scans(TillView):
         now = timezone.now()
         cashiers.working(data.validated_data["cashier"], till=self.till)
         found, presented = scan.look(till=self.till, code=data.validated_data["code"].strip("\r\n"), at=now)
+        deals = [deal for deal in found.deals if deal.eligible]
+        done = [deal for deal in deals if scan.used_up(deal)]
+        uses = scan.last_uses(found.person_id, done, day=timezone.localdate(now))
         return Response(
             {
                 "verdict": "valid",
                 "kind": presented.shown.value,
                 "demo": found.demo,
                 "holder": {"first_name": found.first_name, "initial": found.last_name[:1].upper()},
-                "offers": [_deal(deal, at=now) for deal in found.deals if deal.eligible],
+                "offers": [_deal(deal, at=now) | uses.get(deal.offer_id, {}) for deal in deals],
                 "server_time": timezone.localtime(now).isoformat(),
             }
         )
@@ -107,7 +116,7 @@ def _deal(deal: Deal, *, at: Any) -> dict[str, Any]:
         "min_spend_cents": deal.min_spend_cents,
         "remaining_uses": deal.remaining,
         "usable": refusal is None,
-        "reason": str(refusal.message) if refusal else "",
+        "reason": scan.reason(refusal, deal, at=at) if refusal else "",
         "code": refusal.code if refusal else "",
     }
 

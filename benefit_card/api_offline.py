@@ -116,8 +116,11 @@ class PackOffer(serializers.Serializer):
     gift = serializers.CharField(allow_blank=True)
     min_spend_cents = serializers.IntegerField()
     weekdays = serializers.IntegerField()
-    from_time = serializers.CharField(allow_null=True)
-    until_time = serializers.CharField(allow_null=True)
+    hours = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="Spans of a day, Europe/Paris; past midnight when the end is the smaller. None: all day.",
+    )
+    when = serializers.CharField(allow_blank=True, help_text="Weekdays and hours in words.")
     starts_on = serializers.CharField()
     ends_on = serializers.CharField(allow_null=True)
     excluded = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))

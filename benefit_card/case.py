@@ -27,8 +27,9 @@ SELECT c.id, c.person_id, c.holder_key, c.generation, c.valid_until, c.blocked_a
                WHERE e.person_id = c.person_id AND e.starts_on <= %(today)s AND (e.ends_on IS NULL OR e.ends_on >= %(today)s)
                  AND k.status = 'admitted' AND k.suspended_at IS NULL),
        o.id, v.id, v.number, latest.number, latest.created_at, v.title, v.kind, v.percent, v.amount_cents, v.cap_cents,
-       v.gift, v.min_spend_cents, v.weekdays, v.from_time, v.until_time, v.starts_on, v.ends_on, v.per_person_limit,
-       v.period, v.stock, mine.used, v.offline, v.window_days, v.combine, NULLIF(v.excluded, '[]'::jsonb), v.first_visit,
+       v.gift, v.min_spend_cents, v.weekdays, v.starts_on, v.ends_on, v.per_person_limit,
+       v.period, v.stock, mine.used, v.offline, v.window_days, v.combine, NULLIF(v.excluded, '[]'::jsonb),
+       NULLIF(v.hours, '[]'::jsonb), v.first_visit,
        mine.days, parts.found, visit.offers,
        EXISTS (SELECT 1 FROM merchants_offer x JOIN merchants_offerversion y ON y.id = x.current_id
                WHERE x.merchant_id = %(merchant)s AND x.state <> 'draft' AND y.combine <> 'any'),
@@ -76,8 +77,6 @@ class Deal:
     gift: str
     min_spend_cents: int
     weekdays: int
-    from_time: time | None
-    until_time: time | None
     starts_on: date
     ends_on: date | None
     per_person_limit: int | None
@@ -88,6 +87,7 @@ class Deal:
     window_days: int | None = None
     combine: str = "any"
     excluded: Sequence[Sequence[str]] = ()
+    hours: Sequence[Sequence[str]] = ()
     first_visit: bool = False
     days: Sequence[date] = ()  # of a rolling window
     parts: Sequence[Sequence[int | None]] = ()  # of the stock: number, used, cap, total
@@ -165,8 +165,8 @@ def specimen(*, merchant_id: int, offer_id: int | None = None) -> Case:
 def _shown(row: Offer, v: OfferVersion) -> Deal:
     return Deal(
         row.pk, v.pk, v.number, v.number, v.created_at, v.title, v.kind, v.percent, v.amount_cents, v.cap_cents, v.gift,
-        v.min_spend_cents, v.weekdays, v.from_time, v.until_time, v.starts_on, v.ends_on, v.per_person_limit, v.period,
-        v.stock, 0, v.offline, v.window_days, v.combine, v.excluded, v.first_visit,
+        v.min_spend_cents, v.weekdays, v.starts_on, v.ends_on, v.per_person_limit, v.period, v.stock, 0, v.offline, v.window_days,
+        v.combine, v.excluded, v.hours, v.first_visit,
     )  # fmt: skip
 
 
@@ -210,13 +210,13 @@ def read(
 
 
 def _deal(row: tuple[Any, ...], *, today: date) -> Deal:
-    (*terms, used, offline, window, combine, excluded, first) = row[:-7]
+    (*terms, used, offline, window, combine, excluded, hours, first) = row[:-7]
     (days, parts, used_today, choosy, eligible, restricted, been_here) = row[-7:]
     if window is not None and days is not None:
         used = quota.in_window(days, today, window)
     values: list[Any] = [
-        *terms, used, offline, window, combine, json.loads(excluded) if excluded else (), first, days or (), parts or (),
-        used_today or (), choosy, eligible, restricted, been_here,
+        *terms, used, offline, window, combine, json.loads(excluded) if excluded else (), json.loads(hours) if hours else (),
+        first, days or (), parts or (), used_today or (), choosy, eligible, restricted, been_here,
     ]  # fmt: skip
     return Deal(*values)
 

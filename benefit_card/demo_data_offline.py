@@ -30,7 +30,7 @@ def seed(*, rng: random.Random, world: World, at: datetime) -> None:
     merchant = Merchant.objects.filter(pk=world.notes.get("merchant", 0)).first()
     versions = list(
         OfferVersion.objects.filter(
-            current_of__merchant=merchant, current_of__state="published", per_person_limit=None, stock=None, from_time=None
+            current_of__merchant=merchant, current_of__state="published", per_person_limit=None, stock=None, hours=[]
         ).exclude(offline="online").order_by("offline", "pk")
     )  # fmt: skip
     people = list(Card.objects.current().filter(blocked_at=None).select_related("person").order_by("pk")[:400])

@@ -7,7 +7,7 @@ from companies.limits import Limit, TooMany, check, count, forget, spend
 __all__ = ["Limit", "TooMany", "check", "count", "forget", "spend"]
 
 SCANS_PER_TILL = ("scan", 60, timedelta(minutes=1))
-SCANS_PER_CARD = ("card", 20, timedelta(minutes=1))
+SCANS_PER_CARD = ("card", 5, timedelta(minutes=1))
 TYPED_PER_TILL = ("typed", 10, timedelta(minutes=1))
 WRONG_CODES_PER_TILL = ("wrong", 30, timedelta(hours=1))
 SYNCS_PER_TILL = ("sync", 60, timedelta(minutes=1))

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from benefit_card import selectors
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, CardBatch, EntryVerdict, OfflineEntry, Signal
+from benefit_card.services import renewals
 from companies.models import Company, Employment, User
 from companies.shell import Todo
 from merchants.models import Merchant
@@ -27,6 +28,11 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
     if without:
         title = ngettext("%(n)s employee has no card", "%(n)s employees have no card", without) % {"n": without}
         found.append(Todo(title, _("Make all the missing cards at once."), url, tone="warning"))
+    if ending := renewals.ending_in(company, at=at).count():
+        title = ngettext(
+            "%(n)s card ends before the contract does", "%(n)s cards end before the contracts do", ending
+        ) % {"n": ending}
+        found.append(Todo(title, _("Prolong them at once."), f"{url}?show=ending", tone="warning"))
     for batch in CardBatch.objects.filter(company=company, completed_at__isnull=False, sheet=None).order_by("-pk")[:3]:
         count = len(batch.people)
         title = ngettext("%(n)s card to print", "%(n)s cards to print", count) % {"n": count}
@@ -65,6 +71,8 @@ def for_person(user: User, at: datetime) -> list[Todo]:
         return []
     if card.blocked_at:
         return [Todo(_("Your card is blocked"), _("Get a new one on this phone."), url, tone="danger")]
+    if renewals.ending(at=at).filter(pk=card.pk).exists():
+        return [Todo(_("Your card ends soon"), _("Your contract goes on, and so can the card."), url, tone="warning")]
     if card.activated_at is None:
         return [Todo(_("Open your card on this phone"), _("It then works without a network, too."), url)]
     return []

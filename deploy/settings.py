@@ -220,6 +220,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell Google Wallet what it missed": {"task": "benefit_card.sweep_google", "schedule": 900.0},
     "send what texts stayed behind": {"task": "benefit_card.sweep_texts", "schedule": 30.0},
     "publish planned offers": {"task": "merchants.follow_plans", "schedule": 30.0},
+    "forget pictures nobody sees": {"task": "merchants.forget_pictures", "schedule": crontab(hour="4", minute="40")},
     "ask merchants to agree again": {
         "task": "merchants.ask_for_agreement",
         "schedule": crontab(hour="9", minute="35"),

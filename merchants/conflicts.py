@@ -5,14 +5,14 @@ Nothing here refuses anything: two offers at the same time may be exactly what a
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date
 
 from django.utils.translation import gettext as _
 
 from companies.templatetags.ui import euros
 from merchants.models import Combine, Contract, Kind, OfferVersion, OfflinePolicy
 from merchants.opening import Hours
-from merchants.pricing import discount
+from merchants.pricing import ALL_DAY, discount
 
 PRICES = (500, 1_000, 2_000, 5_000, 8_000, 10_000, 20_000, 50_000)
 LARGE = 40  # per cent off by two offers together that few owners mean
@@ -136,22 +136,22 @@ def _same_dates(one: OfferVersion, other: OfferVersion) -> bool:
     return one.starts_on <= (other.ends_on or date.max) and other.starts_on <= (one.ends_on or date.max)
 
 
-def _minutes(clock: time) -> int:
-    return clock.hour * 60 + clock.minute
+def _minutes(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:])
 
 
 def _weekly(version: OfferVersion) -> list[tuple[int, int]]:
     """The minutes of a week, from Monday midnight, in which an offer holds; a night of Sunday runs into Monday."""
-    start = _minutes(version.from_time) if version.from_time else 0
-    end = _minutes(version.until_time) if version.until_time else _DAY
-    end += _DAY if end <= start else 0
     spans = []
-    for bit in range(7):
-        if version.weekdays >> bit & 1:
-            begin, finish = bit * _DAY + start, bit * _DAY + end
-            spans.append((begin, min(finish, _WEEK)))
-            if finish > _WEEK:
-                spans.append((0, finish - _WEEK))
+    for first, last in version.hours or ALL_DAY:
+        start, end = _minutes(first), _minutes(last)
+        end += _DAY if end <= start else 0
+        for bit in range(7):
+            if version.weekdays >> bit & 1:
+                begin, finish = bit * _DAY + start, bit * _DAY + end
+                spans.append((begin, min(finish, _WEEK)))
+                if finish > _WEEK:
+                    spans.append((0, finish - _WEEK))
     return spans
 
 
@@ -161,7 +161,7 @@ def _overlap(one: Iterable[tuple[int, int]], other: Sequence[tuple[int, int]]) -
 
 def _meets_hours(version: OfferVersion, hours: Sequence[Hours]) -> bool:
     spans = [
-        tuple((int(day) - 1) * _DAY + int(clock[:2]) * 60 + int(clock[3:]) for clock in pair)
+        tuple((int(day) - 1) * _DAY + _minutes(clock) for clock in pair)
         for week in hours
         for day, pairs in week.items()
         for pair in pairs

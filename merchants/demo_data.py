@@ -1,7 +1,7 @@
 """Believable merchants of Romans-sur-Isère and Bourg-de-Péage. Names, numbers and people are invented."""
 
 import random
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -195,7 +195,7 @@ def _terms(rng: random.Random, idea: dict[str, Any], at: datetime) -> dict[str, 
         terms["offline"] = "online"
     if "happy" in terms:
         del terms["happy"]
-        terms |= {"from_time": time(14), "until_time": time(18), "weekdays": 0b0011110}
+        terms |= {"hours": [["14:00", "18:00"]], "weekdays": 0b0011110}
     if rng.random() < 0.12:
         terms["ends_on"] = (at + timedelta(days=rng.randrange(5, 120))).date()
     return terms

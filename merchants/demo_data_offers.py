@@ -3,7 +3,7 @@
 import hashlib
 import io
 from dataclasses import asdict
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -21,7 +21,7 @@ from merchants.models import (
     OfflinePolicy,
     Period,
 )
-from merchants.services.offers import PICTURE
+from merchants.services.pictures import PICTURE
 from merchants.services.terms import OfferTerms
 
 PAPER, LEATHER, AMBER = "#faf7f2", "#8a4420", "#e0a84c"
@@ -62,8 +62,8 @@ def _around_town(world: World, today: date) -> dict[str, dict[str, Any]]:
             "per_person_limit": 1, "period": Period.EVER, "stock": 500,
         },
         "restaurant": base | {
-            "title": "20 % tard le soir", "kind": Kind.PERCENT, "percent": 20, "cap_cents": 2000, "combine": Combine.ALONE,
-            "from_time": time(21, 30), "until_time": time(1), "weekdays": 0b0111000, "excluded": _sales(today)[:1],
+            "title": "20 % tôt à midi, tard le soir", "kind": Kind.PERCENT, "percent": 20, "cap_cents": 2000, "combine": Combine.ALONE,
+            "hours": [["11:30", "12:15"], ["21:30", "01:00"]], "weekdays": 0b0111000, "excluded": _sales(today)[:1],
         },
         "sport": base | {
             "title": "25 % pour les salariés de vos voisins", "kind": Kind.PERCENT, "percent": 25, "companies": home,

@@ -22,13 +22,6 @@ class DayInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class ClockInput(forms.TimeInput):
-    input_type = "time"
-
-    def __init__(self) -> None:
-        super().__init__(format="%H:%M")
-
-
 class OfferForm(forms.Form):
     """The terms of an offer. Fields of another kind than the chosen one are ignored."""
 
@@ -67,8 +60,13 @@ class OfferForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         initial=list(range(7)),
     )
-    from_time = forms.TimeField(label=pgettext_lazy("time", "From"), required=False, widget=ClockInput)
-    until_time = forms.TimeField(label=pgettext_lazy("time", "Until"), required=False, widget=ClockInput)
+    hours = forms.CharField(
+        label=_("Hours"),
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"placeholder": "11:30-12:15, 18:00-19:00"}),
+        help_text=_("Empty: all day. Several spans with commas between them; 21:30-1:00 goes past midnight."),
+    )
     starts_on = forms.DateField(label=pgettext_lazy("offer", "First day"), widget=DayInput)
     ends_on = forms.DateField(
         label=pgettext_lazy("offer", "Last day"),
@@ -126,7 +124,7 @@ class OfferForm(forms.Form):
             _("What"),
             ("kind", "percent", "cap_cents", "amount_cents", "gift", "title", "description", "picture", "no_picture"),
         ),
-        (_("When"), ("starts_on", "ends_on", "days", "from_time", "until_time", "excluded")),
+        (_("When"), ("starts_on", "ends_on", "days", "hours", "excluded")),
         (
             _("Limits"),
             (
@@ -149,6 +147,7 @@ class OfferForm(forms.Form):
         if version is not None:
             initial = {name: getattr(version, name) for name in OfferTerms.__dataclass_fields__}
             initial["days"] = [bit for bit in range(7) if version.weekdays >> bit & 1]
+            initial["hours"] = opening.show_day(version.hours)
             initial["excluded"] = opening.show_closures(version.excluded)
             initial["employers"] = "\n".join(selectors.employer_names(version.companies, version.sites))
             kwargs["initial"] = initial
@@ -169,6 +168,12 @@ class OfferForm(forms.Form):
             )
             for title, names in self.SECTIONS
         ]
+
+    def clean_hours(self) -> list[list[str]]:
+        try:
+            return opening.parse_spans(self.cleaned_data["hours"])
+        except ValueError:
+            raise ValidationError(_("Write hours like 11:30-12:15, 18:00-19:00.")) from None
 
     def clean_excluded(self) -> list[list[str]]:
         try:

@@ -17,16 +17,33 @@ def parse_day(text: str) -> list[list[str]]:
     >>> parse_day("")
     []
     """
+    pairs = _pairs(text)
+    clocks = [clock for pair in pairs for clock in pair]
+    if clocks != sorted(clocks) or any(start == end for start, end in pairs):
+        raise ValueError(text)
+    return pairs
+
+
+def parse_spans(text: str) -> list[list[str]]:
+    """Read an offer's hours, in order of the day; a span may pass midnight. Raises `ValueError` for what is no hour.
+
+    >>> parse_spans("18h-19h, 11h30 à 12h15 et 21h30-1h")
+    [['11:30', '12:15'], ['18:00', '19:00'], ['21:30', '01:00']]
+    """
+    pairs = sorted(_pairs(text))
+    if any(start == "24:00" for start, _end in pairs):
+        raise ValueError(text)
+    return [] if pairs == [["00:00", "24:00"]] else pairs
+
+
+def _pairs(text: str) -> list[list[str]]:
     pairs: list[list[str]] = []
     rest = text.strip()
     while rest:
         match = _PAIR.match(rest)
         if match is None:
             raise ValueError(text)
-        start, end = _clock(match[1], match[2]), _clock(match[3], match[4])
-        if start >= end or (pairs and start < pairs[-1][1]):
-            raise ValueError(text)
-        pairs.append([start, end])
+        pairs.append([_clock(match[1], match[2]), _clock(match[3], match[4])])
         rest = rest[match.end() :].lstrip(" ,;/&+hH")
         rest = re.sub(r"^(et|and)\s", "", rest)
     return pairs

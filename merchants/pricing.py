@@ -1,8 +1,11 @@
 """What an offer is worth on a price, and whether it holds at a moment. Pure: no database, no clock."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
+from itertools import pairwise
 from typing import Protocol
+
+ALL_DAY = (("00:00", "24:00"),)
 
 
 class Terms(Protocol):
@@ -11,9 +14,7 @@ class Terms(Protocol):
     @property
     def weekdays(self) -> int: ...
     @property
-    def from_time(self) -> time | None: ...
-    @property
-    def until_time(self) -> time | None: ...
+    def hours(self) -> Sequence[Sequence[str]]: ...
     @property
     def starts_on(self) -> date: ...
     @property
@@ -51,25 +52,47 @@ def discount(
 
 
 def is_open_at(terms: Terms, moment: datetime) -> bool:
-    """Whether the offer holds at a local moment: first and last day, weekday, hours, no excluded day.
+    """Whether the offer holds at a local moment: first and last day, weekday, one of its hours, no excluded day.
 
-    `until_time` itself is outside. Hours that pass midnight ("20:00" to "02:00") belong to the evening they begin on, also
+    The end of a span is outside. Hours that pass midnight ("20:00" to "02:00") belong to the evening they begin on, also
     for the first, the last and the excluded days.
     """
-    day, clock = moment.date(), moment.time()
-    start, end = terms.from_time, terms.until_time
-    if start is not None and end is not None and start > end and clock < end:
+    clock = f"{moment:%H:%M}"
+    return any(_holds(terms, start, end, moment.date(), clock) for start, end in terms.hours or ALL_DAY)
+
+
+def _holds(terms: Terms, start: str, end: str, day: date, clock: str) -> bool:
+    if start > end and clock < end:
         day = date.fromordinal(day.toordinal() - 1)
-    elif (start is not None and clock < start) or (
-        end is not None and clock >= end and (start is None or start <= end)
-    ):
+    elif clock < start or (clock >= end and start < end):
         return False
-    if day < terms.starts_on or (terms.ends_on is not None and day > terms.ends_on):
-        return False
+    return runs_on(terms, day) and bool(terms.weekdays >> day.weekday() & 1)
+
+
+def runs_on(terms: Terms, day: date) -> bool:
+    """Whether a day lies between an offer's first and last, and is not excluded."""
     name = day.isoformat()
-    if any(first <= name <= last for first, last in terms.excluded):
-        return False
-    return bool(terms.weekdays >> day.weekday() & 1)
+    return (
+        terms.starts_on <= day
+        and (terms.ends_on is None or day <= terms.ends_on)
+        and not any(first <= name <= last for first, last in terms.excluded)
+    )
+
+
+def overlapping(hours: Sequence[Sequence[str]]) -> bool:
+    """Whether two spans of a day meet; one that passes midnight goes on in the morning.
+
+    >>> overlapping([["11:30", "12:15"], ["18:00", "19:00"]])
+    False
+    >>> overlapping([["01:00", "03:00"], ["22:00", "02:00"]])
+    True
+    """
+    spans = sorted(part for start, end in hours for part in _parts(start, end))
+    return any(begin < end for (_start, end), (begin, _end) in pairwise(spans))
+
+
+def _parts(start: str, end: str) -> list[tuple[str, str]]:
+    return [(start, end)] if start < end else [(start, "24:00"), ("00:00", end)]
 
 
 def ever_open(terms: Terms) -> bool:
@@ -79,7 +102,6 @@ def ever_open(terms: Terms) -> bool:
         last = min(last, terms.ends_on)
     for number in range(terms.starts_on.toordinal(), last.toordinal() + 1):
         day = date.fromordinal(number)
-        name = day.isoformat()
-        if terms.weekdays >> day.weekday() & 1 and not any(first <= name <= end for first, end in terms.excluded):
+        if terms.weekdays >> day.weekday() & 1 and runs_on(terms, day):
             return True
     return False

@@ -21,6 +21,12 @@ def follow_plans() -> None:
     services.follow_plans(at=timezone.now())
 
 
+@shared_task(name="merchants.forget_pictures")
+def forget_pictures() -> None:
+    """Delete pictures that no running, waiting or prepared terms show any more."""
+    services.forget_pictures(at=timezone.now())
+
+
 @shared_task(name="merchants.ask_for_agreement")
 def ask_for_agreement() -> None:
     """Tell owners of a new text of the agreement, and once more before it counts."""

@@ -27,6 +27,8 @@ def for_merchant(user: "User", merchant: Merchant, at: datetime) -> list[Todo]:
                 reverse("merchants:offer_list", args=[merchant.pk]),
             )
         ]
+    if merchant.status == MerchantStatus.REFUSED:
+        return []
     found = []
     if merchant.agreement != agreement.CURRENT and access.owns(user, merchant):
         url = reverse("merchants:agreement_accept", args=[merchant.pk])

@@ -40,4 +40,5 @@ urlpatterns = [
     path("erb/merchants/<int:pk>/", staff.staff_merchant, name="staff_merchant"),
     path("erb/merchants/<int:pk>/approve/", staff.staff_move, {"step": "approve"}, name="staff_approve"),
     path("erb/merchants/<int:pk>/suspend/", staff.staff_move, {"step": "suspend"}, name="staff_suspend"),
+    path("erb/merchants/<int:pk>/refuse/", staff.staff_move, {"step": "refuse"}, name="staff_refuse"),
 ]

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, time
+from typing import Protocol
 
 from babel.dates import format_time, get_day_names
+from babel.lists import format_list
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
@@ -131,26 +133,39 @@ def limit(uses: int, period: str, window: int | None = None) -> str:
     return _("%(uses)s %(period)s per person") % {"uses": counted, "period": str(Period(period).label)}
 
 
-def hours(version: OfferVersion) -> str:
+class Times(Protocol):
+    """What is read of an offer to say when it holds."""
+
+    @property
+    def weekdays(self) -> int: ...
+    @property
+    def hours(self) -> Sequence[Sequence[str]]: ...
+
+
+def hours(version: Times) -> str:
     """Weekdays and hours; empty when the offer holds all week, all day."""
     locale = "fr_FR" if (get_language() or "fr").startswith("fr") else "en_GB"
     parts = []
     if version.weekdays != EVERY_DAY:
         names = get_day_names("wide", locale=locale)
         parts.append(", ".join(names[bit] for bit in range(7) if version.weekdays >> bit & 1))
-    if version.from_time and version.until_time:
-        span = {"start": _time(version.from_time, locale), "end": _time(version.until_time, locale)}
-        parts.append(_("from %(start)s to %(end)s") % span)
-    elif version.from_time:
-        parts.append(_("from %(start)s on") % {"start": _time(version.from_time, locale)})
-    elif version.until_time:
-        parts.append(_("before %(end)s") % {"end": _time(version.until_time, locale)})
+    if spans := [_span(start, end, locale) for start, end in version.hours]:
+        parts.append(format_list(spans, locale=locale))
     return " ".join(parts)
 
 
-def _time(value: time, locale: str) -> str:
+def _span(start: str, end: str, locale: str) -> str:
+    if end == "24:00":
+        return _("from %(start)s on") % {"start": _time(start, locale)}
+    if start == "00:00":
+        return _("before %(end)s") % {"end": _time(end, locale)}
+    return _("from %(start)s to %(end)s") % {"start": _time(start, locale), "end": _time(end, locale)}
+
+
+def _time(clock: str, locale: str) -> str:
+    value = time.fromisoformat(clock)
     if locale == "fr_FR":
-        return f"{value:%H}\u00a0h" + (f"\u00a0{value:%M}" if f"{value:%M}" != "00" else "")
+        return f"{value.hour}\u00a0h" + (f"\u00a0{value:%M}" if f"{value:%M}" != "00" else "")
     return str(format_time(value, "HH:mm", locale=locale))
 
 
@@ -160,6 +175,7 @@ def actions() -> dict[str, str]:
         "merchant.applied": pgettext("merchant", "Applied"),
         "merchant.active": pgettext("merchant", "Approved"),
         "merchant.suspended": pgettext("merchant", "Suspended"),
+        "merchant.refused": pgettext("merchant", "Refused"),
         "merchant.agreed": _("Agreement accepted"),
         "offer.version": _("Terms saved"),
         "offer.draft": _("Terms prepared"),

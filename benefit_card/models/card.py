@@ -20,6 +20,7 @@ class BatchPurpose(models.TextChoices):
 
     ISSUE = "issue", _("New cards")
     REPRINT = "reprint", _("Replacement")
+    RENEWAL = "renewal", _("Renewal")
 
 
 class CardBatchQuerySet(models.QuerySet["CardBatch"]):

@@ -123,14 +123,43 @@ def issue_batch(*, batch_id: int, at: datetime, on_chunk: "Callable[[int], None]
     while True:
         with transaction.atomic(durable=True):
             batch = CardBatch.objects.select_for_update().select_related("company").get(pk=batch_id)
-            have = set(Card.objects.current().filter(person_id__in=batch.people).values_list("person_id", flat=True))
-            missing = [person for person in batch.people if person not in have]
+            missing = _missing(batch)
             if not missing:
                 CardBatch.objects.filter(pk=batch_id, completed_at=None).update(completed_at=at)
                 return len(batch.people)
-            make_cards(missing[:CHUNK], batch=batch, at=at)
+            if batch.purpose == BatchPurpose.RENEWAL:
+                prolong_cards(*missing[:CHUNK], batch=batch, at=at)
+            else:
+                make_cards(missing[:CHUNK], batch=batch, at=at)
         if on_chunk:
             on_chunk(len(batch.people) - len(missing) + min(CHUNK, len(missing)))
+
+
+def _missing(batch: CardBatch) -> list[int]:
+    """The batch's people for whom something is still to be done."""
+    current = Card.objects.current().filter(person_id__in=batch.people)
+    if batch.purpose == BatchPurpose.RENEWAL:
+        return sorted(current.filter(blocked_at=None).exclude(batch=batch).values_list("person_id", flat=True))
+    have = set(current.values_list("person_id", flat=True))
+    return [person for person in batch.people if person not in have]
+
+
+def prolong_cards(*people: int, batch: CardBatch, at: datetime) -> None:
+    """Give the cards of people, at most 500, their new last day, signed by one key, inside the caller's transaction."""
+    rows = list(Card.objects.select_for_update().current().filter(person_id__in=people, blocked_at=None).order_by("pk"))
+    key = reserve_print_key(cards=len(rows), at=at)
+    until = _last_days([row.person_id for row in rows], at=at)
+    for row in rows:
+        row.batch, row.print_kid, row.valid_until, row.printed_at = batch, key.kid, until[row.person_id], None
+    Card.objects.bulk_update(rows, ["batch", "print_kid", "valid_until", "printed_at"])
+    AuditEntry.objects.bulk_create(
+        audit.entry(
+            "card.prolonged", target=row, at=at, actor=batch.created_by, company=batch.company,
+            data={"until": row.valid_until.isoformat(), "kid": key.kid},
+        )
+        for row in rows
+    )  # fmt: skip
+    _tell_wallets([row.pk for row in rows])
 
 
 def make_cards(people: Sequence[int], *, batch: CardBatch | None, at: datetime) -> list[Card]:
@@ -246,7 +275,7 @@ def replace(*, actor: User, card: Card, company: Company | None = None, at: date
     row = Card.objects.select_for_update(of=("self",)).get(pk=card.pk)
     if row.replaced_at is not None:
         raise CardReplaced
-    company = company or _employer(row.person, at=at)
+    company = company or employer(row.person, at=at)
     if company is None or not company.is_member:
         raise CompanyNotMember
     row.replaced_at = at
@@ -268,15 +297,22 @@ def replace(*, actor: User, card: Card, company: Company | None = None, at: date
     return made
 
 
-def _employer(person: Person, *, at: datetime) -> Company | None:
+def employer(person: Person, *, at: datetime) -> Company | None:
+    """A member that employs a person today; the first, when there are several."""
     today = at.astimezone(credential.PARIS).date()
     employment = Employment.objects.filter(person=person).current(on=today).select_related("company").order_by("pk")
     return next((row.company for row in employment if row.company.is_member), None)
 
 
 def _publish_soon(card: Card) -> None:
-    from benefit_card.tasks import publish_revocations, tell_google, tell_wallets
+    from benefit_card.tasks import publish_revocations
 
     publish_revocations.delay_on_commit()
-    tell_wallets.delay_on_commit(cards=[card.pk])
-    tell_google.delay_on_commit(cards=[card.pk])
+    _tell_wallets([card.pk])
+
+
+def _tell_wallets(pks: list[int]) -> None:
+    from benefit_card.tasks import tell_google, tell_wallets
+
+    tell_wallets.delay_on_commit(cards=pks)
+    tell_google.delay_on_commit(cards=pks)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from benefit_card import keyring
 from benefit_card.revocation import b64
 from benefit_card.services import offline_rules, specimens
+from merchants import words
 from merchants.models import Offer, OfferVersion, Till
 
 
@@ -39,8 +40,8 @@ def _offer(row: Offer, version: OfferVersion) -> dict[str, Any]:
         "gift": version.gift,
         "min_spend_cents": version.min_spend_cents,
         "weekdays": version.weekdays,
-        "from_time": version.from_time and f"{version.from_time:%H:%M:%S}",
-        "until_time": version.until_time and f"{version.until_time:%H:%M:%S}",
+        "hours": version.hours,
+        "when": words.hours(version),
         "starts_on": version.starts_on.isoformat(),
         "ends_on": version.ends_on and version.ends_on.isoformat(),
         "excluded": version.excluded,

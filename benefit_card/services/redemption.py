@@ -13,16 +13,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from benefit_card import limits, refusals
 from benefit_card.case import Case, Deal
 from benefit_card.credential import PARIS
 from benefit_card.models import Redemption, RedemptionRequest
-from benefit_card.quota import PERSON, STOCK, next_free
+from benefit_card.quota import PERSON, STOCK
 from benefit_card.services.booking import Sale, Written, complete, write
 from benefit_card.services.parts import Unbalanced, balance
-from benefit_card.services.scan import present, usable_case, why_not_holder
+from benefit_card.services.scan import last_uses, present, usable_case, why_not_holder
 from companies.errors import DomainError
 from companies.money import euros
 from companies.problems import problem
@@ -143,20 +142,7 @@ def limit_of(sale: Sale, written: Written) -> refusals.TillRefusal:
         if deal.stock is not None and STOCK not in written.passed:
             return refusals.StockUsedUp()
         return refusals.NotCombinable()
-    last = (
-        Redemption.objects.counted()
-        .filter(offer_id=deal.offer_id, person_id=sale.found.person_id)
-        .order_by("-at")
-        .values("at", "till__shop__name")
-        .first()
-    )
-    if last is None:
-        return refusals.LimitReached()
-    public = {"used_at": timezone.localtime(last["at"]).isoformat(), "shop": last["till__shop__name"]}
-    if deal.window_days is not None:
-        free = next_free(deal.days, sale.day, window=deal.window_days, limit=deal.per_person_limit)
-        public["again_on"] = free.isoformat()
-    return refusals.LimitReached(**public)
+    return refusals.LimitReached(**last_uses(sale.found.person_id, [deal], day=sale.day).get(deal.offer_id, {}))
 
 
 def _exercise(sale: Sale) -> Answer:

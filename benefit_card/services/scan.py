@@ -1,21 +1,25 @@
 """What a till sees of a card: a code is judged, the card is read, nothing is changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from benefit_card import case as cases
 from benefit_card import credential, limits, quota, refusals, short_code
 from benefit_card.case import Case, Deal
 from benefit_card.credential import PARIS, Verdict
-from benefit_card.models import Shown
+from benefit_card.models import Redemption, Shown
 from benefit_card.services import specimens
 from benefit_card.services.cards import hash_code
 from benefit_card.services.keys import current_keys
+from merchants import words
 from merchants.models import Till
-from merchants.pricing import is_open_at
+from merchants.pricing import is_open_at, runs_on
 
 LOOK_COUNTS = 300  # seconds in which a code that was looked at by a till may be redeemed by it
 ELSEWHERE = 180  # seconds in which one phone code may not appear at two merchants
@@ -104,8 +108,13 @@ def look(*, till: Till, code: str, at: datetime) -> tuple[Case, Presented]:
     if ":" not in code:
         limits.spend(limits.TYPED_PER_TILL, till.pk)
     presented = present(code, till=till, at=at)
-    limits.spend(limits.SCANS_PER_CARD, presented.name)
+    if not _specimen(presented):
+        limits.spend(limits.SCANS_PER_CARD, presented.name)
     return usable_case(till=till, presented=presented, at=at), presented
+
+
+def _specimen(presented: Presented) -> bool:
+    return specimens.is_specimen(presented.status_index) or specimens.is_typed(presented.short_hash)
 
 
 def usable_case(
@@ -120,7 +129,7 @@ def usable_case(
         offer_id=offer_id,
         version=version,
     )
-    if found is None and (specimens.is_specimen(presented.status_index) or specimens.is_typed(presented.short_hash)):
+    if found is None and _specimen(presented):
         return cases.specimen(merchant_id=till.shop.merchant_id, offer_id=offer_id)
     if found is not None and found.replaced and presented.shown == Shown.PRINT:
         raise refusals.CardReplaced  # a signed card: whoever shows it holds it, so this tells a stranger nothing
@@ -137,13 +146,48 @@ def why_not(deal: Deal, *, at: datetime) -> type[refusals.TillRefusal] | None:
         return refusals.OfferClosed
     if refused := why_not_holder(deal):
         return refused
-    if deal.per_person_limit is not None and (deal.used or 0) >= deal.per_person_limit:
+    if used_up(deal):
         return refusals.LimitReached
     if deal.stock is not None and deal.stock_used >= deal.stock:
         return refusals.StockUsedUp
     if deal.choosy and not quota.combines(deal.token, deal.used_today):
         return refusals.NotCombinable
     return None
+
+
+def reason(refusal: type[refusals.TillRefusal], deal: Deal, *, at: datetime) -> str:
+    """Why an offer cannot be used, for the person at the counter; with its hours when it is a day for it."""
+    when = words.hours(deal) if refusal is refusals.OfferClosed else ""
+    if not when or not runs_on(deal, at.astimezone(PARIS).date()):
+        return str(refusal.message)
+    return f"{refusal.message} {_('It runs %(when)s.') % {'when': when}}"
+
+
+def last_uses(person_id: int, deals: Sequence[Deal], *, day: date) -> dict[int, dict[str, str]]:
+    """When and where a holder used offers last, all of the merchant that asks; and when again, if days in a row count.
+
+    By offer. One statement, and none when there is nothing to ask.
+    """
+    if not deals:
+        return {}
+    rows = (
+        Redemption.objects.counted()
+        .filter(person_id=person_id, offer_id__in=[deal.offer_id for deal in deals])
+        .order_by("offer_id", "-at")
+        .distinct("offer_id")
+        .values_list("offer_id", "at", "till__shop__name")
+    )
+    found = {pk: {"used_at": timezone.localtime(at).isoformat(), "shop": shop} for pk, at, shop in rows}
+    for deal in deals:
+        if deal.offer_id in found and deal.window_days is not None and deal.per_person_limit:
+            free = quota.next_free(deal.days, day, window=deal.window_days, limit=deal.per_person_limit)
+            found[deal.offer_id]["again_on"] = free.isoformat()
+    return found
+
+
+def used_up(deal: Deal) -> bool:
+    """Whether the holder has used an offer as often as it allows."""
+    return deal.per_person_limit is not None and (deal.used or 0) >= deal.per_person_limit
 
 
 def why_not_holder(deal: Deal) -> type[refusals.TillRefusal] | None:

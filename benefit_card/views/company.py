@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, CardBatch
-from benefit_card.services import activation, cards, printing
+from benefit_card.services import activation, cards, printing, renewals
 from companies import documents
 from companies.errors import DomainError
 from companies.models import Company, Document, Employment
@@ -27,6 +27,7 @@ SHOWN = [
     ("all", _("Everybody")),
     ("ready", _("Not opened yet")),
     ("blocked", _("Blocked")),
+    ("ending", _("Card ends before the contract")),
 ]
 TONES = {"active": "success", "ready": "info", "blocked": "danger", "replaced": "muted"}
 STATE_WORDS = {
@@ -58,6 +59,8 @@ def company_cards(request: HttpRequest, company: int) -> HttpResponse:
         "open": employed.filter(_holds(activated_at__isnull=False, blocked_at=None)).count(),
         "blocked": employed.filter(_holds(blocked_at__isnull=False)).count(),
     }
+    ending = renewals.ending_in(row, at=timezone.now())
+    counts["ending"] = ending.count()
     words = words_of(request)
     show = request.GET.get("show") or ("without" if counts["without"] and not words else "all")
     match show:
@@ -67,6 +70,8 @@ def company_cards(request: HttpRequest, company: int) -> HttpResponse:
             employed = employed.filter(_holds(activated_at=None, blocked_at=None))
         case "blocked":
             employed = employed.filter(_holds(blocked_at__isnull=False))
+        case "ending":
+            employed = employed.filter(person__in=ending.values("person"))
     for word in words.split():
         employed = employed.filter(Q(person__last_name__icontains=word) | Q(person__first_name__icontains=word))
     employed = employed.select_related("person", "site").order_by("person__last_name", "person__first_name", "pk")
@@ -89,6 +94,18 @@ def issue(request: HttpRequest, company: int) -> HttpResponse:
     people = ticked if request.POST.get("who") == "ticked" else None
     try:
         batch = cards.request_batch(actor=me(request), company=row, people=people, at=timezone.now())
+    except DomainError as error:
+        refused(request, error)
+        return redirect("benefit_card:company_cards", company)
+    return redirect("benefit_card:batch", company, batch.pk)
+
+
+@require_POST
+def renew(request: HttpRequest, company: int) -> HttpResponse:
+    """Prolong the cards that end before the contract of their holder."""
+    row = company_for_people(request, company)
+    try:
+        batch = renewals.request(actor=me(request), company=row, at=timezone.now())
     except DomainError as error:
         refused(request, error)
         return redirect("benefit_card:company_cards", company)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from benefit_card import google_account, limits, qr, selectors, short_code, sms
 from benefit_card.models import Card
-from benefit_card.services import activation, cards, passes
+from benefit_card.services import activation, cards, passes, renewals
 from benefit_card.till_texts import card_texts
 from benefit_card.wallet_authority import available
 from companies.errors import DomainError
@@ -78,13 +78,15 @@ def card_passes(request: HttpRequest) -> HttpResponse:
 @require_GET
 def my_card(request: HttpRequest) -> HttpResponse:
     """About the card: open it on this phone, report it lost, get a new one."""
-    row = _mine(request)
-    employers = selectors.employers_of(me(request).person, timezone.now())
+    row, now = _mine(request), timezone.now()
+    employers = selectors.employers_of(me(request).person, now)
     code = short_code.grouped(cards.typed_code(row.status_index)) if row and not row.blocked_at else ""
     context = {
         "card": row,
         "employers": employers,
         "code": code,
+        "ended": row is not None and row.valid_until < timezone.localdate(now),
+        "ending": row is not None and renewals.ending(at=now).filter(pk=row.pk).exists(),
         "apple": available(),
         "google": google_account.available(),
     }
@@ -98,6 +100,20 @@ def my_card_open(request: HttpRequest) -> HttpResponse:
         raise Http404
     activation.open_own(actor=me(request), card=row, at=timezone.now())
     return redirect("benefit_card:card")
+
+
+@require_POST
+def my_card_renew(request: HttpRequest) -> HttpResponse:
+    """The card ends, the contract does not: the phone's card goes on."""
+    row = _mine(request)
+    if row is None:
+        raise Http404
+    try:
+        renewals.renew_own(actor=me(request), card=row, at=timezone.now())
+        messages.success(request, _("Your card goes on. Ask human resources for the new print."))
+    except DomainError as error:
+        refused(request, error)
+    return redirect("benefit_card:my_card")
 
 
 @require_POST

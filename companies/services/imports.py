@@ -4,7 +4,7 @@ The dry run and its effects are long work: each is a job whose task may be kille
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from companies import audit, jobs
+from companies import audit, jobs, limits
 from companies.access import can_manage_people, require
 from companies.employees.plan import Kind, Step, make_plan
 from companies.employees.problems import Unreadable
@@ -28,6 +28,7 @@ from companies.services.import_effects import Changed, apply_rows, undo_rows
 from companies.states import move
 
 CHUNK = 2_000
+APPLIED_PER_COMPANY = ("staff-list", 5, timedelta(hours=1))  # design of the card, "Rate limits"
 
 
 class FileTooBig(DomainError):
@@ -110,6 +111,7 @@ def start_applying(*, found: EmployeeImport, confirmed: bool, actor: User, at: d
         raise ImportHasErrors(count=found.errors)
     if found.full and found.needs_confirmation and not confirmed:
         raise ManyLeavers(absent=found.absent, active=found.active)
+    limits.spend(APPLIED_PER_COMPANY, found.company_id)
     move(found, ImportState.APPLYING, table=IMPORT_MOVES, at=at, actor=actor, company=found.company, applied_by=actor)
     _start(found, "companies.apply_staff_list", actor, at, total=found.effects)
     return found

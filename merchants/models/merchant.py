@@ -34,6 +34,7 @@ class MerchantStatus(models.TextChoices):
     APPLIED = "applied", _("To approve")
     ACTIVE = "active", _("Active")
     SUSPENDED = "suspended", pgettext_lazy("merchant", "Suspended")
+    REFUSED = "refused", pgettext_lazy("merchant", "Refused")
 
 
 def draw_alias_key() -> bytes:

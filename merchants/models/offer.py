@@ -63,7 +63,7 @@ class Contract(models.TextChoices):
     FIXED = "fixed", _("fixed-term contracts, apprentices and temporary staff")
 
 
-LONGEST_WINDOW, MOST_IN_WINDOW = 366, 100
+LONGEST_WINDOW, MOST_IN_WINDOW, MOST_SPANS = 366, 100, 6
 SIZES = {
     "1-9": (0, 9),
     "10-49": (10, 49),
@@ -125,7 +125,10 @@ class Offer(models.Model):
 
 
 class OfferVersion(models.Model):
-    """What an offer says, from one moment on. Immutable: a redemption points at the version that was scanned."""
+    """What an offer says, from one moment on. Immutable: a redemption points at the version that was scanned.
+
+    Only its picture may be taken away, once the terms are no longer in force (decision 0040).
+    """
 
     offer = models.ForeignKey(Offer, models.CASCADE, related_name="versions")
     number = models.PositiveSmallIntegerField()
@@ -138,8 +141,7 @@ class OfferVersion(models.Model):
     gift = models.CharField(_("gift"), max_length=80, blank=True)
     min_spend_cents = models.PositiveIntegerField(_("minimum purchase"), default=0)
     weekdays = models.PositiveSmallIntegerField(_("weekdays"), default=127)  # bit 0 is Monday
-    from_time = models.TimeField(pgettext_lazy("time", "from"), null=True, blank=True)
-    until_time = models.TimeField(pgettext_lazy("time", "until"), null=True, blank=True)
+    hours = models.JSONField(_("hours"), default=list, blank=True)  # ["11:30", "12:15"], any number; none: all day
     starts_on = models.DateField(pgettext_lazy("offer", "first day"))
     ends_on = models.DateField(pgettext_lazy("offer", "last day"), null=True, blank=True)
     per_person_limit = models.PositiveSmallIntegerField(_("uses per person"), null=True, blank=True)
@@ -165,7 +167,15 @@ class OfferVersion(models.Model):
 
     class Meta:
         ordering = ["offer", "number"]
-        triggers = [pgtrigger.Protect(name="immutable", operation=pgtrigger.Update)]
+        triggers = [
+            pgtrigger.ReadOnly(name="immutable", exclude=["picture"]),
+            pgtrigger.Protect(
+                name="picture_only_taken_away",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(new__picture__isnull=False)
+                & pgtrigger.Q(old__picture__df=pgtrigger.F("new__picture")),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["offer", "number"], name="offer_version_number_once"),
             models.CheckConstraint(

@@ -21,7 +21,8 @@ from merchants.models import AgreementAcceptance, Category, Merchant, MerchantRo
 AGREEMENT = agreement.CURRENT
 
 STATUS_TRANSITIONS = {
-    MerchantStatus.APPLIED: frozenset({MerchantStatus.ACTIVE}),
+    MerchantStatus.APPLIED: frozenset({MerchantStatus.ACTIVE, MerchantStatus.REFUSED}),
+    MerchantStatus.REFUSED: frozenset({MerchantStatus.ACTIVE}),  # people talk, and decide anew
     MerchantStatus.ACTIVE: frozenset({MerchantStatus.SUSPENDED}),
     MerchantStatus.SUSPENDED: frozenset({MerchantStatus.ACTIVE}),
 }
@@ -47,7 +48,7 @@ class MerchantKnown(DomainError):
 
 
 class SuspensionUnexplained(DomainError):
-    """A merchant is told why it is stopped."""
+    """A merchant is told why it is stopped, or not let in."""
 
     code = "suspension_unexplained"
     message = _("Say why: the merchant reads it.")
@@ -222,22 +223,31 @@ def approve(*, actor: User, merchant: Merchant, at: datetime) -> None:
 @transaction.atomic(durable=True)
 def suspend(*, actor: User, merchant: Merchant, reason: str, at: datetime) -> None:
     """Stop a merchant and tell its owners why: its offers disappear, its tills are refused from the next scan on."""
+    _stop(merchant, MerchantStatus.SUSPENDED, actor=actor, reason=reason, at=at)
+
+
+@transaction.atomic(durable=True)
+def refuse(*, actor: User, merchant: Merchant, reason: str, at: datetime) -> None:
+    """Do not let an applicant in and tell its owners why. It may still be approved later, after talking."""
+    _stop(merchant, MerchantStatus.REFUSED, actor=actor, reason=reason, at=at)
+
+
+def _stop(merchant: Merchant, to: MerchantStatus, *, actor: User, reason: str, at: datetime) -> None:
+    """Suspend or refuse, with a reason that the owners read in a mail."""
     require(access.can_approve(actor))
     if not reason.strip():
         raise SuspensionUnexplained(field="reason")
-    move(
-        merchant, MerchantStatus.SUSPENDED, table=STATUS_TRANSITIONS, at=at, actor=actor, field="status", reason=reason
-    )
+    move(merchant, to, table=STATUS_TRANSITIONS, at=at, actor=actor, field="status", reason=reason)
     for role in merchant.roles.select_related("user").filter(user__is_active=True):
         mail.queue(
             to=role.user.email,
-            template="merchants/mail/suspended",
+            template=f"merchants/mail/{to}",
             context={
                 "merchant": merchant.name,
                 "reason": reason,
                 "url": mail.absolute(reverse("merchants:home", args=[merchant.pk])),
             },
-            key=f"merchant-suspended:{merchant.pk}:{role.user_id}:{at.isoformat()}",
+            key=f"merchant-{to}:{merchant.pk}:{role.user_id}:{at.isoformat()}",
             language=role.user.language,
             at=at,
         )

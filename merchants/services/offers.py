@@ -2,29 +2,24 @@
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import require
-from companies.documents import store
 from companies.errors import DomainError
-from companies.models import Company, Document, Employment, User
-from companies.pictures import PictureRefused, reencoded
+from companies.models import Company, Employment, User
 from companies.states import move
 from merchants import access, agreement
 from merchants.models import Contract, Merchant, MerchantStatus, Offer, OfferState, OfferVersion
 from merchants.models.offer import SIZES, TRANSITIONS
+from merchants.services import pictures
 from merchants.services.terms import OfferRefused, OfferTerms, terms_of
 
 DAY = timedelta(days=1)
 LEAST_PEOPLE = 10  # a smaller group would point at persons
-PICTURE = "offer_picture"
-PICTURE_SIDE = 960
 
 
 class OfferOver(DomainError):
@@ -141,31 +136,11 @@ def people_meant(terms: OfferTerms | OfferVersion, *, at: datetime) -> int:
 def _check_people(terms: OfferTerms, merchant: Merchant, *, at: datetime) -> None:
     if set(terms.sizes) - set(SIZES):
         raise OfferRefused(_("Choose sizes from the list."), field="sizes")
-    if terms.picture_id and not pictures_of(merchant).filter(pk=terms.picture_id).exists():
-        raise PictureRefused(field="picture")
+    if terms.picture_id:
+        pictures.claim(merchant, terms.picture_id)
     restricted = terms.companies or terms.sites or terms.sizes or terms.contract != Contract.ANY
     if restricted and people_meant(terms, at=at) < LEAST_PEOPLE:
         raise TooFewPeople(field="employers")
-
-
-# ---------------------------------------------------------------- pictures
-
-
-def pictures_of(merchant: Merchant) -> "QuerySet[Document]":
-    """Pictures that were uploaded for a merchant's offers."""
-    return Document.objects.filter(kind=PICTURE, name=f"offer-{merchant.pk}.jpg")
-
-
-@transaction.atomic(durable=True)
-def keep_picture(*, actor: User, merchant: Merchant, content: bytes, at: datetime) -> UUID:
-    """Write a picture anew, small, and keep it for the terms that will name it. Raises `PictureRefused`."""
-    require(access.can_manage(actor, merchant))
-    try:
-        small = reencoded(content, side=PICTURE_SIDE)
-    except PictureRefused as error:
-        raise PictureRefused(field="picture") from error
-    row = store(kind=PICTURE, name=f"offer-{merchant.pk}.jpg", content=small, media_type="image/jpeg", at=at)
-    return row.pk
 
 
 # ---------------------------------------------------------------- states

@@ -1,7 +1,7 @@
 """The terms of an offer, and whether they make sense."""
 
 from dataclasses import asdict, dataclass, field
-from datetime import date, time
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.errors import DomainError
 from merchants import pricing
 from merchants.models import Combine, Contract, Kind, OfferVersion, OfflinePolicy, Period
-from merchants.models.offer import LONGEST_WINDOW, MOST_IN_WINDOW
+from merchants.models.offer import LONGEST_WINDOW, MOST_IN_WINDOW, MOST_SPANS
 
 
 class OfferRefused(DomainError):
@@ -22,7 +22,10 @@ class OfferRefused(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class OfferTerms:
-    """Everything an offer version says. Amounts in cents; `weekdays` is a bit mask with Monday = 1."""
+    """Everything an offer version says. Amounts in cents; `weekdays` is a bit mask with Monday = 1.
+
+    `hours` are spans of a day, `["11:30", "12:15"]`; none for the whole day; past midnight when the end is the smaller.
+    """
 
     title: str
     kind: str
@@ -34,8 +37,7 @@ class OfferTerms:
     gift: str = ""
     min_spend_cents: int = 0
     weekdays: int = 127
-    from_time: time | None = None
-    until_time: time | None = None
+    hours: list[list[str]] = field(default_factory=list)
     ends_on: date | None = None
     per_person_limit: int | None = None
     period: str = Period.EVER
@@ -65,10 +67,7 @@ class OfferTerms:
             raise OfferRefused(_("Choose at least one weekday."), field="days")
         if self.ends_on and self.ends_on < self.starts_on:
             raise OfferRefused(_("The last day lies before the first."), field="ends_on")
-        if self.from_time and self.from_time == self.until_time:
-            raise OfferRefused(
-                _("The hours begin and end at the same time. Leave both empty for the whole day."), field="until_time"
-            )
+        self._check_hours()
         if self.per_person_limit == 0:
             raise OfferRefused(
                 _("A limit of zero uses helps nobody. Leave it empty for no limit."), field="per_person_limit"
@@ -78,6 +77,16 @@ class OfferTerms:
                 _("On these days the offer would never hold. Look at weekdays and excluded days."), field="excluded"
             )
         self._check_counting()
+
+    def _check_hours(self) -> None:
+        if any(start == end for start, end in self.hours):
+            raise OfferRefused(
+                _("The hours begin and end at the same time. Leave them empty for the whole day."), field="hours"
+            )
+        if len(self.hours) > MOST_SPANS:
+            raise OfferRefused(_("Give six spans of hours at most."), field="hours")
+        if pricing.overlapping(self.hours):
+            raise OfferRefused(_("Two of these spans of hours overlap. Make one of them."), field="hours")
 
     def _check_counting(self) -> None:
         if self.period == Period.ROLLING:
@@ -102,7 +111,5 @@ def terms_of(said: dict[str, Any]) -> OfferTerms:
     values = dict(said)
     for name in ("starts_on", "ends_on"):
         values[name] = values[name] and date.fromisoformat(values[name])
-    for name in ("from_time", "until_time"):
-        values[name] = values[name] and time.fromisoformat(values[name])
     values["picture_id"] = values["picture_id"] and UUID(values["picture_id"])
     return OfferTerms(**values)

@@ -21,7 +21,8 @@ from companies.views.doors import me
 from merchants import agreement, conflicts, selectors, services, words
 from merchants.models import Merchant, Offer, OfferVersion
 from merchants.offer_forms import OfferForm, PlanForm
-from merchants.services.offers import PICTURE, people_meant
+from merchants.services.offers import people_meant
+from merchants.services.pictures import PICTURE
 from merchants.services.terms import terms_of
 from merchants.views.owner import merchant_of
 

@@ -46,8 +46,8 @@ def home(request: HttpRequest, merchant: int) -> HttpResponse:
             "tills": selectors.tills_of(row),
             "shops": selectors.open_shops(row),
             "acceptance": row.acceptances.first(),
-            "suspension": history(row).filter(action="merchant.suspended").last()
-            if row.status == "suspended"
+            "verdict": history(row).filter(action=f"merchant.{row.status}").last()
+            if row.status in ("suspended", "refused")
             else None,
         },
     )

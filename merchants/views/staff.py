@@ -56,7 +56,7 @@ def staff_merchant(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def staff_move(request: HttpRequest, pk: int, step: str) -> HttpResponse:
-    """Approve or suspend."""
+    """Approve, refuse or suspend."""
     _only_staff(request)
     merchant = get_object_or_404(Merchant.objects.visible_to(request.user), pk=pk)
     now = timezone.now()
@@ -65,6 +65,11 @@ def staff_move(request: HttpRequest, pk: int, step: str) -> HttpResponse:
             services.approve(actor=me(request), merchant=merchant, at=now)
             messages.success(
                 request, _("%(name)s is approved. Its owner has been told by e-mail.") % {"name": merchant.name}
+            )
+        elif step == "refuse":
+            services.refuse(actor=me(request), merchant=merchant, reason=request.POST.get("reason", "")[:400], at=now)
+            messages.success(
+                request, _("%(name)s is refused. Its owner reads why in a mail.") % {"name": merchant.name}
             )
         else:
             services.suspend(actor=me(request), merchant=merchant, reason=request.POST.get("reason", "")[:400], at=now)

@@ -62,6 +62,7 @@ def card(w):
 VISITS = [
     Visit("benefit_card:company_cards", PEOPLE, company),
     Visit("benefit_card:issue", PEOPLE, company, "post"),
+    Visit("benefit_card:renew", PEOPLE, company, "post"),
     Visit("benefit_card:batch", PEOPLE, batch),
     Visit("benefit_card:batch_print", PEOPLE, batch, "post"),
     Visit("benefit_card:batch_links", PEOPLE, batch, "post"),
@@ -83,6 +84,7 @@ VISITS = [
     Visit("benefit_card:wallet_serials", EVERYBODY, lambda w: {"device": "d", "kind": "k"}),
     Visit("benefit_card:wallet_pass", set(), lambda w: {"kind": "k", "serial": "1-x"}),
     Visit("benefit_card:wallet_log", EVERYBODY, method="post"),
+    Visit("benefit_card:my_card_renew", HOLDER, method="post"),
     Visit("benefit_card:my_card_found", HOLDER, method="post"),
     Visit("benefit_card:my_card_lost", HOLDER, method="post"),
     Visit("benefit_card:my_redemptions", HOLDER),

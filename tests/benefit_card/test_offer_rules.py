@@ -69,7 +69,9 @@ class TestRollingWindow:
         assert sell(sale(made, row)).data["remaining_uses"] == 0
         refused = sell(sale(made, row))
         assert (refused.data["code"], refused.data["again_on"]) == ("limit_reached", "2026-04-02")
-        assert deals(made)[row.pk]["usable"] is False
+        shown = deals(made)[row.pk]
+        assert (shown["usable"], shown["again_on"]) == (False, "2026-04-02")
+        assert (shown["shop"], shown["used_at"]) == (till.shop.name, refused.data["used_at"])
         clock.move_to(datetime(2026, 4, 1, 21, 59, 59, tzinfo=UTC))
         assert sell(sale(made, row)).data["code"] == "limit_reached"
         clock.move_to(datetime(2026, 4, 1, 22, 0, 0, tzinfo=UTC))  # midnight in Paris, summer time since three days
@@ -298,6 +300,39 @@ class TestCombination:
                     {"used": said, "offer": mine // 8, "mode": mine >> 1 & 3, "gift": bool(mine & 1)},
                 )
                 assert cursor.fetchone()[0] == quota.combines(mine, said)
+
+
+@pytest.mark.django_db
+class TestHours:
+    def test_are_several_spans_in_paris_and_the_till_is_told_when(self, sell, deals, at_till, till, clock):
+        """case: weekdays and hours: noon and evening, past midnight, on both DST nights; before and after, why not."""
+        row, made = offer(till.merchant, hours=[["11:30", "12:15"], ["22:00", "01:00"]], weekdays=0b1111101), card()
+        assert sell(sale(made, row)).status_code == 201
+        clock.move_to(datetime(2026, 3, 3, 11, 15, tzinfo=UTC))
+        shown = deals(made)[row.pk]
+        assert shown["code"] == sell(sale(made, row)).data["code"] == "offer_closed"
+        assert "11\u00a0h\u00a030" in shown["reason"] and "1\u00a0h" in shown["reason"]
+        for moment, open_ in (
+            ("2026-03-28T23:59:59", True),  # 00:59:59 in Paris, an hour before the clock jumps
+            ("2026-03-29T00:00:00", False),
+            ("2026-03-29T20:00:00", True),  # 22:00 of summer
+            ("2026-10-25T20:59:59", False),  # 21:59:59 of winter
+            ("2026-10-25T21:00:00", True),
+            ("2026-03-03T21:30:00", False),  # a Tuesday, which is not an evening of the offer
+        ):
+            clock.move_to(datetime.fromisoformat(f"{moment}+00:00"))
+            assert deals(made)[row.pk]["usable"] is open_, moment
+        (pack,) = at_till(till).get("/api/v1/tills/pack/").data["offers"]
+        assert pack["hours"] == [["11:30", "12:15"], ["22:00", "01:00"]] and "22" in pack["when"]
+
+    def test_of_a_sale_without_network_are_judged_at_the_moment_of_the_scan(self, at_till, till, clock):
+        row, device = offer(till.merchant, hours=[["11:30", "12:15"], ["18:00", "19:00"]]), Device(till)
+        moments = [NOON, NOON + timedelta(minutes=15), NOON + timedelta(hours=6, minutes=30)]
+        clock.move_to(NOON + timedelta(hours=8))
+        entries = [device.entry(card(), row, at=at) for at in moments]
+        answer = at_till(till).post("/api/v1/redemptions/sync/", {"entries": entries}, format="json")
+        found = [(entry["verdict"], entry["code"]) for entry in answer.data["results"]]
+        assert found == [("accepted", ""), ("refused", "offer_closed"), ("accepted", "")]
 
 
 @pytest.mark.django_db

@@ -154,11 +154,9 @@ class Hours:
     """Terms of an offer, as pricing reads them."""
 
     def __init__(self, draw: random.Random) -> None:
-        clock = [None, "08:00:00", "12:30:00", "19:00:00", "23:30:00", "02:00:00"]
+        clock = ["00:00", "02:00", "08:00", "12:30", "19:00", "23:30", "24:00"]
         self.weekdays = draw.randint(1, 127)
-        self.from_text, self.until_text = draw.choice(clock), draw.choice(clock)
-        self.from_time = self.from_text and datetime.strptime(self.from_text, "%H:%M:%S").time()
-        self.until_time = self.until_text and datetime.strptime(self.until_text, "%H:%M:%S").time()
+        self.hours = [draw.sample(clock, 2) for _span in range(draw.randint(0, 3))]
         self.starts_on = date(2026, 3, draw.randint(1, 28))
         self.ends_on = draw.choice([None, self.starts_on + timedelta(days=draw.randint(0, 20))])
         first = self.starts_on + timedelta(days=draw.randint(0, 25))
@@ -167,7 +165,7 @@ class Hours:
 
     def document(self) -> dict[str, Any]:
         return {
-            "weekdays": self.weekdays, "from_time": self.from_text, "until_time": self.until_text,
+            "weekdays": self.weekdays, "hours": self.hours,
             "starts_on": self.starts_on.isoformat(), "ends_on": self.ends_on and self.ends_on.isoformat(),
             "excluded": self.excluded,
         }  # fmt: skip

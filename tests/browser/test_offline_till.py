@@ -10,6 +10,7 @@ import pytest
 import zxingcpp
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
+from django.utils.timezone import localdate
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -152,7 +153,7 @@ class TestTheTill:
         assert row.redemptions.filter(standing=Standing.OK).count() == 3
 
     def test_turns_a_sale_without_answer_into_one_of_its_own_under_the_same_id(self, ready, till):
-        offer(till.merchant, per_person_limit=1)
+        offer(till.merchant, per_person_limit=1, period="rolling", window_days=30)
         page, made = ready(), card()
         sent: list[str] = []
 
@@ -173,12 +174,27 @@ class TestTheTill:
         entry = OfflineEntry.objects.get()
         assert (str(entry.pk), entry.verdict) == (sent[0], EntryVerdict.REPLAYED)
         assert Redemption.objects.count() == 1
+        go_on(page)
+        scan_by_usb(page, print_code(made))  # the next scan says when and where, and from when on again
+        expect(word(page)).to_have_text("Déjà utilisée", timeout=WAIT)
+        again = localdate() + timedelta(days=30)
+        for said in (f"({till.shop.name})", f"à partir du {again:%d/%m/%Y}"):
+            expect(page.locator("#result-sentence")).to_contain_text(said)
 
     def test_undoes_a_sale_that_waits_and_leaves_a_trace(self, ready, till):
-        offer(till.merchant)
+        offer(till.merchant, per_person_limit=2, combine="alone")
         page, made = ready(), card()
         page.context.set_offline(True)
-        sell(page, print_code(made))
+        scan_by_usb(page, print_code(made))
+        expect(page.locator("#amount")).to_be_focused(timeout=WAIT)
+        for checked_later in (
+            "les utilisations sont comptées plus tard",
+            "les autres offres du jour sont vérifiées plus tard",
+        ):
+            expect(page.locator("#offers")).to_contain_text(checked_later)
+        page.locator("#amount").fill("20")
+        page.keyboard.press("Enter")
+        expect(word(page)).to_have_text("Acceptée", timeout=WAIT)
         page.get_by_role("button", name="Annuler ce passage").click()
         expect(word(page)).to_have_text("Annulé")
         page.context.set_offline(False)
@@ -255,13 +271,14 @@ class TestTheTill:
         scan_by_usb(page, phone_code(made, at=datetime.now(UTC)))
         expect(word(page)).to_have_text("Horloge", timeout=WAIT)
 
-    def test_that_was_revoked_keeps_its_queue_and_saves_it_as_a_file(self, ready, till):
-        """Threat: stolen till phone: revoked device upload → 401, queue kept; the way out is a file."""
+    def test_that_was_revoked_keeps_its_queue_and_saves_it_as_a_file(self, ready, till, live_server):
+        """Threat: stolen till phone: revoked device upload → 401, queue kept; the way out is a file the owner brings."""
         offer(till.merchant)
+        boss = owner(till.merchant)
         page, made = ready(), card()
         page.context.set_offline(True)
         sell(page, print_code(made))
-        services.revoke(actor=owner(till.merchant), till=till, at=datetime.now(UTC))
+        services.revoke(actor=boss, till=till, at=datetime.now(UTC))
         page.context.set_offline(False)
         expect(word(page)).to_have_text("Caisse déconnectée", timeout=WAIT)
         expect(page.locator("#result-sentence")).to_contain_text("1 passages y attendent")
@@ -273,6 +290,18 @@ class TestTheTill:
         (entry,) = json.loads(saved.value.path().read_text())["entries"]
         assert entry["amount"] == "20.00" and entry["signature"]
         assert not Redemption.objects.exists()
+        client = Client()
+        client.force_login(boss)
+        page.context.add_cookies(
+            [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+        )
+        desk = page.context.new_page()
+        for verdict in ("Comptée", "Déjà connue"):  # brought twice, it counts once
+            desk.goto(f"{live_server.url}/merchant/{till.merchant.pk}/without-network/")
+            desk.locator("input[type=file]").set_input_files(saved.value.path())
+            desk.get_by_role("button", name="Vérifier et compter").click()
+            expect(desk.get_by_role("row", name="20,00")).to_contain_text(verdict)
+        assert Redemption.objects.get().gross_cents == 2000
 
 
 class TestPeopleAtTheTill:

@@ -101,7 +101,7 @@ VISITS = [
     ],
     Visit("merchants:staff_list", STAFF),
     Visit("merchants:staff_merchant", STAFF, subject),
-    *[Visit(f"merchants:staff_{step}", STAFF, subject, method="post") for step in ("approve", "suspend")],
+    *[Visit(f"merchants:staff_{step}", STAFF, subject, method="post") for step in ("approve", "refuse", "suspend")],
     # The code is the permission: a wrong one is refused as such (409), whoever sends it.
     Visit("till-pair", EVERYBODY, method="post", data=lambda w: {"code": "00000000"}),
 ]

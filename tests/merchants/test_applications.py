@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from companies.errors import NotAllowed
 from companies.models import OutboxMail, User
+from companies.states import StateRefused
 from merchants import agreement, services
 from merchants.models import Merchant, MerchantStatus, Shop
 from merchants.services.applications import AgreementMissing, MerchantKnown, SiretRefused, SuspensionUnexplained
@@ -122,6 +123,29 @@ class TestProof:
             "2026-2": "98203a4a2f75f33eab64c77a7522e7d01784dcda4cb8ec2db488a8c53dc26a9e",
         }
         assert {version: agreement.fingerprint(version) for version in agreement.TEXTS} == known
+
+
+class TestRefusal:
+    def test_tells_the_applicant_why_shows_nothing_and_can_be_changed(self, client):
+        """Case: sign-up with SIRET, review."""
+        merchant = services.apply(**application())
+        who, now = merchant.roles.get().user, timezone.now()
+        with pytest.raises(NotAllowed):
+            services.refuse(actor=who, merchant=merchant, reason="x", at=now)
+        with pytest.raises(SuspensionUnexplained):
+            services.refuse(actor=staff(), merchant=merchant, reason=" ", at=now)
+        client.force_login(staff())
+        client.post(reverse("merchants:staff_refuse", args=[merchant.pk]), {"reason": "Hors du bassin romanais"})
+        merchant.refresh_from_db()
+        assert merchant.status == "refused"
+        assert "Hors du bassin romanais" in OutboxMail.objects.filter(to=who.email).latest("pk").body
+        with pytest.raises(MerchantKnown):
+            services.apply(**application())
+        client.force_login(who)
+        assert "Hors du bassin romanais" in client.get(reverse("merchants:home", args=[merchant.pk])).content.decode()
+        services.approve(actor=staff(), merchant=merchant, at=now)
+        with pytest.raises(StateRefused):
+            services.refuse(actor=staff(), merchant=merchant, reason="x", at=now)
 
 
 class TestSuspension:

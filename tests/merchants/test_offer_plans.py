@@ -1,9 +1,11 @@
 """Offers for some people, conflicts in words, pictures, drafts and plans, and the agreement that has to be accepted anew."""
 
 import io
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import transaction
+from django.db.utils import DatabaseError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -51,7 +53,7 @@ def visitor(boss):
 FORM = {
     "kind": "percent", "percent": "10", "title": "Dix", "days": [str(n) for n in range(7)], "starts_on": "2026-11-01",
     "period": "rolling", "per_person_limit": "2", "window_days": "30", "combine": "alone", "offline": "allow",
-    "contract": "any", "excluded": "14/07/2027\n08/01/2027 - 04/02/2027",
+    "contract": "any", "excluded": "14/07/2027\n08/01/2027 - 04/02/2027", "hours": "18h-19h, 11h30-12h15",
 }  # fmt: skip
 
 
@@ -77,7 +79,7 @@ class TestTerms:
     def test_come_back_from_a_draft_as_they_were(self, shop, boss):
         row = offer(shop.merchant)
         said = terms(
-            from_time=time(20), until_time=time(2), ends_on=date(2027, 1, 1), excluded=[["2026-12-25", "2026-12-25"]],
+            hours=[["11:30", "12:15"], ["20:00", "02:00"]], ends_on=date(2027, 1, 1), excluded=[["2026-12-25", "2026-12-25"]],
             picture_id=services.keep_picture(actor=boss, merchant=shop.merchant, content=photo(), at=NOW),
         )  # fmt: skip
         services.save_offer(actor=boss, merchant=shop.merchant, offer=row, terms=said, hold=True, at=NOW)
@@ -119,10 +121,11 @@ class TestForm:
         version = OfferVersion.objects.get()
         assert (version.period, version.per_person_limit, version.window_days) == ("rolling", 2, 30)
         assert (version.companies, version.sites, version.combine) == ([company.pk], [site.pk], "alone")
+        assert version.hours == [["11:30", "12:15"], ["18:00", "19:00"]]
         assert version.excluded == [["2027-01-08", "2027-02-04"], ["2027-07-14", "2027-07-14"]]
         page = visitor.get(reverse("merchants:offer_edit", args=[shop.merchant_id, version.offer_id])).content.decode()
         assert "Cuirs Test" in page and "Autre / Atelier" in page and "14/07/2027" in page
-        assert str(version.picture_id) in page
+        assert str(version.picture_id) in page and "11:30-12:15, 18:00-19:00" in page
 
     def test_keeps_the_picture_when_another_field_is_refused(self, shop, visitor):
         address = reverse("merchants:offer_new", args=[shop.merchant_id])
@@ -141,10 +144,17 @@ class TestForm:
         answer = visitor.post(address, {**FORM, "employers": "Personne SA"})
         assert "Personne SA" in str(answer.context["form"].errors["employers"])
 
-    def test_previews_conflicts_while_one_types(self, shop, visitor):
+    def test_previews_hours_and_conflicts_in_words_while_one_types(self, shop, visitor):
         offer(shop.merchant, title="Cinq", percent=5)
         address = reverse("merchants:offer_preview", args=[shop.merchant_id])
-        assert "Cinq" in visitor.post(address, FORM).content.decode()
+        page = visitor.post(address, FORM).content.decode()
+        assert "Cinq" in page and "de 11\u00a0h\u00a030 à 12\u00a0h\u00a015 et de 18\u00a0h à 19\u00a0h" in page
+
+    @pytest.mark.parametrize("hours", ["matin", "11h-13h, 12h-14h"])
+    def test_keeps_hours_that_make_no_sense_and_says_so_beside_them(self, shop, visitor, hours):
+        address = reverse("merchants:offer_new", args=[shop.merchant_id])
+        answer = visitor.post(address, {**FORM, "hours": hours})
+        assert list(answer.context["form"].errors) == ["hours"] and hours in answer.content.decode()
 
 
 class TestAudience:
@@ -207,7 +217,7 @@ class TestConflicts:
         [
             {"weekdays": 0b0000001},
             {"starts_on": date(2027, 1, 1)},
-            {"from_time": time(20), "until_time": time(2)},
+            {"hours": [["08:00", "09:00"], ["18:00", "19:00"], ["20:00", "02:00"]]},
             {"contract": "fixed"},
             {"companies": [1]},
             {"sizes": ["1-9"]},
@@ -215,17 +225,17 @@ class TestConflicts:
     )
     def test_are_none_where_two_offers_never_meet(self, changes):
         mine = {
-            "weekdays": 0b0100000, "ends_on": date(2026, 12, 31), "from_time": time(9), "until_time": time(18),
+            "weekdays": 0b0100000, "ends_on": date(2026, 12, 31), "hours": [["09:00", "12:00"], ["14:00", "18:00"]],
             "contract": "open", "companies": [2], "sizes": ["250+"],
         }  # fmt: skip
-        relevant = {"starts_on": "ends_on", "until_time": "until_time"}
-        names = {relevant.get(name, name) for name in changes} | ({"from_time"} if "from_time" in changes else set())
+        names = {"ends_on" if name == "starts_on" else name for name in changes}
         assert self.said(self.other(**changes), **{name: mine[name] for name in names}) == []
 
     def test_see_a_night_of_sunday_run_into_monday(self):
-        night = self.other(weekdays=0b1000000, from_time=time(22), until_time=time(3), percent=5)
-        assert self.said(night, weekdays=0b0000001, until_time=time(2))
-        assert not self.said(night, weekdays=0b0000001, from_time=time(3))
+        night = self.other(weekdays=0b1000000, hours=[["22:00", "03:00"]], percent=5)
+        assert self.said(night, weekdays=0b0000001, hours=[["00:00", "02:00"]])
+        assert self.said(night, weekdays=0b0000001, hours=[["12:00", "14:00"], ["02:30", "03:30"]])
+        assert not self.said(night, weekdays=0b0000001, hours=[["03:00", "24:00"]])
 
     def test_warn_of_hours_when_every_shop_is_closed(self):
         self.hours = [{"1": [["09:00", "12:00"]]}]
@@ -271,6 +281,44 @@ class TestPicture:
         theirs = services.keep_picture(actor=owner(elsewhere), merchant=elsewhere, content=photo(), at=NOW)
         with pytest.raises(PictureRefused):
             services.save_offer(actor=boss, merchant=shop.merchant, terms=terms(picture_id=theirs), at=NOW)
+
+    def test_goes_when_no_terms_show_it_any_more_and_never_before(self, shop, boss):
+        """Decision 0040: in force, paused, draft, planned and prepared terms keep their picture; old versions lose it."""
+        names = ("stray", "replaced", "now", "prepared", "planned", "paused", "ended", "new")
+        kept = {
+            name: services.keep_picture(
+                actor=boss, merchant=shop.merchant, content=photo(), at=NOW + timedelta(days=2 * (name == "new"))
+            )
+            for name in names
+        }
+
+        def write(name, offer=None, **more):
+            said = terms(title=name, picture_id=kept[name])
+            return services.save_offer(actor=boss, merchant=shop.merchant, terms=said, offer=offer, at=NOW, **more)
+
+        row = write("replaced")
+        services.publish(actor=boss, offer=row, at=NOW)
+        row = write("now", row)
+        write("prepared", row, hold=True)
+        services.schedule(actor=boss, offer=write("planned"), due_at=NOW + timedelta(days=30), at=NOW)
+        for name, step in (("paused", services.pause), ("ended", services.end)):
+            services.publish(actor=boss, offer=(other := write(name)), at=NOW)
+            step(actor=boss, offer=other, at=NOW)
+        assert services.forget_pictures(at=NOW + timedelta(days=6)) == 0, "a form may still be open"
+        assert [services.forget_pictures(at=NOW + timedelta(days=8)) for _run in range(2)] == [3, 0]
+        left = set(Document.objects.filter(kind="offer_picture").values_list("pk", flat=True))
+        assert left == {kept[name] for name in ("now", "prepared", "planned", "paused", "new")}
+        first = row.versions.get(number=1)
+        assert (first.title, first.picture_id) == ("replaced", None)
+        services.put_in_force(actor=boss, offer=row, at=NOW + timedelta(days=9))
+        assert services.forget_pictures(at=NOW + timedelta(days=9)) == 1, "what was in force is replaced"
+
+    def test_may_be_taken_from_a_version_but_not_exchanged(self, shop, boss):
+        one, two = (services.keep_picture(actor=boss, merchant=shop.merchant, content=photo(), at=NOW) for _two in "ab")
+        version = offer(shop.merchant, picture_id=one).current
+        for changes in ({"picture": two}, {"picture": None, "title": "x"}):
+            with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+                OfferVersion.objects.filter(pk=version.pk).update(**changes)
 
     def test_is_for_those_who_look_after_the_merchant(self, shop):
         for actor in (UserFactory(), owner(MerchantFactory())):

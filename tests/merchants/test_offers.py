@@ -1,6 +1,6 @@
 """Offers: terms, versions, states."""
 
-from datetime import date, time
+from datetime import date
 
 import pytest
 from django.db import transaction
@@ -99,7 +99,10 @@ class TestTerms:
             ({"kind": "fixed", "percent": None, "amount_cents": 900, "min_spend_cents": 500}, "min_spend_cents"),
             ({"weekdays": 0}, "days"),
             ({"ends_on": date(2025, 12, 31)}, "ends_on"),
-            ({"from_time": time(9), "until_time": time(9)}, "until_time"),
+            ({"hours": [["09:00", "09:00"]]}, "hours"),
+            ({"hours": [["11:00", "12:15"], ["12:00", "13:00"]]}, "hours"),
+            ({"hours": [["01:00", "03:00"], ["22:00", "02:00"]]}, "hours"),
+            ({"hours": [[f"{n:02}:00", f"{n:02}:30"] for n in range(7)]}, "hours"),
             ({"per_person_limit": 0}, "per_person_limit"),
         ],
     )
@@ -115,3 +118,16 @@ class TestTerms:
             assert words.example(version) == "Sur 80,00\u00a0€, le client paie 72,00\u00a0€."
             expected = ["20,00\u00a0€ de remise au plus", "mardi", "2 fois par mois et par personne"]
             assert words.conditions(version) == expected
+
+    @pytest.mark.parametrize(
+        ("hours", "weekdays", "said"),
+        [
+            ([["11:30", "12:15"], ["18:00", "19:00"]], 127, "de 11 h 30 à 12 h 15 et de 18 h à 19 h"),
+            ([["21:30", "01:00"]], 0b0110000, "vendredi, samedi de 21 h 30 à 1 h"),
+            ([["00:00", "09:00"], ["18:00", "24:00"]], 127, "avant 9 h et à partir de 18 h"),
+            ([], 127, ""),
+        ],
+    )
+    def test_name_their_hours(self, hours, weekdays, said):
+        with translation.override("fr"):
+            assert words.hours(OfferVersion(weekdays=weekdays, hours=hours)).replace("\u00a0", " ") == said

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merchants import opening
-from merchants.pricing import discount, is_open_at
+from merchants.pricing import discount, is_open_at, overlapping
 
 cents = st.integers(0, 1_000_000)
 MONDAY = date(2026, 3, 2)
@@ -53,8 +53,7 @@ class TestHours:
     def at(self, day, clock, **terms):
         values = {
             "weekdays": 127,
-            "from_time": None,
-            "until_time": None,
+            "hours": [],
             "starts_on": MONDAY,
             "ends_on": None,
             "excluded": [],
@@ -66,12 +65,26 @@ class TestHours:
         assert [self.at(day, time(0), ends_on=date(2026, 3, 8)) for day in days] == [False, True, True, False]
 
     def test_begin_at_the_first_minute_and_end_before_the_last(self):
-        hours = {"from_time": time(14), "until_time": time(18)}
-        clocks = [time(13, 59), time(14), time(17, 59), time(18)]
-        assert [self.at(MONDAY, clock, **hours) for clock in clocks] == [False, True, True, False]
+        clocks = [time(13, 59), time(14), time(17, 59, 59), time(18)]
+        assert [self.at(MONDAY, clock, hours=[["14:00", "18:00"]]) for clock in clocks] == [False, True, True, False]
+
+    def test_may_be_several_a_day(self):
+        """Case: happy hours at noon and in the evening, the last past midnight."""
+        hours = [["11:30", "12:15"], ["18:00", "19:00"], ["23:00", "00:30"]]
+        clocks = [time(0, 29), time(0, 30), time(11, 30), time(12, 15), time(17, 59), time(18), time(19), time(23)]
+        found = [self.at(date(2026, 3, 3), clock, hours=hours) for clock in clocks]
+        assert found == [True, False, True, False, False, True, False, True]
+        assert not self.at(MONDAY, time(0, 29), hours=hours), "the night before is not the offer's any more"
+
+    @given(st.lists(st.tuples(st.integers(0, 1439), st.integers(0, 1439)).filter(lambda s: s[0] != s[1]), max_size=4))
+    @settings(deadline=None)
+    def test_overlap_when_two_spans_hold_at_the_same_minute(self, spans):
+        hours = [[f"{n // 60:02}:{n % 60:02}" for n in span] for span in spans]
+        minutes = [n % 1440 for start, end in spans for n in range(start, end if end > start else end + 1440)]
+        assert overlapping(hours) == (len(set(minutes)) < len(minutes))
 
     def test_past_midnight_belong_to_the_evening_before(self):
-        night = {"from_time": time(20), "until_time": time(2), "weekdays": 0b1}  # Mondays only
+        night = {"hours": [["20:00", "02:00"]], "weekdays": 0b1}  # Mondays only
         tuesday = date(2026, 3, 3)
         assert self.at(MONDAY, time(21), **night) and self.at(tuesday, time(1), **night)
         assert not self.at(tuesday, time(21), **night) and not self.at(MONDAY, time(1), **night)
@@ -79,6 +92,25 @@ class TestHours:
     def test_hold_on_the_chosen_weekdays_only(self):
         found = [self.at(date(2026, 3, 2 + n), time(10), weekdays=0b0101) for n in range(4)]
         assert found == [True, False, True, False]
+
+
+class TestOfferHours:
+    @pytest.mark.parametrize(
+        ("text", "spans"),
+        [
+            ("18h-19h, 11h30-12h15", [["11:30", "12:15"], ["18:00", "19:00"]]),
+            ("21h30 à 1h", [["21:30", "01:00"]]),
+            ("", []),
+            ("0h-24h", []),
+        ],
+    )
+    def test_are_read_as_people_write_them_also_past_midnight(self, text, spans):
+        assert opening.parse_spans(text) == spans
+
+    @pytest.mark.parametrize("text", ["midi", "9h", "24h-2h", "9h-25h"])
+    def test_refuse_what_is_no_hour(self, text):
+        with pytest.raises(ValueError):
+            opening.parse_spans(text)
 
 
 class TestOpeningHours:

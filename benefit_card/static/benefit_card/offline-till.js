@@ -107,7 +107,8 @@ export class OfflineTill {
 
   #offer(offer, kind, at) {
     const why = this.#why(offer, kind, at);
-    return { ...offer, remaining_uses: null, usable: !why, reason: why ? this.texts.offline[why] : "", code: why };
+    const when = why === "offer_closed" && offer.when ? ` (${offer.when})` : "";
+    return { ...offer, remaining_uses: null, usable: !why, reason: why ? this.texts.offline[why] + when : "", code: why };
   }
 
   #why(offer, kind, at) {

@@ -24,17 +24,22 @@ export function discount(offer, gross) {
 }
 
 const local = new Intl.DateTimeFormat("en-CA", {
-  timeZone: "Europe/Paris", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+  timeZone: "Europe/Paris", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
 
-/** Whether an offer holds at a moment (milliseconds): days, weekday, hours of Paris, no excluded day. Hours past midnight belong to the evening. */
+/** Whether an offer holds at a moment (milliseconds): days, weekday, one of its hours in Paris, no excluded day. Hours past midnight belong to the evening. */
 export function isOpen(offer, at) {
   const parts = Object.fromEntries(local.formatToParts(at).map(({ type, value }) => [type, value]));
-  let day = `${parts.year}-${parts.month}-${parts.day}`;
-  const clock = `${parts.hour}:${parts.minute}:${parts.second}`;
-  const { from_time: start, until_time: end } = offer;
-  if (start && end && start > end && clock < end) day = new Date(Date.parse(`${day}T12:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
-  else if ((start && clock < start) || (end && clock >= end && (!start || start <= end))) return false;
+  const today = `${parts.year}-${parts.month}-${parts.day}`;
+  const clock = `${parts.hour}:${parts.minute}`;
+  const spans = offer.hours?.length ? offer.hours : [["00:00", "24:00"]];
+  return spans.some(([start, end]) => holds(offer, start, end, today, clock));
+}
+
+function holds(offer, start, end, today, clock) {
+  let day = today;
+  if (start > end && clock < end) day = new Date(Date.parse(`${day}T12:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
+  else if (clock < start || (clock >= end && start < end)) return false;
   if (day < offer.starts_on || (offer.ends_on && day > offer.ends_on)) return false;
   if ((offer.excluded ?? []).some(([first, last]) => first <= day && day <= last)) return false;
   const weekday = (new Date(`${day}T12:00:00Z`).getUTCDay() + 6) % 7; // Monday first

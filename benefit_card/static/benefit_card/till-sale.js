@@ -4,8 +4,9 @@ import { decimal, discount, parseCents } from "./pricing.js";
 const $ = (id) => document.getElementById(id);
 
 export class Sale {
-  constructor({ texts, say, euro, onConfirm, onCancel }) {
-    Object.assign(this, { texts, say, euro, onConfirm, onCancel, offers: [] });
+  /** `why(offer)` tells in words why an offer cannot be used */
+  constructor({ texts, say, euro, why, onConfirm, onCancel }) {
+    Object.assign(this, { texts, say, euro, why, onConfirm, onCancel, offers: [] });
     this.field = $("amount");
     this.field.addEventListener("input", () => this.#update());
     $("offers").addEventListener("change", () => {
@@ -71,7 +72,7 @@ export class Sale {
 
   #left(offer) {
     const parts = [];
-    if (!offer.usable) parts.push(offer.reason || this.texts.not_now);
+    if (!offer.usable) parts.push(this.why(offer) || this.texts.not_now);
     else if (offer.remaining_uses !== null && offer.remaining_uses !== undefined) {
       parts.push(this.say(this.texts.uses_left, { count: offer.remaining_uses }));
     }

@@ -30,7 +30,7 @@ const panel = new OfflinePanel({ offline, api, texts, say, euro, onRevoked: revo
 const people = new People({
   api, offline, texts, say, onSpecimen: (code) => { if (!busy) look(code); }, onChange: () => { people.draw(); scanScreen(); },
 });
-const sale = new Sale({ texts, say, euro, onConfirm: confirm, onCancel: scanScreen });
+const sale = new Sale({ texts, say, euro, why, onConfirm: confirm, onCancel: scanScreen });
 const today = new Today({ api, texts, say, euro, onRevoked: revoked });
 const scanner = new Scanner({
   video: $("camera"), detectorUrl: dataset.detector, wasmUrl: dataset.wasm, onCode: read, onState: camera,
@@ -128,8 +128,9 @@ async function look(code) {
     return fail({ kind: "refused", code: answer.data.verdict, sentence: answer.data.detail ?? texts.refused });
   }
   if (!answer.data.offers?.some((offer) => offer.usable)) {
-    const reason = answer.data.offers?.find((offer) => offer.reason)?.reason;
-    return result("no", texts.no_offer_word, reason ?? texts.no_offer);
+    const offers = answer.data.offers ?? [];
+    const told = offers.find((offer) => offer.used_at) ?? offers.find((offer) => offer.reason);
+    return result("no", told?.used_at ? texts.words.limit_reached : texts.no_offer_word, (told && why(told)) || texts.no_offer);
   }
   show("sale");
   return sale.open(code, answer.data, at);
@@ -176,17 +177,18 @@ function unanswered(attempt) {
   result("warn", texts.unanswered_word, texts.unanswered, { retry: () => redeem(attempt), next: texts.abandon, drop: true });
 }
 
-/** When uses are counted in any N days: the first day on which one more fits. */
-function again({ again_on: day }) {
-  return day ? ` ${say(texts.limit_again, { day: new Date(`${day}T12:00:00`).toLocaleDateString(document.documentElement.lang) })}` : "";
+/** Why not, in words: when and where an offer was used here and, when uses are counted in any N days, the day one more fits. */
+function why({ used_at: used, shop, again_on: day, reason }) {
+  if (!used) return reason;
+  const again = day ? ` ${say(texts.limit_again, { day: new Date(`${day}T12:00:00`).toLocaleDateString(root.lang) })}` : "";
+  return say(texts.limit_reached, { time: moment.format(new Date(used)), shop }) + again;
 }
 
 function fail(answer) {
   if (answer.kind === "revoked") return revoked();
   if (answer.kind === "network") return result("warn", texts.network_word, texts.network);
   if (answer.code === "cashier_required") { scanScreen(); return people.open(answer.sentence); }
-  const used = answer.data?.used_at;
-  const sentence = used ? say(texts.limit_reached, { time: moment.format(new Date(used)), shop: answer.data.shop }) + again(answer.data) : answer.sentence;
+  const sentence = why({ ...answer.data, reason: answer.sentence });
   return result("no", texts.words[answer.code] ?? texts.refused_word, sentence || texts.refused);
 }
 
