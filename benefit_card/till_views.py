@@ -69,7 +69,11 @@ def _script(name: str) -> HttpResponse:
 
 
 def _manifest(*, name: str, short: str, start: str, colour: str) -> JsonResponse:
-    icon = {"src": static("benefit_card/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any maskable"}
+    drawn = {"src": static("benefit_card/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any maskable"}
+    icons = [
+        {"src": static(f"benefit_card/icon-{side}.png"), "sizes": f"{side}x{side}", "type": "image/png"}
+        for side in (192, 512)  # what iOS and older Androids understand
+    ]
     body = {
         "name": name,
         "short_name": short,
@@ -79,7 +83,7 @@ def _manifest(*, name: str, short: str, start: str, colour: str) -> JsonResponse
         "display": "standalone",
         "background_color": "#faf7f2",
         "theme_color": colour,
-        "icons": [icon],
+        "icons": [drawn, *icons],
     }
     return JsonResponse(body, content_type="application/manifest+json")
 

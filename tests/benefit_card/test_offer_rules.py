@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
@@ -306,7 +307,7 @@ class TestCombination:
 class TestHours:
     def test_are_several_spans_in_paris_and_the_till_is_told_when(self, sell, deals, at_till, till, clock):
         """case: weekdays and hours: noon and evening, past midnight, on both DST nights; before and after, why not."""
-        row, made = offer(till.merchant, hours=[["11:30", "12:15"], ["22:00", "01:00"]], weekdays=0b1111101), card()
+        row, made = offer(till.merchant, hours=[["11:30", "12:15"], ["22:00", "01:00"]], weekdays=0b1111011), card()
         assert sell(sale(made, row)).status_code == 201
         clock.move_to(datetime(2026, 3, 3, 11, 15, tzinfo=UTC))
         shown = deals(made)[row.pk]
@@ -318,8 +319,10 @@ class TestHours:
             ("2026-03-29T20:00:00", True),  # 22:00 of summer
             ("2026-10-25T20:59:59", False),  # 21:59:59 of winter
             ("2026-10-25T21:00:00", True),
-            ("2026-03-03T21:30:00", False),  # a Tuesday, which is not an evening of the offer
+            ("2026-03-04T21:30:00", False),  # a Wednesday, which is not an evening of the offer
+            ("2026-03-04T23:30:00", False),  # and its night
         ):
+            cache.clear()  # one card, looked at more often than a minute allows
             clock.move_to(datetime.fromisoformat(f"{moment}+00:00"))
             assert deals(made)[row.pk]["usable"] is open_, moment
         (pack,) = at_till(till).get("/api/v1/tills/pack/").data["offers"]
@@ -327,9 +330,12 @@ class TestHours:
 
     def test_of_a_sale_without_network_are_judged_at_the_moment_of_the_scan(self, at_till, till, clock):
         row, device = offer(till.merchant, hours=[["11:30", "12:15"], ["18:00", "19:00"]]), Device(till)
-        moments = [NOON, NOON + timedelta(minutes=15), NOON + timedelta(hours=6, minutes=30)]
+        made, moments = (
+            [card() for _sale in range(3)],
+            [NOON, NOON + timedelta(minutes=15), NOON + timedelta(hours=6, minutes=30)],
+        )
         clock.move_to(NOON + timedelta(hours=8))
-        entries = [device.entry(card(), row, at=at) for at in moments]
+        entries = [device.entry(one, row, at=at) for one, at in zip(made, moments, strict=True)]
         answer = at_till(till).post("/api/v1/redemptions/sync/", {"entries": entries}, format="json")
         found = [(entry["verdict"], entry["code"]) for entry in answer.data["results"]]
         assert found == [("accepted", ""), ("refused", "offer_closed"), ("accepted", "")]

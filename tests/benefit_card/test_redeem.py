@@ -12,9 +12,10 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from benefit_card import credential
+from benefit_card import credential, short_code
 from benefit_card.models import Quota, Redemption, RedemptionRequest
 from benefit_card.services import cards as card_services
+from benefit_card.services import specimens
 from benefit_card.services.keys import withdraw_key
 from companies.models import AuditEntry, CompanyStatus
 from merchants.models import Kind, Offer, OfferState, Period, Till
@@ -159,12 +160,23 @@ class TestScan:
         assert look(print_code(new)).status_code == 200
 
     def test_is_limited_per_till_and_minute(self, look):
-        codes = [print_code(card()) for _card in range(4)]
-        answers = [look(codes[number % 4]).status_code for number in range(61)]
-        assert answers == [200] * 60 + [429]
+        """Decision "Rate limits": 60 scans a minute and till."""
+        assert look(print_code(card())).status_code == 200
+        cache.incr(f"limit:scan:{Till.objects.get().pk}", 57)
+        text = print_code(card())
+        assert [look(text).status_code for _look in range(3)] == [200, 200, 429]
+
+    def test_is_limited_per_card_and_minute_but_not_for_specimens(self, look):
+        """Decision "Rate limits": 5 attempts a minute and card."""
+        text = print_code(card())
+        assert [look(text).status_code for _look in range(6)] == [200] * 5 + [429]
+        assert look(print_code(card())).status_code == 200
+        specimen = specimens.code(at=NOON)
+        assert {look(specimen).status_code for _look in range(6)} == {200}
 
     def test_slows_down_a_till_that_types(self, look):
-        answers = [look("0003NQK8N1").status_code for _guess in range(11)]
+        """Decision "Rate limits": 10 typed codes a minute and till."""
+        answers = [look(short_code.from_number(number)).status_code for number in range(11)]
         assert answers == [404] * 10 + [429]
 
     def test_locks_a_till_after_thirty_wrong_codes(self, look):

@@ -72,7 +72,7 @@ class TestRenewal:
             ({"ends_on": None}, SPRING, True),
             ({"ends_on": ENDS}, SPRING, False),
             ({"ends_on": date(2026, 2, 14)}, SPRING, False),
-            ({}, SPRING - timedelta(days=16), False),
+            ({}, SPRING - timedelta(days=17), False),
         ],
     )
     def test_is_for_cards_that_end_within_two_months_of_people_who_stay(self, made, company, changes, at, ends):
@@ -105,7 +105,7 @@ class TestPages:
         client.force_login(made.person.user)
         with time_machine.travel(AFTER, tick=False):
             page = client.get("/me/card/").content.decode()
-            assert "Votre carte s’est terminée le" in page and 'href="/card/"' not in page
+            assert "Votre carte s’est terminée le" in page and 'btn-primary" href="/card/"' not in page
             client.post("/me/card/renew/")
             assert client.get("/card/").status_code == 200
             assert "s’est terminée" not in client.get("/me/card/").content.decode()

@@ -35,6 +35,10 @@ def holder(browser: Browser, live_server: Any) -> Iterator[tuple[Any, Page]]:
         viewport={"width": 360, "height": 740}, locale="fr-FR", color_scheme="dark", service_workers="allow"
     )
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    context.add_init_script(
+        "Object.defineProperty(navigator, 'wakeLock', {value: {request: async kind => {"
+        " window.awake = kind; return {released: false}; }}});"
+    )
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -59,6 +63,7 @@ class TestCardOnThePhone:
         made, page = holder
         found, presented = scan.look(till=TillFactory(), code=shown(page), at=datetime.now(UTC))
         assert (presented.shown, found.card_id) == ("phone", made.pk)
+        assert page.evaluate("() => window.awake") == "screen", "the phone stays awake while the card shows"
 
     def test_is_dark_on_white_in_dark_mode_at_version_seven(self, holder):
         _made, page = holder

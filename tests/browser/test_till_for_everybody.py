@@ -79,6 +79,67 @@ class TestWithoutCamera:
         assert len(set(said.values())) == 4
 
 
+# Two lenses, and what the till asks of them; what it buzzes and plays.
+SENSES = """window.asked = []; window.felt = []; window.played = []; window.stopped = 0;
+  const lens = id => ({kind: "videoinput", deviceId: id, label: id});
+  navigator.mediaDevices.enumerateDevices = async () => [lens("wide"), lens("close")];
+  navigator.mediaDevices.getUserMedia = async ({video}) => {
+    const id = video.deviceId?.exact ?? "wide";
+    asked.push(id);
+    const stream = document.createElement("canvas").getContext("2d").canvas.captureStream(1);
+    const [track] = stream.getVideoTracks();
+    track.getSettings = () => ({deviceId: id});
+    const stop = track.stop.bind(track);
+    track.stop = () => { window.stopped++; stop(); };
+    return stream; };
+  navigator.vibrate = pattern => felt.push(pattern);
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (when) { played.push(this.frequency.value); return start.call(this, when); };
+"""
+
+
+class TestSenses:
+    def test_another_lens_is_remembered_and_the_camera_comes_back_from_the_background(self, open_with):
+        """Issue: lens choice and recovery after background: iOS kills the picture without a word."""
+        page = open_with(TillFactory(), SENSES)
+        expect(page.locator("body")).to_have_attribute("data-camera", "scanning")
+        page.get_by_role("button", name="Changer d’objectif").click()
+        page.wait_for_function("() => asked.length === 2")
+        assert page.evaluate("() => [asked, stopped]") == [["wide", "close"], 1]
+        expect(page.locator("body")).to_have_attribute("data-camera", "scanning")
+        for hidden in ("true", "false"):
+            page.evaluate(
+                f"() => {{ Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
+                " document.dispatchEvent(new Event('visibilitychange')); }"
+            )
+        page.wait_for_function("() => asked.length === 3")
+        assert page.evaluate("() => [asked, stopped]") == [["wide", "close", "close"], 2]
+        page.reload()
+        page.wait_for_function("() => asked.length === 1")
+        assert page.evaluate("() => asked") == ["close"]
+
+    def test_a_yes_and_a_no_are_heard_and_felt_apart(self, open_with):
+        """Issue: colour + icon + word + sound + vibration."""
+        till, made = TillFactory(), card()
+        offer(till.merchant)
+        page = open_with(till, SENSES)
+        page.locator("#code").click()
+        page.keyboard.type("12345")
+        page.keyboard.press("Enter")
+        expect(page.locator("#result")).to_have_attribute("data-tone", "no")
+        page.wait_for_function("() => played.length === 2")
+        assert page.evaluate("() => [felt, played]") == [[[120, 80, 120]], [220, 165]]
+        page.locator("#result-next").click()
+        page.fill("#code", typed_code(made))
+        page.keyboard.press("Enter")
+        expect(page.locator("#amount")).to_be_focused()
+        page.keyboard.type("20")
+        page.keyboard.press("Enter")
+        expect(page.locator("#result")).to_have_attribute("data-tone", "ok")
+        page.wait_for_function("() => played.length === 4")
+        assert page.evaluate("() => [felt[1], played.slice(2)]") == [80, [880, 1320]]
+
+
 class TestAResult:
     def test_is_announced_once_and_told_by_word_and_picture(self, open_with):
         """Case: screen reader: scan result announced once; understandable in greyscale, sound off."""

@@ -287,7 +287,7 @@ class TestPicture:
         names = ("stray", "replaced", "now", "prepared", "planned", "paused", "ended", "new")
         kept = {
             name: services.keep_picture(
-                actor=boss, merchant=shop.merchant, content=photo(), at=NOW + timedelta(days=2 * (name == "new"))
+                actor=boss, merchant=shop.merchant, content=photo(), at=NOW + timedelta(days=3 * (name == "new"))
             )
             for name in names
         }
