@@ -292,10 +292,9 @@ class TestTheTill:
         assert not Redemption.objects.exists()
         client = Client()
         client.force_login(boss)
-        page.context.add_cookies(
-            [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
-        )
-        desk = page.context.new_page()
+        office = page.context.browser.new_context(locale="fr-FR")
+        office.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+        desk = office.new_page()
         for verdict in ("Comptée", "Déjà connue"):  # brought twice, it counts once
             desk.goto(f"{live_server.url}/merchant/{till.merchant.pk}/without-network/")
             desk.locator("input[type=file]").set_input_files(saved.value.path())

@@ -86,7 +86,9 @@ SENSES = """window.asked = []; window.felt = []; window.played = []; window.stop
   navigator.mediaDevices.getUserMedia = async ({video}) => {
     const id = video.deviceId?.exact ?? "wide";
     asked.push(id);
-    const stream = document.createElement("canvas").getContext("2d").canvas.captureStream(1);
+    const pen = document.createElement("canvas").getContext("2d");
+    setInterval(() => pen.fillRect(0, 0, 9, 9), 50); // a picture that never moves never begins to play
+    const stream = pen.canvas.captureStream(10);
     const [track] = stream.getVideoTracks();
     track.getSettings = () => ({deviceId: id});
     const stop = track.stop.bind(track);
