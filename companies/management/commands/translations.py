@@ -14,6 +14,8 @@ from django.core.management.base import BaseCommand
 from django.utils.translation.reloader import translation_file_changed
 from django.utils.translation.template import templatize
 
+from companies import typography
+
 KEYWORDS = {
     **dict.fromkeys(["_", "_now", "gettext", "gettext_lazy", "gettext_noop"], None),
     **dict.fromkeys(["ngettext", "ngettext_lazy"], (1, 2)),
@@ -28,7 +30,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--compile", action="store_true", help="only compile")
-        parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a sentence has no French")
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="change nothing; exit 1 when a sentence has no French, or breaks where French print never breaks",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         missing = 0
@@ -43,7 +49,7 @@ class Command(BaseCommand):
             for message in blank if not options["compile"] else []:
                 self.stdout.write(f"{room}: no French for {message.id!r}")
             if not options["compile"]:
-                missing += self._tell_apart(room, catalogue, known)
+                missing += self._tell_apart(room, catalogue, known) + self._set(room, catalogue)
             if options["check"]:
                 continue
             if not options["compile"] and len(catalogue):
@@ -69,6 +75,20 @@ class Command(BaseCommand):
                     f"{room}: {message.id!r} is {message.string!r} here and {french!r} in {where}: agree, or give one a context"
                 )
         return clashes
+
+    def _set(self, room: str, catalogue: Catalog) -> int:
+        """Set each French sentence as it is printed, and count those that were not."""
+        found = 0
+        for message in catalogue:
+            if not message.id or not _filled(message.string):
+                continue
+            forms = message.string if isinstance(message.string, tuple | list) else (message.string,)
+            printed = tuple(typography.french(form) for form in forms)
+            if printed != tuple(forms):
+                found += 1
+                self.stdout.write(f"{room}: spaces or apostrophes of {message.string!r}: run manage.py translations")
+                message.string = printed if isinstance(message.string, tuple | list) else printed[0]
+        return found
 
     @staticmethod
     def _read(path: Path) -> Catalog:
