@@ -68,7 +68,7 @@ def pdf(
                 "quantity": counted[line.pk],
                 "pack": str(line.pack),
                 "price": unit_price(line.unit_price_e4).replace(".", ","),
-                "vat": f"{line.vat_bp / 100:g} %".replace(".", ","),
+                "vat": f"{line.vat_bp / 100:g}\u00a0%".replace(".", ","),
                 "net": euros(line.net_cents).replace(".", ","),
             }
             for line in order.lines.all()

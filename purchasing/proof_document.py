@@ -41,7 +41,7 @@ def pdf(pool: Pool, company: Company, found: Sequence[proof.Document], *, at: da
                         step.rule,
                         str(step.share.rank or ""),
                         _amount(step.share.net_cents),
-                        f"{step.share.vat_bp / 100:g} %".replace(".", ","),
+                        f"{step.share.vat_bp / 100:g}\u00a0%".replace(".", ","),
                         _amount(step.share.vat_cents),
                     ]
                     for step in document.steps

@@ -92,7 +92,7 @@ def prepare(
     if legal_model not in LegalModel.values:
         raise InvoiceRefused(_("The legal model of this invoice is unknown."))
     if unknown := {line.vat_bp for line in lines} - RATES:
-        raise InvoiceRefused(_("%(rate)s is not a VAT rate."), rate=f"{min(unknown) / 100:g} %")
+        raise InvoiceRefused(_("%(rate)s is not a VAT rate."), rate=f"{min(unknown) / 100:g}\u00a0%")
     rows = vat_rows(lines, exemptions.ASSOCIATION if legal_model == LegalModel.DUES else exemptions.OTHER)
     if not company.vat_no and any(row.exemption and exemptions.EXEMPTIONS[row.exemption].needs_vat_no for row in rows):
         raise InvoiceRefused(_("Without the buyer's VAT number this invoice cannot leave the VAT to the buyer."))

@@ -29,6 +29,7 @@ from companies.errors import DomainError
 from companies.models import CompanyStatus, User
 from companies.services import admissions
 from companies.templatetags.ui import day, euros
+from companies.typography import french
 
 CHUNK = 200
 PAUSE = timedelta(days=7)  # between two levels, however late the invoice is
@@ -160,7 +161,7 @@ def words(level: ReminderLevel, invoice: Invoice, language: str, *, at: datetime
     from django.utils import translation
 
     english = language == "en"
-    subject, text = (level.subject_en, level.text_en) if english else (level.subject_fr, level.text_fr)
+    subject, text = (level.subject_en, level.text_en) if english else (french(level.subject_fr), french(level.text_fr))
     with translation.override(language):
         facts = {
             "{number}": invoice.number,

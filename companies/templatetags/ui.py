@@ -1,5 +1,6 @@
 """Filters and tags of the page shell: money, dates and icons in the reader's way."""
 
+import re
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -8,7 +9,8 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 from django import template
 from django.utils import timezone, translation
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide as _lucide
 
 register = template.Library()
@@ -106,6 +108,21 @@ def icon(name: str, size: int = 20, **attributes: Any) -> SafeString:
     attributes.setdefault("aria_hidden", "true")
     attributes.setdefault("class", "icon")
     return SafeString(_lucide(name, size=size, **attributes))
+
+
+@register.simple_tag
+def colon() -> str:
+    """The colon between a label and what follows: French print has a no-break space before it."""
+    return "\u00a0: " if _locale() == "fr_FR" else ": "
+
+
+_NUMBER = re.compile(r"(?<![\w-])(?=[\w./-]*\d)[\w./]{1,12}(?:-[\w./]{1,12}){1,3}(?![\w-])")
+
+
+@register.filter
+def unbroken(text: str) -> SafeString:
+    """A title whose numbers (`F-2026-00012`) stay on one line: browsers break after a hyphen."""
+    return mark_safe(_NUMBER.sub(r'<span class="unbroken">\g<0></span>', conditional_escape(text)))  # noqa: S308  # escaped in the same line
 
 
 @register.simple_tag(takes_context=True)

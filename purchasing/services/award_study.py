@@ -319,7 +319,11 @@ def accept(*, actor: User, study: AwardStudy, reason: str, at: datetime) -> Awar
 
 def default_reason(study: AwardStudy) -> str:
     """What is kept as the reason when nobody writes another one."""
-    facts = {"n": study.pk, "amount": f"{euros(study.cost_cents or 0)} €", "state": study.get_state_display().lower()}
+    facts = {
+        "n": study.pk,
+        "amount": f"{euros(study.cost_cents or 0)}\u00a0€",
+        "state": study.get_state_display().lower(),
+    }
     if Options.read(study.options).is_plain:
         return gettext("Computed combination no. %(n)s of all quotes: %(amount)s before VAT, %(state)s.") % facts
     return gettext("Computed combination no. %(n)s under its assumptions: %(amount)s before VAT, %(state)s.") % facts

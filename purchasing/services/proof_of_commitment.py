@@ -121,7 +121,7 @@ def _data(proof: CommitmentProof) -> dict[str, Any]:
         [_("If goods are missing"), pool.get_shortage_display()],
         [_("Freight is shared"), pool.get_freight_display()],
         [_("Fairness"), pool.get_fairness_display()],
-        [_("Management fee"), f"{content['pool']['fee_bp'] / 100:g} %".replace(".", pgettext("decimal separator", "."))],
+        [_("Management fee"), f"{content['pool']['fee_bp'] / 100:g}\u00a0%".replace(".", pgettext("decimal separator", "."))],
     ]  # fmt: skip
     return {
         "language": proof.actor.language,
@@ -142,7 +142,7 @@ def _printed(line: Mapping[str, Any]) -> list[str]:
     point = pgettext("decimal separator", ".")
 
     def price(text: str) -> str:
-        return text.replace(".", point) + " €"
+        return text.replace(".", point) + "\u00a0€"
 
     tiers = [_("from %(n)s: %(price)s") % {"n": n, "price": price(text)} for n, text in line["tiers"]]
     extra = str(line["tolerance"] or "–")

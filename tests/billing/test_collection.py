@@ -182,7 +182,7 @@ class TestReminder:
         reminders.change_level(level=level, actor=staff(), at=AT, **values)
         reminders.send(at=self.at(5))
         found = Reminder.objects.get()
-        assert found.subject == f"{row.number} !"
+        assert found.subject == f"{row.number}\u202f!"  # with the space of French print
         assert "{% now %}" in found.text
         with pytest.raises(NotAllowed):
             reminders.change_level(level=level, actor=accountant, at=AT, days_late=3)
