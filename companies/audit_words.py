@@ -11,6 +11,19 @@ def words(action: str) -> str:
     return str(_sentences().get(action) or _sentences().get(verb) or verb.replace("_", " ").capitalize())
 
 
+def actor(label: str) -> str:
+    """What stands for a person where a program acted, in the reader's words; a name comes back as it is."""
+    return str(_PROGRAMS.get(label, label))
+
+
+_PROGRAMS = {
+    **dict.fromkeys(["clock", "schedule", "system"], pgettext_lazy("history", "by itself")),
+    "solver": pgettext_lazy("history", "computed"),
+    "platform": pgettext_lazy("history", "the invoicing platform"),
+    "limit": pgettext_lazy("history", "within the limit of the company"),
+}
+
+
 def _sentences() -> dict[str, Any]:
     return {
         "employeepool.written": pgettext_lazy("history", "Written down"),

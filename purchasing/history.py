@@ -111,7 +111,7 @@ def of(*targets: Model | None, names: bool = True) -> list[Entry]:
         Entry(
             row.at,
             WORDS.get(row.action) or audit_words.words(row.action),
-            (row.actor_label or (str(row.actor) if row.actor else "")) if names else "",
+            row.actor_name if names else "",
             row.reason if names else "",
         )
         for target in targets

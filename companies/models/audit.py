@@ -39,7 +39,9 @@ class AuditEntry(models.Model):
     @property
     def actor_name(self) -> str:
         """Who did it: the account's name, or the label of a till, a supplier or the system."""
-        return self.actor_label or (str(self.actor) if self.actor_id and self.actor else "")
+        from companies.audit_words import actor
+
+        return actor(self.actor_label) or (str(self.actor) if self.actor_id and self.actor else "")
 
 
 class AuditSeal(models.Model):

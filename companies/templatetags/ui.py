@@ -116,7 +116,7 @@ def colon() -> str:
     return "\u00a0: " if _locale() == "fr_FR" else ": "
 
 
-_NUMBER = re.compile(r"(?<![\w-])(?=[\w./-]*\d)[\w./]{1,12}(?:-[\w./]{1,12}){1,3}(?![\w-])")
+_NUMBER = re.compile(r"(?<![\w-])(?=[\w./:-]*\d)[\w./:]{1,12}(?:-[\w./:]{1,12}){1,3}(?![\w-])")
 
 
 @register.filter

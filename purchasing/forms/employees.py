@@ -65,7 +65,7 @@ class FrameForm(forms.Form):
         label=_("Chosen companies"),
         queryset=Company.objects.members(),
         required=False,
-        widget=forms.SelectMultiple(attrs={"size": 8}),
+        widget=forms.CheckboxSelectMultiple,
     )
 
     def __init__(self, *args: Any, own: bool, **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.errors import DomainError
 from companies.forms import MoneyField, QuantityField, UnitPriceField
@@ -128,7 +129,9 @@ class FrameworkArticleForm(forms.Form):
 
 def add_tier_fields(form: forms.Form) -> None:
     for n in range(TIERS):
-        form.fields[f"from{n}"] = QuantityField(label=_("From"), required=False, initial=1 if n == 0 else None)
+        form.fields[f"from{n}"] = QuantityField(
+            label=pgettext_lazy("quantity", "From"), required=False, initial=1 if n == 0 else None
+        )
         form.fields[f"price{n}"] = UnitPriceField(label=_("Unit price"), required=False)
 
 

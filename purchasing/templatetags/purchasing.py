@@ -1,5 +1,7 @@
 """Words of the buying centre in templates."""
 
+import re
+
 from django import template
 
 from companies.templatetags.ui import quantity as figure
@@ -7,6 +9,12 @@ from purchasing.unit_words import units
 
 register = template.Library()
 register.filter(units)
+
+
+@register.filter
+def grouped(text: str) -> str:
+    """A total or a band of totals (`1000–1500`) with the reader's thousands separator."""
+    return re.sub(r"\d{4,}", lambda found: figure(int(found[0])), str(text))
 
 
 @register.filter

@@ -13,6 +13,7 @@ from companies.models import Company
 from purchasing import access, history, savings, selectors
 from purchasing.models import Pool, RequestLine
 from purchasing.services import pool as service
+from purchasing.services.standing import deadline_of
 from purchasing.states import PoolState
 from purchasing.steps import steps_of
 from purchasing.views.doors import attempt, company_of, reader
@@ -70,6 +71,7 @@ def company_pool(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "steps": steps_of(pool),
         "commit_url": _commit_url(row, pool) if pool.state in COMMITTING else "",
         "committing": pool.state in COMMITTING,
+        "deadline": deadline_of(pool),
         "history": history.of(pool, names=False),
         "leads": Pool.objects.led_by(user).filter(pk=pool.pk).exists(),
         "numbers": numbers,

@@ -274,7 +274,7 @@ class TestALeadBuyer:
         draft = pools.LineDraft(text="Gants", needs=[line.pk for line in lines])
         pool = pools.open_pool(actor=lead, draft=pools.PoolDraft(title="Gants"), lines=[draft], at=timezone.now())
         page = signed_in(lead).get(reverse("purchasing:pool", args=[pool.pk])).content.decode()
-        assert "21939" in page and "7313" not in page
+        assert "21\u202f939" in page and "7\u202f313" not in page and "7313" not in page
         assert not any(line.request.company.name + "<" in page for line in lines)
 
     def test_sees_a_band_while_two_companies_take_part(self):

@@ -83,7 +83,7 @@ class Command(BaseCommand):
             if not message.id or not _filled(message.string):
                 continue
             forms = message.string if isinstance(message.string, tuple | list) else (message.string,)
-            printed = tuple(typography.french(form) for form in forms)
+            printed = tuple(typography.french(form or "") for form in forms)
             if printed != tuple(forms):
                 found += 1
                 self.stdout.write(f"{room}: spaces or apostrophes of {message.string!r}: run manage.py translations")
