@@ -34,10 +34,7 @@ SELECT c.id, c.person_id, c.holder_key, c.generation, c.valid_until, c.blocked_a
        EXISTS (SELECT 1 FROM merchants_offer x JOIN merchants_offerversion y ON y.id = x.current_id
                WHERE x.merchant_id = %(merchant)s AND x.state <> 'draft' AND y.combine <> 'any'),
        {eligible}, {restricted},
-       v.first_visit AND EXISTS (
-         SELECT 1 FROM benefit_card_redemption r WHERE r.person_id = c.person_id AND r.merchant_id = %(merchant)s
-           AND r.at < %(midnight)s AND r.voids_id IS NULL
-           AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption w WHERE w.voids_id = r.id))
+       v.first_visit AND benefit_card_been_here(c.person_id, %(merchant)s, %(midnight)s)
 FROM benefit_card_card c
 JOIN companies_person p ON p.id = c.person_id
 LEFT JOIN merchants_offer o ON o.merchant_id = %(merchant)s

@@ -16,8 +16,9 @@ from django.db import connection
 from benefit_card import demo_data_offline, demo_data_shop, short_code
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, CardBatch, Shown
+from benefit_card.months import first_number
 from benefit_card.quota import PERSON, STOCK, fits, in_window, period_of, person_key
-from benefit_card.services import cards
+from benefit_card.services import cards, partitions
 from companies.demo_data import World
 from companies.models import Company, Employment
 from merchants.models import OfferVersion, Till
@@ -174,13 +175,16 @@ def _history(rng: random.Random, world: World, holders: Sequence[Holder], at: da
         _sales(rng, town, mine * 30, at),
         _today(rng, town, holders, at),
     )
-    _copy("benefit_card_redemption", _COLUMNS, rows)  # one by one into the COPY: a region's year needs no memory
+    partitions.ensure(since=min(holder[3] for holder in holders), until=at)
+    # One by one into the COPY: a region's year needs no memory.
+    _copy("benefit_card_redemption", _COLUMNS, ((first_number(row[-1]) + n, *row) for n, row in enumerate(rows, 1)))
+    partitions.count_on()
     quotas = ((*key, used, town.days.get(key)) for key, used in sorted(town.used.items()))
     _copy("benefit_card_quota", ("scope", "key", "period", "used", "days"), quotas)
 
 
 _COLUMNS = (
-    "client_id", "card_id", "person_id", "merchant_id", "till_id", "offer_id", "offer_version_id", "shown", "gross_cents",
+    "id", "client_id", "card_id", "person_id", "merchant_id", "till_id", "offer_id", "offer_version_id", "shown", "gross_cents",
     "discount_cents", "period", "seq", "stock_seq", "at",
 )  # fmt: skip
 

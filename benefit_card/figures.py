@@ -108,12 +108,12 @@ def for_staff(*, at: datetime) -> list[Table]:
 _VISITS = """
 SELECT date_trunc('month', at AT TIME ZONE 'Europe/Paris')::date AS month, count(*), sum(discount_cents), sum(gross_cents)
 FROM benefit_card_redemption r WHERE merchant_id = %(merchant)s AND at >= %(since)s AND voids_id IS NULL
-  AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id AND v.voids_id IS NOT NULL) GROUP BY 1
+  AND NOT EXISTS (SELECT 1 FROM benefit_card_undone u WHERE u.redemption_id = r.id) GROUP BY 1
 """
 _HOURS = """
 SELECT EXTRACT(ISODOW FROM at AT TIME ZONE 'Europe/Paris')::int, EXTRACT(HOUR FROM at AT TIME ZONE 'Europe/Paris')::int,
        count(*) FROM benefit_card_redemption r WHERE merchant_id = %(merchant)s AND at >= %(since)s AND voids_id IS NULL
-  AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id AND v.voids_id IS NOT NULL) GROUP BY 1, 2
+  AND NOT EXISTS (SELECT 1 FROM benefit_card_undone u WHERE u.redemption_id = r.id) GROUP BY 1, 2
 """
 
 

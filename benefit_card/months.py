@@ -40,3 +40,16 @@ def last_closed(at: datetime) -> date:
 def closing_time(month: date) -> datetime:
     """When the night of the 2nd closes a month."""
     return datetime.combine(after(month) + timedelta(days=1), time(5, 10), PARIS)
+
+
+PER_MONTH = 10**10
+
+
+def first_number(at: datetime) -> int:
+    """The first number of a redemption made in the month of `at`: the month stands before its last ten digits.
+
+    >>> first_number(datetime(2026, 12, 1, tzinfo=PARIS)) - first_number(datetime(2026, 11, 30, tzinfo=PARIS)) == PER_MONTH
+    True
+    """
+    day = at.astimezone(PARIS)
+    return (day.year * 12 + day.month) * PER_MONTH

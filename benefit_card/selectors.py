@@ -63,16 +63,16 @@ def merchant_redemptions(merchant: Merchant) -> RedemptionQuerySet:
     """All sales of a merchant with what a line needs; voids are joined to what they undo."""
     return (
         Redemption.objects.filter(merchant=merchant, voids__isnull=True)
-        .select_related("offer_version", "till__shop", "voided_by")
+        .select_related("offer_version", "till__shop", "undone")
         .only(
             "client_id", "at", "shown", "card_id", "gross_cents", "discount_cents", "offer_version__title",
-            "till__name", "till__shop__name", "voided_by__at", "voided_by__voids",
+            "till__name", "till__shop__name", "undone__at",
         )
     )  # fmt: skip
 
 
 def line(row: Redemption, *, merchant: Merchant, at: datetime) -> Line:
-    undone = getattr(row, "voided_by", None)
+    undone = getattr(row, "undone", None)
     return Line(
         client_id=str(row.client_id),
         time=timezone.localtime(row.at),
@@ -99,11 +99,11 @@ def card_of(user: User) -> Card | None:
 
 
 def history_of(user: User) -> "QuerySet[Redemption]":
-    """A holder's own redemptions, newest first, undone ones included and marked by `voided_by`."""
+    """A holder's own redemptions, newest first, undone ones included and marked by `undone`."""
     return (
         Redemption.objects.visible_to(user)
         .filter(voids__isnull=True)
-        .select_related("merchant", "offer_version", "till__shop", "voided_by")
+        .select_related("merchant", "offer_version", "till__shop", "undone")
         .order_by("-at", "-pk")
     )
 

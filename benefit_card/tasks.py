@@ -16,6 +16,7 @@ from benefit_card.services import (
     google_passes,
     lists,
     monthly_use,
+    partitions,
     printing,
     retention,
     signals,
@@ -152,6 +153,12 @@ def render_letters(*, job_id: str) -> None:
 def forget() -> None:
     """Retention: forget what may no longer be known, and keep a report."""
     retention.run(at=timezone.now())
+
+
+@shared_task(name="benefit_card.prepare_months")
+def prepare_months() -> None:
+    """Make the tables that the redemptions of the coming months go into."""
+    partitions.prepare(at=timezone.now())
 
 
 @shared_task(name="benefit_card.count_months")

@@ -211,6 +211,7 @@ CELERY_BEAT_SCHEDULE = {
     "conclude suppliers' changes": {"task": "purchasing.conclude_changes", "schedule": 60.0},
     "refresh card keys and revoked cards": {"task": "benefit_card.refresh_lists", "schedule": 300.0},
     "forget what may no longer be known": {"task": "benefit_card.forget", "schedule": crontab(hour="3", minute="40")},
+    "make coming months' tables": {"task": "benefit_card.prepare_months", "schedule": crontab(hour="2", minute="50")},
     "count closed months": {"task": "benefit_card.count_months", "schedule": crontab(hour="4", minute="50")},
     "close the merchants' months": {
         "task": "benefit_card.close_statements",

@@ -4,7 +4,7 @@ from benefit_card.models.card import ActivationCode, BatchPurpose, Card, CardBat
 from benefit_card.models.key import KeyUse, PublishedList, SigningKey
 from benefit_card.models.offline import EntryVerdict, LateDecision, OfflineEntry
 from benefit_card.models.privacy import ErasedHolder, MerchantUse, MonthlyUse, RetentionReport, UseScope
-from benefit_card.models.redemption import Quota, Redemption, RedemptionRequest, Shown, Standing
+from benefit_card.models.redemption import Quota, Redemption, RedemptionRequest, Shown, Standing, Undone
 from benefit_card.models.signal import SIGNAL_MOVES, Signal, SignalKind, SignalState
 from benefit_card.models.statement import LineKind, Statement, StatementLine
 from benefit_card.models.text import HolderPhone, PhoneCode, TextMessage
@@ -41,6 +41,7 @@ __all__ = [
     "Statement",
     "StatementLine",
     "TextMessage",
+    "Undone",
     "UseScope",
     "WalletRegistration",
 ]

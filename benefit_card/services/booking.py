@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from benefit_card import quota
+from benefit_card import months, quota
 from benefit_card.case import Case, Deal
 from benefit_card.credential import PARIS
 from benefit_card.models import Standing
@@ -49,9 +49,10 @@ WITH request AS (
     SELECT count(*) FROM unnest(q.days) x (day)
     WHERE x.day > %(day)s::date - %(window)s::int AND x.day <= %(day)s) END AS used
 ), redemption AS (
-  INSERT INTO benefit_card_redemption (client_id, card_id, person_id, merchant_id, till_id, offer_id, offer_version_id,
+  INSERT INTO benefit_card_redemption (id, client_id, card_id, person_id, merchant_id, till_id, offer_id, offer_version_id,
     shown, slot, gross_cents, discount_cents, period, seq, stock_seq, stock_part, at, arrived_at, standing, cashier_id)
-  SELECT client_id, %(card)s, %(person)s, %(merchant)s, %(till)s, %(offer)s, %(version)s, %(shown)s, %(slot)s,
+  SELECT %(month)s + nextval('benefit_card_redemption_id_seq'), client_id,
+    %(card)s, %(person)s, %(merchant)s, %(till)s, %(offer)s, %(version)s, %(shown)s, %(slot)s,
     %(gross)s, %(off)s, %(period)s, (SELECT used FROM quota WHERE scope = 'person'),
     (SELECT COALESCE(%(stock_seq)s::int, used) FROM quota WHERE scope = 'stock'), %(part)s, %(sold)s, %(arrived)s,
     %(standing)s, %(cashier)s
@@ -179,6 +180,7 @@ def _parameters(sale: Sale, *, standing: Standing) -> dict[str, Any]:
         "offer": deal.offer_id, "version": deal.version_id, "shown": sale.presented.shown.value,
         "slot": sale.presented.slot, "gross": sale.amount_cents, "off": sale.off,
         "period": period_of(deal.period, sale.day), "label": f"till {till.pk}", "data": json.dumps(data), "at": now,
+        "month": months.first_number(sale.at),
         "sold": sale.at, "arrived": sale.arrived_at, "standing": standing.value, "cashier": sale.cashier_id,
     }  # fmt: skip
 

@@ -48,7 +48,7 @@ def forget(person: Person, *, at: datetime, why: str) -> None:
     """Erase a person inside the caller's transaction: `why` is "asked" or "left"."""
     holders.remember(person, at=at)
     Redemption.objects.filter(person=person).update(person=None)
-    Redemption.objects.filter(card__person=person).update(card=None)
+    Redemption.objects.filter(card__in=list(person.cards.values_list("pk", flat=True))).update(card=None)
     Signal.objects.filter(card__person=person).update(words="")
     ActivationCode.objects.filter(card__person=person).delete()
     HolderPhone.objects.filter(person=person).delete()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from benefit_card import refusals
 from benefit_card.models import SIGNAL_MOVES, Card, Redemption, Signal, SignalKind, SignalState
+from benefit_card.months import PER_MONTH
 from benefit_card.services import cards, voids
 from companies import audit
 from companies.access import is_staff, require
@@ -75,9 +76,11 @@ def _two_shops(at: datetime) -> Iterable[Signal]:
     FROM benefit_card_redemption b JOIN LATERAL (
       SELECT a.merchant_id, a.at FROM benefit_card_redemption a
       WHERE a.person_id = b.person_id AND a.card_id = b.card_id AND a.merchant_id <> b.merchant_id AND a.voids_id IS NULL
-        AND a.at <= b.at AND a.at > b.at - %(apart)s AND a.id <> b.id ORDER BY a.at DESC LIMIT 1) a ON true
+        AND a.at > %(from)s AND a.at <= b.at AND a.at > b.at - %(apart)s AND a.id <> b.id ORDER BY a.at DESC LIMIT 1) a ON true
     WHERE b.at >= %(since)s AND b.voids_id IS NULL AND b.card_id IS NOT NULL"""
-    for sale, card, first, second, seconds in _rows(sql, {"apart": APART, "since": at - LOOK_BACK}):
+    for sale, card, first, second, seconds in _rows(
+        sql, {"apart": APART, "since": at - LOOK_BACK, "from": at - LOOK_BACK - APART}
+    ):
         facts = {"merchants": [first, second], "seconds": seconds}
         yield Signal(
             kind=SignalKind.ELSEWHERE,
@@ -102,11 +105,12 @@ def _without_phone(at: datetime) -> Iterable[Signal]:
 
 
 def _conflicts(at: datetime) -> Iterable[Signal]:
+    # The last is the one that came last, which need not be one of the last month: `%` takes the month off its number.
     sql = """
-    SELECT card_id, count(*), max(id) FROM benefit_card_redemption
+    SELECT card_id, count(*), (array_agg(id ORDER BY id %% %(month)s DESC))[1] FROM benefit_card_redemption
     WHERE at >= %(since)s AND standing = 'conflict' AND voids_id IS NULL AND card_id IS NOT NULL
     GROUP BY card_id HAVING count(*) >= %(least)s"""
-    for card, count, last in _rows(sql, {"since": at - CONFLICT_DAYS, "least": CONFLICTS}):
+    for card, count, last in _rows(sql, {"since": at - CONFLICT_DAYS, "least": CONFLICTS, "month": PER_MONTH}):
         yield Signal(
             kind=SignalKind.CONFLICTS, key=f"conflicts:{card}:{last}", card_id=card, redemption_id=last,
             facts={"conflicts": count}, raised_at=at,

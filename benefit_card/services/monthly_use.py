@@ -13,7 +13,7 @@ WITH used AS MATERIALIZED (
   FROM benefit_card_redemption r
   JOIN merchants_merchant m ON m.id = r.merchant_id JOIN merchants_category k ON k.id = m.category_id
   WHERE r.at >= %(start)s AND r.at < %(end)s AND r.voids_id IS NULL
-    AND NOT EXISTS (SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id AND v.voids_id IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM benefit_card_undone u WHERE u.redemption_id = r.id)
 ), held AS MATERIALIZED (
   SELECT DISTINCT e.person_id, e.company_id, CASE WHEN c.headcount < 10 THEN '1-9' WHEN c.headcount < 50 THEN '10-49'
          WHEN c.headcount < 250 THEN '50-249' ELSE '250+' END AS size
@@ -46,7 +46,7 @@ SELECT merchant_id, %(month)s, sum(visits), sum(off), sum(gross), jsonb_object_a
          sum(discount_cents) AS off, sum(gross_cents) AS gross
   FROM (SELECT r.*, at AT TIME ZONE 'Europe/Paris' AS local FROM benefit_card_redemption r
         WHERE at >= %(start)s AND at < %(end)s AND voids_id IS NULL AND NOT EXISTS (
-          SELECT 1 FROM benefit_card_redemption v WHERE v.voids_id = r.id AND v.voids_id IS NOT NULL)) AS sold
+          SELECT 1 FROM benefit_card_undone u WHERE u.redemption_id = r.id)) AS sold
   GROUP BY 1, 2) AS counted
 GROUP BY merchant_id ON CONFLICT (merchant_id, month) DO NOTHING
 """

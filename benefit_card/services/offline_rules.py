@@ -23,6 +23,7 @@ from merchants.models import Combine, OfflinePolicy, Till
 
 CLOCK = timedelta(minutes=5)
 SLACK = 2  # slots of 30 s a phone may be early or late without network
+NEAR = timedelta(minutes=15)  # a code is taken within minutes of its half minute: only that month is looked into
 OLD_OFFER = timedelta(hours=96)  # a till's copy of the offers is at most 72 h old, and a day of grace
 
 
@@ -143,8 +144,10 @@ def _elsewhere(till: Till, found: Case, presented: Presented) -> refusals.TillRe
     """One phone code at two merchants within three minutes: a doubt, and a signal for people."""
     if presented.slot is None:
         return None
+    shown = credential.slot_start(presented.slot)
     other = (
         Redemption.objects.filter(card_id=found.card_id, slot=presented.slot)
+        .between(shown - NEAR, shown + NEAR)
         .exclude(merchant_id=till.shop.merchant_id)
         .values_list("merchant_id", flat=True)
         .first()

@@ -79,7 +79,7 @@ def break_glass(*, actor: User, wanted: str, reason: str, at: datetime) -> tuple
             at=at,
         )
     rows = Redemption.objects.filter(person=person, voids__isnull=True).select_related(
-        "merchant", "offer_version", "voided_by"
+        "merchant", "offer_version", "undone"
     )
     return person, list(rows.order_by("-at")[:200])
 

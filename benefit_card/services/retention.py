@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from benefit_card.credential import PARIS
@@ -18,6 +18,7 @@ from benefit_card.models import (
     ErasedHolder,
     GooglePass,
     OfflineEntry,
+    Redemption,
     RedemptionRequest,
     RetentionReport,
     Signal,
@@ -58,19 +59,19 @@ def run(*, at: datetime, actor: User | None = None) -> RetentionReport:
 
 
 def _unlink(at: datetime) -> int:
-    """Take the person and the card off redemptions older than 24 months, in chunks."""
+    """Take the person and the card off redemptions older than 24 months, in chunks.
+
+    Each is found through an index, where months that were done before have nothing left, and changed by its number.
+    """
     done = 0
-    while True:
-        with transaction.atomic(durable=True), connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE benefit_card_redemption SET person_id = NULL, card_id = NULL WHERE id IN (SELECT id FROM "
-                "benefit_card_redemption WHERE at < %s AND (person_id IS NOT NULL OR card_id IS NOT NULL) LIMIT %s)",
-                [at - IDENTIFIED, CHUNK],
-            )
-            changed = cursor.rowcount
-        done += changed
-        if changed < CHUNK:
-            return done
+    for named in (Q(person__isnull=False), Q(card__isnull=False)):
+        changed = CHUNK
+        while changed == CHUNK:
+            with transaction.atomic(durable=True):
+                old = Redemption.objects.filter(named, at__lt=at - IDENTIFIED).values_list("pk", flat=True)[:CHUNK]
+                changed = Redemption.objects.filter(pk__in=list(old)).update(person=None, card=None)
+            done += changed
+    return done
 
 
 def _scans(at: datetime) -> int:

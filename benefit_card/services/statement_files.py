@@ -4,7 +4,7 @@ import csv as csv_module
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from babel.dates import format_date
 from django.db.models import Exists, OuterRef
@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from benefit_card import selectors
+from benefit_card import months, selectors
 from benefit_card.models import LineKind, Redemption, Standing, Statement, StatementLine
 from companies.documents import render_pdf
 from companies.employees.sheets import harmless
@@ -20,6 +20,7 @@ from companies.money import euros
 from companies.templatetags import ui
 from merchants.models import Merchant
 
+REACH = timedelta(days=90)  # how long after a sale its undoing or its arrival may still come
 PRINTED = 600  # lines in the PDF; a bigger shop reads them in the CSV file
 
 
@@ -50,26 +51,37 @@ def lines_to_be(merchant: Merchant, *, reach: datetime, end: datetime) -> Iterat
             known=Exists(StatementLine.objects.filter(redemption=OuterRef("voids"))),
         )
         .filter(booked__lt=end)
-        .select_related("offer_version", "till__shop", "voids")
+        .select_related("offer_version", "till__shop")
         .order_by("at", "pk")
     )
+    undoes = _undoes(rows)
     for row in rows:
         kind = LineKind.CONFLICT if row.standing == Standing.CONFLICT else LineKind.SALE
         if row.voids_id:
             kind = LineKind.CORRECTION if row.known else LineKind.VOID
-        yield _row(row, kind, merchant)
+        yield _row(row, kind, merchant, undoes)
 
 
 def lines_of(statement: Statement) -> Iterator[StatementRow]:
     """The lines of a closed statement."""
-    rows = StatementLine.objects.filter(statement=statement).select_related(
-        "redemption__offer_version", "redemption__till__shop", "redemption__voids"
-    )
-    for line in rows.order_by("redemption__at", "redemption"):
-        yield _row(line.redemption, LineKind(line.kind), statement.merchant)
+    start, end = months.bounds(statement.month)
+    lines = StatementLine.objects.filter(  # with the bounds of the closing, so that a few months are read and not all
+        statement=statement, redemption__at__gte=start - REACH, redemption__at__lt=end
+    ).select_related("redemption__offer_version", "redemption__till__shop")
+    rows = list(lines.order_by("redemption__at", "redemption"))
+    undoes = _undoes(line.redemption for line in rows)
+    for line in rows:
+        yield _row(line.redemption, LineKind(line.kind), statement.merchant, undoes)
 
 
-def _row(row: Redemption, kind: LineKind, merchant: Merchant) -> StatementRow:
+def _undoes(rows: Iterable[Redemption]) -> dict[int, str]:
+    """The `client_id` of each sale that rows undo. Asked by number: a join would look into every month."""
+    numbers = [row.voids_id for row in rows if row.voids_id]
+    found = Redemption.objects.filter(pk__in=numbers).values_list("pk", "client_id") if numbers else []
+    return {pk: str(client_id) for pk, client_id in found}
+
+
+def _row(row: Redemption, kind: LineKind, merchant: Merchant, undoes: dict[int, str]) -> StatementRow:
     sign = -1 if row.voids_id else 1
     return StatementRow(
         pk=row.pk,
@@ -82,7 +94,7 @@ def _row(row: Redemption, kind: LineKind, merchant: Merchant) -> StatementRow:
         card=selectors.alias(merchant, row.card_id),
         gross_cents=sign * row.gross_cents,
         discount_cents=sign * row.discount_cents,
-        undoes=str(row.voids.client_id) if row.voids else "",
+        undoes=undoes.get(row.voids_id or 0, ""),
     )
 
 

@@ -7,7 +7,7 @@ undoing, a sale made without network that arrives late) has no line yet and so f
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -17,6 +17,7 @@ from django.urls import reverse
 from benefit_card import months
 from benefit_card.models import Redemption, Statement, StatementLine
 from benefit_card.services import statement_files
+from benefit_card.services.statement_files import REACH
 from companies import audit, jobs, mail
 from companies.access import is_staff, require
 from companies.billing import numbering
@@ -25,7 +26,6 @@ from companies.models import Job, User
 from merchants.models import Merchant
 
 SERIES = "REL"
-REACH = timedelta(days=90)  # how long after a sale its undoing or its arrival may still come
 
 
 def _without_statement(month: date) -> QuerySet[Merchant]:
@@ -147,16 +147,18 @@ def make(*, at: datetime, on_step: Callable[[int], None] | None = None) -> int:
 
 def differences(month: date) -> list[str]:
     """Numbers of the statements of a month whose sums are not those of their lines; empty when all reconcile."""
+    start, end = months.bounds(month)
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT s.number FROM benefit_card_statement s
                JOIN benefit_card_statementline l ON l.statement_id = s.id
-               JOIN benefit_card_redemption r ON r.id = l.redemption_id WHERE s.month = %s GROUP BY s.id
+               JOIN benefit_card_redemption r ON r.id = l.redemption_id
+               WHERE s.month = %s AND r.at >= %s AND r.at < %s GROUP BY s.id
                HAVING s.gross_cents <> sum(CASE WHEN r.voids_id IS NULL THEN r.gross_cents ELSE -r.gross_cents END)
                    OR s.discount_cents <> sum(CASE WHEN r.voids_id IS NULL THEN r.discount_cents ELSE -r.discount_cents END)
                    OR s.sales <> count(*) FILTER (WHERE l.kind IN ('sale', 'conflict'))
                    OR s.corrections <> count(*) FILTER (WHERE l.kind = 'correction')
                ORDER BY s.number""",
-            [month],
+            [month, start - REACH, end],
         )
         return [number for (number,) in cursor.fetchall()]

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from benefit_card import quota, refusals
 from benefit_card.credential import PARIS
-from benefit_card.models import Redemption, Standing
+from benefit_card.models import Redemption, Standing, Undone
 from companies import audit
 from companies.models import User
 from merchants.models import Till
@@ -41,7 +41,7 @@ def void(
     with _locked(client_id=client_id, merchant_id=till.shop.merchant_id) as row:
         if row.voids_id is not None:
             raise refusals.VoidOfVoid
-        if Redemption.objects.filter(voids=row).exists():
+        if Undone.objects.filter(pk=row.pk).exists():
             raise refusals.AlreadyVoided
         if not correction and at - row.at > VOID_WITHIN:
             raise refusals.TooLateToVoid

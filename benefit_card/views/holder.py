@@ -156,7 +156,7 @@ def my_redemptions(request: HttpRequest) -> HttpResponse:
     if not hasattr(me(request), "person"):
         raise Http404
     page = Paginator(selectors.history_of(me(request)), PAGE).get_page(page_number(request))
-    rows = [(row, getattr(row, "voided_by", None)) for row in page]
+    rows = [(row, getattr(row, "undone", None)) for row in page]
     return render(request, "benefit_card/my_redemptions.html", {"page": page, "rows": rows})
 
 

@@ -78,7 +78,7 @@ def staff_person(request: HttpRequest) -> HttpResponse:
             person, rows = personal_data.break_glass(
                 actor=me(request), wanted=context["wanted"], reason=context["reason"], at=timezone.now()
             )
-            context |= {"person": person, "rows": [(row, getattr(row, "voided_by", None)) for row in rows]}
+            context |= {"person": person, "rows": [(row, getattr(row, "undone", None)) for row in rows]}
         except DomainError as error:
             context["problem"] = error.sentence
     status = 400 if "problem" in context else 200

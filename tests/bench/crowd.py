@@ -36,7 +36,8 @@ def bare(model: Any) -> Iterator[None]:
     table = model._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), c.conname, pg_get_constraintdef(c.oid) "
+            "SELECT i.indexrelid::regclass::text, replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON '), c.conname, "
+            "pg_get_constraintdef(c.oid) "
             "FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'u' "
             "WHERE i.indrelid = %s::regclass AND NOT i.indisprimary",
             [table],
@@ -54,12 +55,14 @@ def bare(model: Any) -> Iterator[None]:
 
 
 def sizes(model: Any) -> Mapping[str, float]:
-    """Gigabytes of a table and of its indexes."""
+    """Gigabytes of a table with all its parts, and of their indexes."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_table_size(%s::regclass) / 1e9, pg_indexes_size(%s::regclass) / 1e9", [model._meta.db_table] * 2
+            "SELECT sum(pg_table_size(part)) / 1e9, sum(pg_indexes_size(part)) / 1e9 FROM ("
+            "SELECT %s::regclass AS part UNION SELECT relid FROM pg_partition_tree(%s::regclass)) AS parts",
+            [model._meta.db_table] * 2,
         )
         table, indexes = cursor.fetchone()
     return {"table": float(table), "indexes": float(indexes)}

@@ -6,6 +6,7 @@
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from statistics import median
 from typing import Any
 
@@ -27,6 +28,7 @@ def measure(place: Place, book: Book) -> None:
     _redemptions(book, made)
     _months(book)
     _till(place, book)
+    _nights(book, made)
     _dashboards(book, made)
 
 
@@ -106,27 +108,42 @@ def _revocations(book: Book) -> None:
     book.note("region", "revocation_lookup_ns", 1e9 * (time.perf_counter() - started) / 1e5, "ns", "mean of 100,000")
 
 
+_SALES = f"""
+INSERT INTO benefit_card_redemption (id, client_id, card_id, person_id, merchant_id, till_id, offer_id, offer_version_id, shown,
+  gross_cents, discount_cents, period, at, standing)
+SELECT (EXTRACT(YEAR FROM local) * 12 + EXTRACT(MONTH FROM local))::bigint * 10000000000 + n, gen_random_uuid(),
+  %(card)s + who, %(person)s + who, %(merchant)s + place, %(till)s + place, %(offer)s + place, %(version)s + place, 'phone',
+  spent * 10, spent, 'ever', moment, 'ok'
+FROM (SELECT *, moment AT TIME ZONE 'Europe/Paris' AS local FROM (
+  SELECT n, floor({EMPLOYED} * random())::int AS who, floor({MERCHANTS} * power(random(), 2))::int AS place,
+    (100 + floor(900 * random()))::int AS spent, date_trunc('day', now())
+      - make_interval(days => ({DAYS} - n * {DAYS}.0 / %(count)s)::int) + random() * interval '11 hours'
+      + interval '8 hours' AS moment
+  FROM generate_series(1, %(count)s) AS n) AS drawn) AS told WHERE moment < now()
+"""
+
+
 def _redemptions(book: Book, made: dict[str, Any]) -> None:
     """Thirteen months of sales in the order of their time, as they would have come in."""
     from django.db import connection
+    from django.utils import timezone
 
     from benefit_card.models import Redemption
+    from benefit_card.services import partitions
+
+    now = timezone.now()
+    _timed(
+        book,
+        "region_months_made",
+        "fourteen tables, empty",
+        lambda: partitions.ensure(since=now - timedelta(days=DAYS + 1), until=now),
+    )
 
     def fill() -> None:
+        names = ("card", "person", "merchant", "till", "offer", "version")
         with crowd.bare(Redemption), connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO benefit_card_redemption (client_id, card_id, person_id, merchant_id, till_id, offer_id, "
-                "offer_version_id, shown, gross_cents, discount_cents, period, at, standing) "
-                "SELECT gen_random_uuid(), %(card)s + who, %(person)s + who, %(merchant)s + place, %(till)s + place, "
-                "%(offer)s + place, %(version)s + place, 'phone', spent * 10, spent, 'ever', moment, 'ok' FROM ("
-                f" SELECT floor({EMPLOYED} * random())::int AS who, floor({MERCHANTS} * power(random(), 2))::int AS place,"
-                "  (100 + floor(900 * random()))::int AS spent, date_trunc('day', now()) "
-                f" - make_interval(days => ({DAYS} - n * {DAYS}.0 / %(count)s)::int) + random() * interval '11 hours'"
-                "  + interval '8 hours' AS moment"
-                "  FROM generate_series(1, %(count)s) AS n) AS drawn WHERE moment < now()",
-                {name: made[name] for name in ("card", "person", "merchant", "till", "offer", "version")}
-                | {"count": REDEMPTIONS},
-            )
+            cursor.execute(_SALES, {name: made[name] for name in names} | {"count": REDEMPTIONS})
+        partitions.count_on()
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
 
@@ -149,6 +166,30 @@ def _months(book: Book) -> None:
     )
     if not counted:
         raise RuntimeError("no month was counted")
+
+
+def _nights(book: Book, made: dict[str, Any]) -> None:
+    """What runs in the background among these rows: a merchant's month, the look for misuse, a month of retention."""
+    from django.utils import timezone
+
+    from benefit_card import months
+    from benefit_card.services import fraud, retention, statements
+    from merchants.models import Merchant
+
+    now = timezone.now()
+    large, last = Merchant.objects.get(pk=made["merchant"]), months.last_closed(now)
+    closed = _timed(
+        book, "region_statement_closed", "four months of the largest merchant", lambda: statements.close(
+            merchant=large, month=last, at=now)
+    )  # fmt: skip
+    book.note("region", "region_statement_lines", closed.sales, "", "sales on that statement")
+    _timed(book, "region_misuse_seconds", "the hourly look", lambda: fraud.look(at=now))
+    oldest = months.bounds((now - timedelta(days=DAYS)).date())[1] + retention.IDENTIFIED
+    done = _timed(
+        book, "region_retention_seconds", "the oldest month loses its people", lambda: retention._unlink(oldest)
+    )
+    book.note("region", "region_retention_rows", done, "", "redemptions that lost their person")
+    _timed(book, "region_retention_again_seconds", "nothing left to do", lambda: retention._unlink(oldest))
 
 
 def _till(place: Place, book: Book) -> None:

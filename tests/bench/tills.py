@@ -10,7 +10,7 @@ from tests.bench.place import Place
 from tests.bench.server import Caller, running, together
 
 COUNT = {1: 800, 8: 2_400}  # redemptions by number of clients
-LOOKS = 50  # within the limit of a till
+LOOKS, LOOKING = 50, 6  # within the limit of a till, and how many tills look one after the other
 RECORDED = 300
 ACCEPTS = "INSERT INTO benefit_card_redemptionrequest"
 
@@ -58,13 +58,16 @@ def load(place: Place, port: int, clients: int, count: int) -> tuple[float, list
 
 
 def looks(place: Place, book: Book, port: int, *, area: str = "tills", name: str = "look_up") -> None:
-    sales = _prepare(place, LOOKS)
-    caller = Caller(port, sales["headers"])
-    for body in sales["bodies"]:
-        if (status := caller.post("/api/v1/scans/", {"code": body["code"]})) != 200:
-            raise RuntimeError(f"a look-up was answered {status}")
-    for part in (50, 95):
-        book.note(area, f"{name}_p{part}", percentile(caller.seconds, part / 100) * 1000, "ms", f"{LOOKS}, 1 client")
+    waits: list[float] = []
+    for _till in range(LOOKING):
+        sales = _prepare(place, LOOKS)
+        caller = Caller(port, sales["headers"])
+        for body in sales["bodies"]:
+            if (status := caller.post("/api/v1/scans/", {"code": body["code"]})) != 200:
+                raise RuntimeError(f"a look-up was answered {status}")
+        waits += caller.seconds
+    for part in (50, 95, 99):
+        book.note(area, f"{name}_p{part}", percentile(waits, part / 100) * 1000, "ms", f"{len(waits)}, 1 client")
 
 
 def _client(sales: dict[str, Any]) -> Any:

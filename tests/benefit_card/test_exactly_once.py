@@ -11,15 +11,18 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import F
 
-from benefit_card.models import Card, Quota, Redemption, Shown
+from benefit_card import months
+from benefit_card.entry_form import read_entry
+from benefit_card.models import Card, OfflineEntry, Quota, Redemption, Shown, Undone
 from benefit_card.quota import PARTS, SPLIT_FROM, part_name
 from benefit_card.refusals import AlreadyVoided
-from benefit_card.services import redemption, voids
+from benefit_card.services import offline, redemption, voids
 from benefit_card.services.parts import balance
 from merchants.models import Offer, Period, Till
+from tests.benefit_card.device import Device
 from tests.factories.benefit_card import TillFactory, card, offer, print_code
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,7 +48,9 @@ def together() -> Iterator[Together]:
         list(pool.map(lambda _number: (barrier.wait(timeout=30), connections.close_all()), range(THREADS)))
 
 
-def redeem(till: Till, code: str, row: Offer, client_id: uuid.UUID | None = None) -> redemption.Answer:
+def redeem(
+    till: Till, code: str, row: Offer, client_id: uuid.UUID | None = None, at: datetime | None = None
+) -> redemption.Answer:
     return redemption.redeem(
         till=till,
         client_id=client_id or uuid.uuid4(),
@@ -53,7 +58,7 @@ def redeem(till: Till, code: str, row: Offer, client_id: uuid.UUID | None = None
         offer_id=row.pk,
         amount_cents=1000,
         version=None,
-        at=datetime.now(UTC),
+        at=at or datetime.now(UTC),
     )
 
 
@@ -65,13 +70,18 @@ def codes(answers: list[object]) -> Counter[object]:
     )
 
 
-def insert(row: Offer, till: Till, made: Card) -> None:
+def insert(row: Offer, till: Till, made: Card, **more: Any) -> Redemption:
     """A redemption without any counter, as the naive ways write it."""
-    Redemption.objects.create(
-        client_id=uuid.uuid4(), card=made, person_id=made.person_id, merchant=till.merchant, till=till,
-        offer=row, offer_version=row.current, shown=Shown.PRINT, gross_cents=1000, discount_cents=100,
-        period="ever", at=datetime.now(UTC),
+    said = {"client_id": uuid.uuid4(), "at": datetime.now(UTC), **more}
+    return Redemption.objects.create(
+        card=made, person_id=made.person_id, merchant=till.merchant, till=till, offer=row, offer_version=row.current,
+        shown=Shown.PRINT, gross_cents=1000, discount_cents=100, period="ever", **said,
     )  # fmt: skip
+
+
+def next_month() -> datetime:
+    """Noon of the first day of next month: its redemptions lie in another table."""
+    return months.bounds(months.after(datetime.now(UTC).date()))[0] + timedelta(hours=12)
 
 
 def overrun(attempt: Callable[[Offer], int], till: Till, *, allowed: int, terms: dict[str, Any]) -> bool:
@@ -206,6 +216,47 @@ class TestRetry:
             assert all(answer.body == answers[0].body for answer in answers)
             assert Redemption.objects.filter(offer=row).count() == 1
 
+    def test_around_the_end_of_a_month_is_one_sale(self, together):
+        """Case: the same id while one month's table ends and the next begins; the request decides, not the table."""
+        till = TillFactory()
+        code = print_code(card())
+        times = (datetime.now(UTC), next_month())
+        for _round in range(5):
+            row, client_id = offer(till.merchant), uuid.uuid4()
+            answers = together(
+                lambda number, row=row, client_id=client_id: redeem(till, code, row, client_id, times[number % 2])
+            )
+            assert codes(answers) == {201: 16} and all(answer.body == answers[0].body for answer in answers)
+            assert Redemption.objects.filter(client_id=client_id).count() == 1
+
+    def test_would_be_two_sales_without_the_request(self):
+        """The tables of two months do not see each other's ids: the harness above can fail."""
+        till, made = TillFactory(), card()
+        row, client_id = offer(till.merchant), uuid.uuid4()
+        insert(row, till, made, client_id=client_id)
+        with pytest.raises(IntegrityError):
+            insert(row, till, made, client_id=client_id)
+        insert(row, till, made, client_id=client_id, at=next_month())
+        assert Redemption.objects.filter(client_id=client_id).count() == 2
+
+
+class TestSync:
+    def test_of_the_same_entries_by_sixteen_at_once_counts_each_once(self, together):
+        """Case: a queue that is sent again while it is still being taken in."""
+        till = TillFactory()
+        device, made = Device(till), card()
+        row = offer(till.merchant, per_person_limit=9)
+        entries = [device.entry(made, row, at=datetime.now(UTC)) for _entry in range(3)]
+
+        def send(number: int) -> Counter[str]:
+            mine = entries if number % 2 else entries[::-1]
+            answers = offline.sync(till=till, rows=[read_entry(raw) for raw in mine], at=datetime.now(UTC))
+            return Counter(answer["verdict"] for answer in answers)
+
+        answers = together(send)
+        assert sum((answer for answer in answers), Counter()) == {"accepted": 3, "replayed": 45}
+        assert Redemption.objects.count() == OfflineEntry.objects.count() == Quota.objects.get().used == 3
+
 
 class TestVoid:
     def test_is_won_by_one_of_sixteen(self, together):
@@ -219,3 +270,20 @@ class TestVoid:
         assert sum(isinstance(answer, AlreadyVoided) for answer in answers) == 15
         assert Quota.objects.get().used == 0
         assert redeem(till, code, row).status == 201
+
+    def test_in_two_months_is_refused_by_the_key_alone(self):
+        """Case: without any lock, two rows that undo one sale from two tables; without the trigger both would stand."""
+        till, made = TillFactory(), card()
+        row = offer(till.merchant)
+        sale = insert(row, till, made)
+        insert(row, till, made, voids=sale)
+        with pytest.raises(IntegrityError):
+            insert(row, till, made, voids=sale, at=next_month())
+        assert Undone.objects.get().redemption == sale
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE benefit_card_redemption DISABLE TRIGGER pgtrigger_undone_once_46e10")
+            try:
+                insert(row, till, made, voids=sale, at=next_month())
+            finally:
+                cursor.execute("ALTER TABLE benefit_card_redemption ENABLE TRIGGER pgtrigger_undone_once_46e10")
+        assert Redemption.objects.filter(voids=sale).count() == 2
