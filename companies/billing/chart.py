@@ -18,6 +18,7 @@ class Named(NamedTuple):
 NUMBERS: dict[AccountKind, tuple[str, str]] = {
     AccountKind.RECEIVABLE: ("411000", "Clients et adhérents"),
     AccountKind.DEPOSITS: ("419100", "Avances reçues des adhérents"),
+    AccountKind.REFUNDS: ("419800", "Avances à rembourser aux adhérents"),
     AccountKind.BANK: ("512000", "Banque"),
     AccountKind.STRIPE: ("517000", "Stripe, fonds à recevoir"),
     AccountKind.SUPPLIERS: ("401000", "Fournisseurs"),

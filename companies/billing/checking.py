@@ -55,6 +55,18 @@ CHECKS: list[tuple[str, str]] = [
         "WHERE p.state IN ('succeeded', 'charged_back') AND t.id IS NULL ORDER BY p.id LIMIT 1",
     ),
     (
+        "company {0} used {1} cents more than was kept for it",
+        "SELECT a.company_id, sum(e.cents) FROM billing_ledgerentry e JOIN billing_account a ON a.id = e.account_id "
+        "AND a.kind = 'deposits' GROUP BY 1 HAVING sum(e.cents) > 0 ORDER BY 1 LIMIT 1",
+    ),
+    (
+        "company {0} has {1} cents on their way back, the books say {2}",
+        "SELECT b.company_id, coalesce(r.cents, 0), b.cents FROM (SELECT a.company_id, -sum(e.cents) AS cents "
+        "FROM billing_ledgerentry e JOIN billing_account a ON a.id = e.account_id AND a.kind = 'refunds' GROUP BY 1) b "
+        "LEFT JOIN (SELECT company_id, sum(cents) AS cents FROM billing_depositrefund WHERE state = 'asked' GROUP BY 1) "
+        "r ON r.company_id = b.company_id WHERE coalesce(r.cents, 0) <> b.cents ORDER BY 1 LIMIT 1",
+    ),
+    (
         "credit notes of line {0} come to {1} of {2} cents",
         "SELECT l.id, sum(c.net_cents), l.net_cents FROM billing_creditnoteline c JOIN billing_invoiceline l "
         "ON l.id = c.line_id GROUP BY l.id HAVING abs(sum(c.net_cents)) > abs(l.net_cents) ORDER BY l.id LIMIT 1",

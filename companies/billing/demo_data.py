@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from companies.billing import bulk, demo_collection, demo_data_books, invoices, settlement
+from companies.billing import bulk, demo_collection, demo_data_books, demo_deposits, invoices, settlement
 from companies.billing.invoices import LineDraft, Prepared
 from companies.billing.models import Invoice, LegalModel, LineKind, Payment, PaymentState
 from companies.billing.settlement import Dispute, Observation
@@ -46,7 +46,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
     made = bulk.issue_many(drafts)
     recent = at - timedelta(days=40)
     stories = [row for row in made if row.source.startswith("training")]
-    kept = {row.pk for row in made if row.source.startswith(("training", "late"))}
+    kept = {row.pk for row in made if row.source.startswith(("training", "late", "card"))}
     paid = [
         bulk.Paid(row, _paid_at(rng, row, at), *rng.choice([("sepa_debit", 35), ("sepa_debit", 35), ("card", 150)]))
         for row in made
@@ -54,6 +54,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
     ]
     bulk.pay_many([row for row in paid if row.at < at], now=at)
     _stories(stories, at)
+    demo_deposits.seed(world=world, rows=[row for row in made if row.source.startswith("card")], at=at)
     demo_collection.seed(world=world, at=at)
     demo_data_books.seed(rng=rng, world=world, at=at)
 
@@ -79,7 +80,7 @@ def _year(rng: random.Random, company: Company, at: datetime) -> list[Prepared]:
 
 
 def _stories_to_tell(rng: random.Random, company: Company, at: datetime) -> list[Prepared]:
-    """Four invoices of the last weeks whose payments did not all go well."""
+    """Invoices of the last weeks whose payments did not all go well."""
     return [
         _draft(
             company,
@@ -89,6 +90,12 @@ def _stories_to_tell(rng: random.Random, company: Company, at: datetime) -> list
             LegalModel.LISTING,
         )
         for number in range(1, 5)
+    ] + [
+        _draft(company, [_line(words, cents, 2_000)], at - timedelta(days=25), source, LegalModel.LISTING)
+        for source, words, cents in (
+            (demo_deposits.CLAIMED, "Journée des adhérents, trois places", 27_000),
+            (demo_deposits.TWICE, "Salon des achats responsables, stand partagé", 46_500),
+        )
     ]
 
 

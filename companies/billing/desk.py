@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy
 from companies import money
 from companies.billing.models import (
     DebitState,
+    DepositRefund,
+    DepositRefundState,
     Dispute,
     DisputeAnswer,
     Invoice,
@@ -97,6 +99,7 @@ def waiting_counts() -> dict[str, int]:
         "proposals": SuspensionProposal.objects.filter(state="open").count(),
         "write_offs": WriteOff.objects.filter(state="asked").count(),
         "disputes": Dispute.objects.filter(closed_at__isnull=True).count(),
+        "transfers": DepositRefund.objects.filter(state=DepositRefundState.ASKED, refund=None).count(),
     }
 
 

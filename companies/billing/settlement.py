@@ -4,7 +4,7 @@
 every change is a guarded update or a ledger posting with a key of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +12,15 @@ from typing import Any
 from django.db import transaction
 
 from companies import audit
-from companies.billing import ledger
+from companies.billing import ledger, returns
 from companies.billing.models import (
     AccountKind,
+    DepositRefund,
+    DepositRefundState,
     Invoice,
     InvoiceState,
     LedgerEntry,
+    LedgerTransaction,
     Payment,
     PaymentState,
     Refund,
@@ -58,6 +61,7 @@ class Observation:
     disputes: Sequence[Dispute] = ()
     refunds: Sequence[tuple[str, int]] = ()
     failed_refunds: Sequence[str] = field(default=())
+    refund_rows: Mapping[str, int] = field(default_factory=dict)  # refund at Stripe → our row, by the mark we put on it
     url: str = ""
 
 
@@ -89,10 +93,12 @@ def apply(*, payment_id: int, seen: Observation, at: datetime) -> Payment:
         mark_paid(payment, seen, at=at)
         for dispute in seen.disputes:
             charge_back(payment, dispute, at=at)
+        for refund_id, row_id in seen.refund_rows.items():  # the news may be quicker than the answer to our call
+            Refund.objects.filter(pk=row_id, payment=payment, refund_id="").update(refund_id=refund_id)
         for refund_id, cents in seen.refunds:
             record_refund(payment, refund_id, cents, at=at)
-        if seen.failed_refunds:
-            Refund.objects.filter(refund_id__in=seen.failed_refunds).update(state="failed")
+        for refund_id in seen.failed_refunds:
+            take_back_refund(payment, refund_id, at=at)
     return payment
 
 
@@ -258,30 +264,59 @@ def _note(payment: Payment, dispute: Dispute, at: datetime) -> None:
 
 
 def record_refund(payment: Payment, refund_id: str, cents: int, *, at: datetime) -> None:
-    """Money went back to the payer on purpose; what a credit note does not cover is owed again."""
+    """Money went back to the payer on purpose; what a credit note does not cover is owed again.
+
+    A refund of what was kept for the company touches no invoice: it leaves the account on which it waited.
+    """
     invoice = payment.invoice
+    kept = DepositRefund.objects.select_for_update(of=("self",)).filter(refund__refund_id=refund_id).first()
+    other = (
+        ledger.Side(AccountKind.REFUNDS, cents, company=invoice.company)
+        if kept
+        else ledger.Side(AccountKind.RECEIVABLE, cents, company=invoice.company, invoice=invoice)
+    )
     posted = ledger.post(
         key=f"refund-{refund_id}",
         kind="refund",
         at=at,
-        reason=f"{invoice.number} · {refund_id}",
-        sides=[
-            ledger.Side(AccountKind.RECEIVABLE, cents, company=invoice.company, invoice=invoice),
-            ledger.Side(AccountKind.STRIPE, -cents),
-        ],
+        reason=f"{kept or invoice.number} · {refund_id}",
+        sides=[other, ledger.Side(AccountKind.STRIPE, -cents)],
     )
     if posted is None:
         return
     Refund.objects.filter(refund_id=refund_id).update(state="succeeded")
+    _refunded(payment, refund_id, cents, "payment.refunded", at=at)
+    if kept:
+        kept.company = invoice.company
+        returns.left(kept, at=at, label=BY_STRIPE)
+    else:
+        set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=refund_id)
+
+
+def take_back_refund(payment: Payment, refund_id: str, *, at: datetime) -> None:
+    """The payer's bank did not take a refund, at once or days later: the money is ours again, and so is the debt to them."""
+    invoice = payment.invoice
+    Refund.objects.filter(refund_id=refund_id).exclude(state="failed").update(state="failed")
+    posted = LedgerTransaction.objects.filter(key=f"refund-{refund_id}").first()
+    if posted is not None and ledger.reverse(posted, at=at, reason=refund_id) is not None:
+        cents = -sum(e.cents for e in posted.entries.filter(account__kind=AccountKind.STRIPE))
+        _refunded(payment, refund_id, -cents, "payment.refund_failed", at=at)
+        set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=refund_id)
+    kept = DepositRefund.objects.select_for_update(of=("self",)).filter(refund__refund_id=refund_id).first()
+    if kept is not None and kept.state != DepositRefundState.CANCELLED:
+        kept.company = invoice.company
+        returns.stays(kept, at=at, reason=refund_id, label=BY_STRIPE)
+
+
+def _refunded(payment: Payment, refund_id: str, cents: int, action: str, *, at: datetime) -> None:
     payment.refunded_cents += cents
     Payment.objects.filter(pk=payment.pk).update(refunded_cents=payment.refunded_cents)
     audit.record(
-        "payment.refunded",
+        action,
         target=payment,
         at=at,
         actor=None,
         actor_label=BY_STRIPE,
-        company=invoice.company,
+        company=payment.invoice.company,
         data={"refund": refund_id, "cents": cents},
     )
-    set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=refund_id)

@@ -28,6 +28,7 @@ KINDS = {
     "charge_back": gettext_lazy("Payment taken back"),
     "reinstated": gettext_lazy("Payment confirmed after a claim"),
     "write_off": gettext_lazy("Debt given up"),
+    "kept": gettext_lazy("Kept for later invoices"),
     "reversal": gettext_lazy("Correction"),
 }
 

@@ -64,6 +64,9 @@ def _to_decide() -> list[Todo]:
     if n := counts["disputes"]:
         title = ngettext("%(n)s claim of a payer", "%(n)s claims of payers", n) % {"n": n}
         todos.append(Todo(title, _("The bank waits for an answer"), f"{url}?state=disputes", tone="danger"))
+    if n := counts["transfers"]:
+        title = ngettext("%(n)s transfer to make", "%(n)s transfers to make", n) % {"n": n}
+        todos.append(Todo(title, _("Money kept for a company goes back"), f"{url}?state=transfers", tone="warning"))
     return todos
 
 

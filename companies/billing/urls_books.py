@@ -18,6 +18,7 @@ urlpatterns = [
     path("erb/bank/statements/<int:pk>/", bank.statement_file, name="statement_file"),
     path("erb/bank/<int:pk>/", bank.bank_line, name="bank_line"),
     path("erb/bank/<int:pk>/book/", bank.book_line, name="book_line"),
+    path("erb/bank/<int:pk>/refund/<int:refund>/", bank.match_refund, name="match_refund"),
     path("erb/bank/<int:pk>/undo/", bank.undo_line, name="undo_line"),
     path("erb/bank/<int:pk>/aside/", bank.aside_line, name="aside_line"),
     path("erb/received/", einvoice.inbox, name="inbox"),

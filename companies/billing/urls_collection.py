@@ -9,6 +9,12 @@ urlpatterns = [
     path("company/<int:company>/accounts/mandate/<int:pk>/revoke/", mandates.revoke, name="mandate_revoke"),
     path("company/<int:company>/accounts/mandate/<int:pk>/pdf/", mandates.file, name="mandate_pdf"),
     path("company/<int:company>/accounts/deposit/", deposits.deposit, name="deposit"),
+    path("company/<int:company>/accounts/deposit/back/", deposits.back, name="deposit_back"),
+    path("company/<int:company>/accounts/deposit/back/<int:pk>/pdf/", deposits.back_pdf, name="deposit_back_pdf"),
+    path(
+        "company/<int:company>/accounts/deposit/back/<int:pk>/cancel/", deposits.back_cancel, name="deposit_back_cancel"
+    ),
+    path("company/<int:company>/invoices/<int:pk>/keep/", deposits.keep, name="keep_overpaid"),
     path("company/<int:company>/accounts/", desk.company_desk, name="desk"),
     path("company/<int:company>/accounts/open.csv", desk.open_items, name="open_items"),
     path("company/<int:company>/accounts/statement/", desk.statement, name="statement"),

@@ -56,6 +56,7 @@ VISITS = [
     Visit("billing:statement_file", STAFF, lambda w: {"pk": w.bank_statement.pk}),
     Visit("billing:bank_line", STAFF, _line),
     Visit("billing:book_line", STAFF, _line, method="post"),
+    Visit("billing:match_refund", STAFF, lambda w: _line(w) | {"refund": w.deposit_refund.pk}, method="post"),
     Visit("billing:undo_line", STAFF, _line, method="post"),
     Visit("billing:aside_line", STAFF, _line, method="post"),
     Visit("billing:inbox", STAFF),

@@ -2,8 +2,9 @@
 
 from datetime import UTC, date, datetime
 
-from companies.billing import links
+from companies.billing import deposits, ledger, links
 from companies.billing.models import (
+    AccountKind,
     Dispute,
     DisputeAnswer,
     DuesRun,
@@ -37,6 +38,17 @@ def prepare(w):
     )
     DisputeAnswer.objects.create(dispute=w.payer_claim, text="x", document=paper, written_at=AT)
     w.dues_run = DuesRun.objects.create(year=2026, due_on=date(2026, 5, 1), created_at=AT)
+    sides = [ledger.Side(AccountKind.BANK, 9), ledger.Side(AccountKind.DEPOSITS, -9, company=w.company)]
+    ledger.post(key="table-kept", kind="bank", at=AT, sides=sides)
+    w.deposit_refund = deposits.ask(
+        company=w.company,
+        cents=1,
+        reason="x",
+        key="table",
+        actor=w.users["staff"],
+        at=AT,
+        iban="FR1420041010050500013M02606",
+    )
     w.mandate = Mandate.objects.create(
         company=w.company,
         state="active",
@@ -72,6 +84,16 @@ VISITS = [
     Visit("billing:mandate_pdf", SEES, lambda w: _company(w) | {"pk": w.mandate.pk}),
     Visit("billing:deposit", SEES, _company),
     Visit("billing:deposit", {"accountant", "staff"}, _company, method="post"),
+    Visit("billing:deposit_back", {"accountant", "staff"}, _company),
+    Visit("billing:deposit_back", {"accountant", "staff"}, _company, method="post"),
+    Visit("billing:deposit_back_pdf", SEES, lambda w: _company(w) | {"pk": w.deposit_refund.pk}),
+    Visit(
+        "billing:deposit_back_cancel",
+        {"accountant", "staff"},
+        lambda w: _company(w) | {"pk": w.deposit_refund.pk},
+        "post",
+    ),
+    Visit("billing:keep_overpaid", {"accountant", "staff"}, lambda w: _company(w) | {"pk": w.owed.pk}, "post"),
     Visit("billing:desk", SEES, _company),
     Visit("billing:open_items", SEES, _company),
     Visit("billing:statement", SEES, _company),

@@ -1,6 +1,7 @@
-"""Money kept for a company, used for the invoices it chooses; and the file of its mandate."""
+"""Money kept for a company, used for the invoices it chooses or sent back; and the file of its mandate."""
 
 import io
+import uuid
 
 import pytest
 from django.db import transaction
@@ -10,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from companies.billing import allocation, books, checking, mandate_file
+from companies.billing import allocation, books, checking, deposits, ledger, mandate_file, payments
 from companies.billing.bank import importing, matching
-from companies.billing.models import BankLine, Invoice, LedgerTransaction
-from companies.errors import NotAllowed
-from companies.models import AuditEntry, Role
+from companies.billing.models import AccountKind, BankLine, DepositRefund, Invoice, LedgerTransaction, Refund
+from companies.errors import Invalid, NotAllowed
+from companies.models import AuditEntry, OutboxMail, Role
 from tests.billing.statements import camt, entry
 from tests.billing.test_accounts_api import mandate
 from tests.factories.billing import invoice, line
@@ -129,6 +130,146 @@ class TestThePage:
         assert client.post(address, fields | {f"invoice_{second.pk}": ""}).status_code == 302
         first.refresh_from_db()
         assert first.state == "paid"
+
+
+@pytest.fixture
+def paid_twice(double, at_once):
+    """An invoice of 53.39 € paid by transfer while the accountant was paying it by card."""
+    company = CompanyFactory(name="Tannerie du Royans")
+    accountant, bill = member(company, Role.ACCOUNTANT), invoice(company)
+    Invoice.objects.filter(pk=bill.pk).update(state="due")
+    page = payments.start(invoice=bill, actor=accountant, at=timezone.now())
+    with transaction.atomic():
+        allocation.receive(company=company, cents=5_339, key="twice", at=timezone.now(), actor=None, only=[bill])
+    double.pays(page.url)
+    payments.refresh(payment_id=page.pk, at=timezone.now())
+    bill.refresh_from_db()
+    assert (bill.state, bill.balance_cents) == ("paid", -5_339)
+    deposits.keep(invoice=bill, actor=accountant, at=timezone.now())
+    return company, accountant, bill, page
+
+
+def ask(company, actor, cents, **more):
+    asked = {"reason": "Payé deux fois", "key": str(uuid.uuid4()), "at": timezone.now()}
+    return deposits.ask(company=company, cents=cents, actor=actor, **{**asked, **more})
+
+
+def sums(company):
+    """Kept, on its way back, and the association's money at Stripe and in the bank."""
+    return (
+        allocation.kept_for(company),
+        -ledger.balance(AccountKind.REFUNDS, company=company),
+        ledger.balance(AccountKind.BANK),
+    )
+
+
+class TestMoneySentBack:
+    def test_returns_to_the_card_it_came_from_once_and_touches_no_invoice(self, paid_twice, double):
+        company, accountant, bill, page = paid_twice
+        with pytest.raises(deposits.NothingToKeep):  # a double click
+            deposits.keep(invoice=bill, actor=accountant, at=timezone.now())
+        at_stripe = ledger.balance(AccountKind.STRIPE)
+        row = ask(company, accountant, 2_000, payment=page, key="k")
+        assert sums(company) == (3_339, 2_000, 5_339) and not checking.first_break()
+        assert ask(company, accountant, 2_000, payment=page, key="k") == row
+        payments.send_refund(row.refund, at=timezone.now())
+        payments.send_refund(row.refund, at=timezone.now())  # a repeat is the same request
+        for body in double.events("charge.refunded") * 2:
+            assert double.post(body) == 200
+        row.refresh_from_db()
+        page.refresh_from_db()
+        bill.refresh_from_db()
+        assert (row.state, page.refunded_cents, bill.state, bill.balance_cents) == ("done", 2_000, "paid", 0)
+        assert sums(company) == (3_339, 0, 5_339) and ledger.balance(AccountKind.STRIPE) == at_stripe - 2_000
+        keep(company, 10_000)  # came by transfer: no card gets it
+        with pytest.raises(deposits.MeansRefused):
+            ask(company, accountant, 3_340, payment=page)
+        assert OutboxMail.objects.filter(key__startswith="deposit-refund-").count() == 1
+        assert not checking.first_break()
+
+    def test_that_the_payers_bank_returns_days_later_is_kept_again(self, paid_twice, double):
+        company, accountant, _bill, page = paid_twice
+        row = ask(company, accountant, 5_339, payment=page)
+        payments.send_refund(row.refund, at=timezone.now())
+        double.lever("bounce", refund=Refund.objects.get().refund_id)
+        for body in double.events("refund.failed") * 2:
+            assert double.post(body) == 200
+        row.refresh_from_db()
+        page.refresh_from_db()
+        assert (row.state, page.refunded_cents, sums(company)[:2]) == ("cancelled", 0, (5_339, 0))
+        assert ask(company, accountant, 5_339, payment=page).state == "asked"  # it may be tried again
+        assert not checking.first_break()
+
+    def test_waits_when_the_service_is_silent_and_stays_when_it_refuses(self, paid_twice, double):
+        company, accountant, _bill, page = paid_twice
+        row = ask(company, accountant, 1_000, payment=page)
+        double.lever("fail", requests=3)
+        with pytest.raises(payments.PaymentServiceDown):
+            payments.send_refund(row.refund, at=timezone.now())
+        assert sums(company)[:2] == (4_339, 1_000)
+        double.lever("dispute", payment_intent=double.intent()["id"])
+        with pytest.raises(payments.RefundRefused):
+            payments.send_refund(row.refund, at=timezone.now())
+        row.refresh_from_db()
+        assert (row.state, sums(company)[:2]) == ("cancelled", (5_339, 0))
+
+    def test_leaves_by_transfer_and_the_statement_finds_it_by_reference(self):
+        company, by = CompanyFactory(), staff()
+        keep(company, 50_000)
+        first, second = (ask(company, by, cents, iban="FR14 2004 1010 0505 0001 3M02 606") for cents in (20_000, 5_000))
+        assert sums(company) == (25_000, 25_000, 50_000)
+        with pytest.raises(allocation.KeptTooLittle):
+            ask(company, by, 25_001, iban=first.iban)
+        content = camt(
+            entry(-20_000, text=f"VIR {first.reference}", bank_id="1"), entry(-5_000, bank_id="2"), total=-25_000
+        )
+        importing.take(content=content, name="r.xml", actor=by, at=timezone.now())
+        found, other = BankLine.objects.order_by("position")
+        assert (found.state, other.state, sums(company)) == ("matched", "open", (25_000, 5_000, 30_000))
+        with pytest.raises(matching.RefundAsked):
+            matching.match_refund(line=other, refund=first, actor=by, at=timezone.now())
+        matching.undo(line=found, actor=by, at=timezone.now(), reason="x")
+        first.refresh_from_db()
+        assert first.state == "asked" and not checking.first_break()
+        matching.match_refund(line=BankLine.objects.get(pk=found.pk), refund=first, actor=by, at=timezone.now())
+        deposits.cancel(row=second, actor=by, at=timezone.now())
+        with pytest.raises(deposits.CancelRefused):
+            deposits.cancel(row=second, actor=by, at=timezone.now())
+        assert sums(company) == (30_000, 0, 30_000) and not checking.first_break()
+
+    def test_is_the_accountants_and_the_staffs_to_ask_for(self):
+        company = CompanyFactory()
+        keep(company, 1_000)
+        for user in (member(company, Role.ADMIN), member(company, Role.BUYER), member(CompanyFactory(), *Role)):
+            with pytest.raises(NotAllowed):
+                ask(company, user, 1, iban="FR1420041010050500013M02606")
+        for wrong in ({"cents": 0}, {"iban": "FR1420041010050500013M02607"}):
+            with pytest.raises(Invalid):
+                ask(**{"company": company, "actor": staff(), "cents": 1, "iban": "FR1420041010050500013M02606"} | wrong)
+        assert allocation.kept_for(company) == 1_000
+
+    def test_is_asked_for_on_a_page_that_keeps_what_was_typed_with_a_notice_as_pdf(self, paid_twice):
+        company, accountant, _bill, page = paid_twice
+        client = Client()
+        client.force_login(accountant)
+        start, there = (f"/company/{company.pk}/accounts/deposit/{end}" for end in ("", "back/"))
+        assert there in client.get(start).content.decode()
+        assert "visa … 4242" in client.get(there).content.decode()
+        typed = {"cents": "60,00", "way": str(page.pk), "reason": "Payé deux fois", "key": "page-1"}
+        refused = client.post(there, typed).content.decode()
+        assert "60,00" in refused and "Payé deux fois" in refused and "53.39" in refused
+        assert client.post(there, typed | {"cents": "20,00"}).status_code == 302
+        assert client.post(there, typed | {"cents": "20,00"}).status_code == 302  # sent twice, done once
+        row = DepositRefund.objects.get()
+        shown = client.get(start).content.decode()
+        assert row.state == "done" and row.reference in shown and "33,39" in shown
+        text = PdfReader(io.BytesIO(client.get(f"{there}{row.pk}/pdf/").content)).pages[0].extract_text()
+        for said in (row.reference, "20,00", "Tannerie du Royans", "visa … 4242", "aucun avoir"):
+            assert said in text, said
+        for url in ("kept", "transfers"):
+            staffs = Client()
+            staffs.force_login(staff())
+            assert staffs.get(f"/erb/collection/?state={url}").status_code == 200
 
 
 class TestTheMandatesFile:

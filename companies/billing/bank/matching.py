@@ -10,9 +10,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies.access import is_staff, require
-from companies.billing import books, fec, ledger, settlement
+from companies.billing import books, deposits, fec, ledger, returns, settlement
 from companies.billing.bank.rules import Debt, Proposal, match, spread
-from companies.billing.models import AccountKind, BankLine, BankMatch, Invoice, InvoiceState, LineState
+from companies.billing.models import (
+    AccountKind,
+    BankLine,
+    BankMatch,
+    DepositRefund,
+    DepositRefundState,
+    Invoice,
+    InvoiceState,
+    LineState,
+)
 from companies.billing.models.bank import LINE_TRANSITIONS
 from companies.billing.models.invoice import PAYABLE
 from companies.billing.references import numbers_in
@@ -39,12 +48,17 @@ class LineTaken(DomainError):
 
 class KeptUsed(DomainError):
     code = "bank_kept_used"
-    message = _("What was kept of this line paid another invoice since. Reverse that entry in the books first.")
+    message = _("What was kept of this line paid another invoice or was sent back since. Take that back first.")
 
 
 class PartsRefused(Invalid):
     code = "bank_parts_refused"
     message = _("The parts must be above zero, at most what each invoice owes, and together at most the line.")
+
+
+class RefundAsked(DomainError):
+    code = "bank_refund_refused"
+    message = _("This transfer was found on another line, was given up, or is of another sum.")
 
 
 class CompanyAsked(Invalid):
@@ -102,6 +116,10 @@ def match_all(lines: Iterable[BankLine], *, at: datetime) -> int:
     """Match by itself what is certain; the rest waits for a person. Returns how many lines were matched."""
     count = 0
     for line in lines:
+        if (going := deposits.named_by(line)) is not None:
+            _book_refund(line, going, rule="reference", actor=None, at=at)
+            count += 1
+            continue
         found = propose(line) if line.cents > 0 and line.state == LineState.OPEN else None
         if found is not None and found.certain and found.parts:
             _book(line, dict(found.parts), company_id=found.company, rule=found.rule, actor=None, at=at)
@@ -171,6 +189,27 @@ def match_account(
     return _posted(line, sides, rule="manual", company=company, actor=actor, at=at)
 
 
+@transaction.atomic(durable=True)
+def match_refund(*, line: BankLine, refund: DepositRefund, actor: User, at: datetime) -> BankMatch:
+    """Say that a line is the transfer by which a company's deposit went back. Raises LineTaken, RefundAsked."""
+    require(is_staff(actor))
+    return _book_refund(line, refund, rule="manual", actor=actor, at=at)
+
+
+def _book_refund(line: BankLine, refund: DepositRefund, *, rule: str, actor: User | None, at: datetime) -> BankMatch:
+    line = _locked(line)
+    row = DepositRefund.objects.select_for_update(of=("self",)).select_related("company").get(pk=refund.pk)
+    if row.state != DepositRefundState.ASKED or row.refund_id is not None or line.cents != -row.cents:
+        raise RefundAsked
+    sides = [
+        ledger.Side(AccountKind.REFUNDS, row.cents, company=row.company),
+        ledger.Side(AccountKind.BANK, line.cents),
+    ]
+    made = _posted(line, sides, rule=rule, company=row.company, actor=actor, at=at)
+    returns.left(row, at=at, actor=actor, label=LABEL, match=made)
+    return made
+
+
 def _posted(
     line: BankLine,
     sides: Sequence[ledger.Side],
@@ -228,6 +267,8 @@ def undo(*, line: BankLine, actor: User, at: datetime, reason: str) -> None:
     if made.company_id:  # nobody uses what is kept meanwhile
         Company.objects.select_for_update().get(pk=made.company_id)
     books.put_back(made.transaction, actor=actor, at=at, reason=reason.strip())
+    for refund in DepositRefund.objects.select_for_update(of=("self",)).filter(match=made).select_related("company"):
+        returns.not_left(refund, at=at, actor=actor, reason=reason.strip())
     if made.company_id and ledger.balance(AccountKind.DEPOSITS, company=made.company) > 0:
         raise KeptUsed
     BankMatch.objects.filter(pk=made.pk, undone_at=None).update(

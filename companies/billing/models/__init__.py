@@ -17,6 +17,7 @@ from companies.billing.models.collection import (
     WriteOff,
 )
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
+from companies.billing.models.deposit import DepositRefund, DepositRefundState
 from companies.billing.models.dues import DuesBracket, DuesLine, DuesRun, DuesState
 from companies.billing.models.einvoice import (
     EInvoicing,
@@ -54,6 +55,8 @@ __all__ = [
     "CreditNote",
     "CreditNoteLine",
     "DebitState",
+    "DepositRefund",
+    "DepositRefundState",
     "Dispute",
     "DisputeAnswer",
     "DuesBracket",

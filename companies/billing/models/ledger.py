@@ -46,6 +46,7 @@ class AccountKind(models.TextChoices):
 
     RECEIVABLE = "receivable", _("Receivable")
     DEPOSITS = "deposits", _("Deposits")
+    REFUNDS = "refunds", _("Deposits on their way back")
     BANK = "bank", _("Bank")
     STRIPE = "stripe", _("Stripe clearing")
     SUPPLIERS = "suppliers", _("Suppliers")
@@ -64,7 +65,7 @@ class AccountKind(models.TextChoices):
     EMPLOYEES = "employees", _("Received for employees' purchases")
 
 
-OF_COMPANY = (AccountKind.RECEIVABLE, AccountKind.DEPOSITS, AccountKind.SUBSIDIES)
+OF_COMPANY = (AccountKind.RECEIVABLE, AccountKind.DEPOSITS, AccountKind.REFUNDS, AccountKind.SUBSIDIES)
 BY_RATE = (AccountKind.VAT_COLLECTED, AccountKind.VAT_DEDUCTIBLE)
 
 

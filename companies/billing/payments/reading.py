@@ -68,6 +68,7 @@ def _seen(payment: Payment, intent: dict[str, Any], outcome: str, url: str = "")
         disputes=_disputes(intent["id"]) if charge.get("disputed") else (),
         refunds=[(row["id"], int(row["amount"])) for row in refunds if row["status"] == "succeeded"],
         failed_refunds=[row["id"] for row in refunds if row["status"] in ("failed", "canceled")],
+        refund_rows={row["id"]: int(mark) for row in refunds if (mark := _mark(row)).isdecimal()},
     )
 
 
@@ -122,3 +123,8 @@ def _disputes(intent_id: str) -> list[settlement.Dispute]:
 def _refunds(intent_id: str) -> list[dict[str, Any]]:
     found = client().v1.refunds.list({"payment_intent": intent_id, "limit": 100})
     return [plain(row) for row in reversed(found.data)]
+
+
+def _mark(refund: dict[str, Any]) -> str:
+    """Our row's id, as we put it on the refund."""
+    return str((refund.get("metadata") or {}).get("refund", ""))

@@ -6,8 +6,8 @@ from django.db import transaction
 
 from companies import audit, money
 from companies.access import require
-from companies.billing import access
-from companies.billing.models import Invoice, Payment, PaymentState, Refund
+from companies.billing import access, returns
+from companies.billing.models import DepositRefund, DepositRefundState, Invoice, Payment, PaymentState, Refund
 from companies.billing.payments.attempts import refresh
 from companies.billing.payments.gateway import PaymentServiceDown, RefundRefused, client, plain
 from companies.models import User
@@ -56,7 +56,7 @@ def send_refund(row: Refund, *, at: datetime) -> Refund:
             )
         )
     except stripe.InvalidRequestError as error:
-        Refund.objects.filter(pk=row.pk, state="asked").update(state="failed")
+        _refused(row, at=at)
         raise RefundRefused from error
     except stripe.StripeError as error:
         raise PaymentServiceDown from error
@@ -64,6 +64,16 @@ def send_refund(row: Refund, *, at: datetime) -> Refund:
     refresh(payment_id=payment.pk, at=at)
     row.refresh_from_db()
     return row
+
+
+def _refused(row: Refund, *, at: datetime) -> None:
+    """Stripe will never send it; what was kept for a company stays kept."""
+    with transaction.atomic(durable=True):
+        if not Refund.objects.filter(pk=row.pk, state="asked").update(state="failed"):
+            return
+        kept = DepositRefund.objects.select_for_update(of=("self",)).select_related("company").filter(refund=row)
+        for waiting in kept.filter(state=DepositRefundState.ASKED):
+            returns.stays(waiting, at=at, reason=row.reason, label="Stripe")
 
 
 def refund_in_proportion(*, invoice: Invoice, cents: int, reason: str, actor: User, at: datetime) -> list[Refund]:

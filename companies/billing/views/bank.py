@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from companies import audit
 from companies.access import is_staff
+from companies.billing import deposits
 from companies.billing.bank import importing, matching
-from companies.billing.models import AccountKind, BankLine, BankStatement, Invoice, LineState
+from companies.billing.models import AccountKind, BankLine, BankStatement, DepositRefund, Invoice, LineState
 from companies.billing.models.invoice import PAYABLE
 from companies.documents import download
 from companies.errors import DomainError
@@ -205,6 +206,7 @@ def _line_context(request: HttpRequest, line: BankLine, error: str) -> dict[str,
         if is_open
         else [],
         "invoices": invoices,
+        "going": deposits.shown_by(line),
         "account_form": AccountForm(),
         "reason_form": ReasonForm(),
         "match": line.matches.select_related("transaction", "matched_by", "company").filter(undone_at=None).first(),
@@ -229,6 +231,20 @@ def book_line(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("The line is booked."))
             return redirect("billing:bank")
     return redirect("billing:bank_line", pk)
+
+
+@require_POST
+def match_refund(request: HttpRequest, pk: int, refund: int) -> HttpResponse:
+    """Say that a line is the transfer by which a deposit went back."""
+    user = _staff(request)
+    line, found = _line(pk), get_object_or_404(DepositRefund, pk=refund)
+    try:
+        matching.match_refund(line=line, refund=found, actor=user, at=timezone.now())
+    except DomainError as error:
+        messages.error(request, error.sentence)
+        return redirect("billing:bank_line", pk)
+    messages.success(request, _("The line is matched. The company sees that its money has left."))
+    return redirect("billing:bank")
 
 
 @require_POST

@@ -15,7 +15,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from companies.billing import credit_notes, desk, instalments, mandates, payments, reminders, selectors, write_offs
+from companies.billing import (
+    credit_notes,
+    deposits,
+    desk,
+    instalments,
+    mandates,
+    payments,
+    reminders,
+    selectors,
+    write_offs,
+)
 from companies.billing.models import (
     Invoice,
     InvoiceState,
@@ -38,6 +48,8 @@ VIEWS = {
     "disputes": gettext_lazy("Payers’ claims"),
     "proposals": gettext_lazy("Suspensions proposed"),
     "write_offs": gettext_lazy("Debts to give up"),
+    "transfers": gettext_lazy("Transfers to make"),
+    "kept": gettext_lazy("Money kept"),
 }
 
 
@@ -64,6 +76,8 @@ def home(request: HttpRequest) -> HttpResponse:
             "-state", "-pk"
         ),
         "write_offs": lambda: WriteOff.objects.select_related("invoice__company", "asked_by", "decided_by"),
+        "transfers": deposits.transfers_to_make,
+        "kept": deposits.companies_with_money,
     }
     page = Paginator(choose[view](), PER_PAGE).get_page(request.GET.get("page"))
     counts = desk.waiting_counts()

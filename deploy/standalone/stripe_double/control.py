@@ -3,6 +3,7 @@
 POST /_control/settle    {"payment_intent", "outcome": "succeeded|failed|disputed"}   end a SEPA debit now
 POST /_control/dispute   {"payment_intent", "reason"?}          the payer claims the money back
 POST /_control/decide    {"dispute", "status": "won|lost"}      the bank decides a card dispute
+POST /_control/bounce    {"refund"}                             the payer's bank sends a refund back
 POST /_control/revoke    {"mandate"}                            the payer revokes a mandate
 POST /_control/clock     {"advance": seconds}                   move the double's clock on: debits end, payers claim
 POST /_control/webhooks  {"mode": "send|hold|drop"}             hold: events pile up; drop: they are never queued
@@ -55,6 +56,8 @@ def act(double: "Double", what: str, params: JSON) -> JSON:
             return refunds.open_dispute(world, params["payment_intent"], params.get("reason", ""))
         if what == "decide":
             return refunds.close_dispute(world, params["dispute"], params)
+        if what == "bounce":
+            return refunds.fail_refund(world, params["refund"])
         if what == "revoke":
             return resources.revoke_mandate(world, params["mandate"])
         if what == "webhooks":

@@ -126,3 +126,16 @@ def create_refund(world: World, params: JSON) -> JSON:
     world.emit("refund.created", refund)
     world.emit("charge.refunded", world.store.save(charge))
     return refund
+
+
+def fail_refund(world: World, refund_id: str) -> JSON:
+    """The payer's bank sends a refund back, days after it was sent."""
+    refund = world.find(refund_id, "refund")
+    if refund["status"] != "succeeded":
+        raise invalid("This refund has failed already.")
+    charge = world.find(refund["charge"], "charge")
+    charge["amount_refunded"] -= refund["amount"]
+    world.store.save(charge | {"refunded": False})
+    refund |= {"status": "failed", "failure_reason": "lost_or_stolen_card"}
+    world.emit("refund.failed", world.store.save(refund))
+    return refund
