@@ -48,7 +48,7 @@ class ApiView(GenericAPIView):
     def own(self, rows: "QuerySet[Any]", path: str = "company") -> "QuerySet[Any]":
         """Limit rows further to the token's company, when a token asks."""
         if isinstance(self.request.auth, ApiToken):
-            return rows.filter(**{path: self.request.auth.company})
+            return rows.filter(**{path: self.request.auth.company_id})
         return rows
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from purchasing.api import claims, commitments, hand_overs, orders, savings, settlement
+from purchasing.api import claims, commitments, company_orders, hand_overs, orders, savings, settlement
 
 MINE = "companies/<int:company>/"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path(f"{MINE}changes/<int:answer>/", commitments.ConsentAnswer.as_view(), name="commitment_change"),
     path(f"{MINE}pools/<int:pk>/decide/", commitments.CommitmentDecide.as_view(), name="commitment_decide"),
     path(f"{MINE}shares/", commitments.ShareList.as_view(), name="shares"),
+    path(f"{MINE}orders/", company_orders.CompanyOrders.as_view(), name="company_orders"),
+    path(f"{MINE}orders/<int:pk>/", company_orders.CompanyOrder.as_view(), name="company_order"),
     path(f"{MINE}hand-overs/", hand_overs.CompanyHandOverList.as_view(), name="hand_overs"),
     path(f"{MINE}hand-overs/<int:pk>/", hand_overs.HandOverAnswer.as_view(), name="hand_over_answer"),
     path("hand-overs/<int:pk>/give/", hand_overs.Give.as_view(), name="hand_over_give"),

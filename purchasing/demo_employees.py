@@ -6,6 +6,7 @@ The real services tell the story; only Stripe is left out, so cards carry invent
 import io
 import random
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 from PIL import Image, ImageDraw
@@ -16,10 +17,11 @@ from companies.demo_data import World
 from companies.models import Company, Person, User
 from purchasing.mails_back import silence
 from purchasing.models import EmployeePool, EmployeePurchase, EmployeePurchaseLine, Supplier
-from purchasing.services import employee_goods, employee_lock, employee_money, employee_pool
+from purchasing.services import employee_goods, employee_lock, employee_money, employee_pool, employee_supplier
 from purchasing.services.employee_lock import LIVING
 from purchasing.services.employee_pool import Frame, Offered, Subsidy
 from purchasing.services.employee_purchase import PAYMENT_KEY, quote
+from purchasing.services.order import Answer
 
 Shape = list[tuple[str, tuple[int, int, int, int], str]]
 PELLETS: Shape = [("rectangle", (120, 90, 520, 330), "#c9a26b"), ("rectangle", (120, 200, 520, 214), "#8a4420")]
@@ -57,11 +59,12 @@ class _Teller:
         ]  # the demo's employee is the third
         return [row.person for row in rows if row.person.user_id is None][:count]
 
-    def pool(self, title: str, words: str, at: datetime, closes: datetime, articles: list[Offered]) -> EmployeePool:
+    def pool(
+        self, title: str, words: str, at: datetime, closes: datetime, articles: list[Offered], **terms: Any
+    ) -> EmployeePool:
         supplier = Supplier.objects.filter(active=True).order_by("pk").first()
-        frame = Frame(
-            title, words, closes, supplier=supplier, expected_on=timezone.localdate(closes) + timedelta(days=12)
-        )
+        expected = timezone.localdate(closes) + timedelta(days=12)
+        frame = Frame(title, words, closes, supplier=supplier, expected_on=expected, **terms)
         pool = employee_pool.save(actor=self.staff, frame=frame, at=at)
         for article in articles:
             employee_pool.offer(actor=self.staff, pool=pool, offered=article, at=at)
@@ -88,6 +91,7 @@ class _Teller:
             committed_at=at,
             dearest_cents=asked.dearest_cents,
             reserved_cents=asked.reserved_cents,
+            freight_most_cents=asked.freight_most_cents,
         )
         for article, quantity in wanted.items():
             EmployeePurchaseLine.objects.create(purchase=row, article_id=article, quantity=quantity)
@@ -153,8 +157,10 @@ class _Teller:
             (self.at + timedelta(days=5)).replace(hour=17, minute=0, second=0, microsecond=0),
             [
                 Offered("Palette de 66 sacs de 15 kg", pellets, 1000, "Environ une tonne.", 2, _picture(PELLETS)),
-                Offered("Sac de 15 kg", sacks, 1000, "À emporter.", 20, _picture(SACKS)),
+                Offered("Sac de 15 kg", sacks, 1000, "À emporter.", 20, _picture(SACKS), 12),
             ],
+            freight_cents=14_400,
+            franco_cents=600_000,
         )
         for n, person in enumerate(p for company in self.members for p in self.people(company, 3)):
             self.join(pool, person, self.at - timedelta(days=5) + timedelta(hours=2 * n), paid=False)
@@ -166,13 +172,16 @@ class _Teller:
         tiers = ((5, 2_200), (15, 1_990))
         pool = self.pool(
             "Paniers de légumes d’automne", words, began, began + timedelta(days=5),
-            [Offered("Panier de 6 kg", tiers, 550, "Selon la récolte.", 3, _picture(BASKET))],
+            [Offered("Panier de 6 kg", tiers, 550, "Selon la récolte.", 3, _picture(BASKET), 4)],
+            freight_cents=2_500,
         )  # fmt: skip
         assert self.world.employee is not None
         self.join(pool, self.world.employee.person, began + timedelta(hours=1), paid=True)
         for n, person in enumerate(p for company in self.members[:5] for p in self.people(company, 4)):
             self.join(pool, person, began + timedelta(hours=3 + n), paid=True)
         pool = self.locked(pool, began + timedelta(days=5, minutes=1))
+        answer = Answer(timezone.localdate(self.at), "AR-2211", "Livraison le matin.")
+        employee_supplier.acknowledge(order=pool.order, answer=answer, at=began + timedelta(days=6))
         self.arrive(pool, self.at - timedelta(hours=5), self.members[:4])
         self.collected(pool, self.at - timedelta(hours=2), 0.5)
 

@@ -30,7 +30,11 @@ TOPICS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
     "commitments": (_("commitments"), ("commitment.",)),
     "deliveries": (_("goods handed over"), ("handover.",)),
     "claims": (_("claims"), ("claim.",)),
-    "exchange": (_("offers between members and their reservations"), ("exchangeoffer.", "reservation.")),
+    "exchange": (
+        _("offers between members, their reservations, questions and answers"),
+        ("exchangeoffer.", "reservation.", "buyerquestion."),
+    ),
+    "employee-pools": (_("employees' group purchases: opened, ordered, counted at work"), ("employeepool.",)),
     "invoices": (_("invoices, credit notes and payments"), ("invoice.", "creditnote.", "payment.", "reminder.")),
 }
 CHUNK = 500

@@ -114,6 +114,8 @@ VISITS = [
     Visit(A + "commitment_proofs", READERS, company),
     Visit(A + "commitment_change", {"buyer"}, lambda w: {"company": w.company.pk, "answer": w.answer.pk}, "post"),
     Visit(A + "shares", READERS, company),
+    Visit(A + "company_orders", READERS, company),
+    Visit(A + "company_order", set(), lambda w: company(w) | {"pk": w.goods_order.pk}),  # it holds nothing of theirs
     Visit(A + "pool_lock", {"staff"}, of("open_pool"), "post"),
     Visit(A + "pool_orders", {"staff"}, of("goods_pool"), "post"),
     Visit(A + "orders", {"buyer", "staff", "foreign"}),

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from companies.errors import NotAllowed
 from companies.models import CompanyStatus, OutboxMail, Role
+from companies.services import tokens
 from purchasing.models import BuyerAnswer, BuyerQuestion, Supplier
 from purchasing.services import buyer_question as service
 from purchasing.services.surplus import ReasonMissing
@@ -191,3 +192,51 @@ class TestThePages:
         client.post(act, {"answer": row.answers.get().pk})
         row.refresh_from_db()
         assert row.state == "solved"
+
+
+@pytest.mark.django_db
+class TestRest:
+    def test_lists_asks_answers_and_accepts(self, client):
+        """A program asks for its company and reads what others answered, as on the pages; a token needs the scope."""
+        talk, article = Talk(title="Livraisons le samedi ?"), ArticleFactory()
+
+        def call(method, name, user, body=None, company=talk.asking, **args):
+            client.force_login(user)
+            url = reverse(f"purchasing_api:{name}", kwargs={"company": company.pk, **args})
+            return getattr(client, method)(
+                url, body, **({"content_type": "application/json"} if method == "post" else {})
+            )
+
+        made = call("post", "buyer_questions", talk.asks, {"article": article.pk, "title": "Quelle taille ?"})
+        pk = made.json()["question"]["id"]
+        again = call("post", "buyer_questions", talk.asks, {"article": article.pk, "title": "Quelle taille ?"})
+        assert (made.status_code, again.json()["question"]["id"]) == (201, pk)
+        both = {"article": article.pk, "supplier": talk.question.supplier_id, "title": "Deux ?"}
+        assert call("post", "buyer_questions", talk.asks, both).status_code == 400
+        hidden = PoolFactory(state="draft")
+        assert call("post", "buyer_questions", talk.asks, {"pool": hidden.pk, "title": "Et là ?"}).status_code == 404
+        told = call("post", "buyer_question_answers", talk.knows, {"text": "Une au-dessus"}, talk.knowing, pk=pk)
+        assert told.json()["answers"][0]["company"] == talk.knowing.name
+        answer = {"answer": told.json()["answers"][0]["id"]}
+        mine = {"pk": pk, "action": "accept"}
+        assert call("post", "buyer_question_act", talk.knows, answer, talk.knowing, **mine).status_code == 403
+        solved = call("post", "buyer_question_act", talk.asks, answer, **mine).json()
+        assert (solved["question"]["state"], solved["answers"][0]["helped"]) == ("solved", True)
+        found = call("get", "buyer_questions", talk.knows, {"q": "livraison"}, talk.knowing).json()["results"]
+        assert [row["id"] for row in found] == [talk.question.pk]
+        waiting = call("get", "buyer_questions", talk.knows, {"open": 1, "article": article.pk}, talk.knowing)
+        assert waiting.json()["results"] == []
+        # Hidden words are their author's alone.
+        service.moderate_answer(actor=staff(), answer=BuyerAnswer.objects.get(), hide=True, reason="x", at=LATER)
+        assert call("get", "buyer_question", talk.asks, pk=pk).json()["answers"] == []
+        assert len(call("get", "buyer_question", talk.knows, company=talk.knowing, pk=pk).json()["answers"]) == 1
+
+    def test_takes_a_token_with_its_scope(self, client):
+        company = CompanyFactory()
+        buyer = member(company, Role.BUYER, Role.ADMIN)
+        _row, secret = tokens.create(company=company, name="ERP", scopes=["exchange"], actor=buyer, at=AT)
+        bearer = {"HTTP_AUTHORIZATION": f"Bearer {secret}"}
+        url = reverse("purchasing_api:buyer_questions", kwargs={"company": company.pk})
+        assert client.get(url, **bearer).status_code == 200
+        body = {"supplier": SupplierFactory().pk, "title": "Fiable ?"}
+        assert client.post(url, body, content_type="application/json", **bearer).status_code == 403

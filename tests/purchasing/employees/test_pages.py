@@ -10,10 +10,11 @@ from django.urls import reverse
 
 from benefit_card.services.personal_data import export
 from companies.models import Role
+from companies.services import tokens
 from purchasing.models import EmployeePool, EmployeePurchase
 from purchasing.services import employee_goods
 from purchasing.services.employee_pool import Subsidy
-from tests.factories.companies import UserFactory, member
+from tests.factories.companies import CompanyFactory, UserFactory, member
 from tests.purchasing.employees.world import CLOSES, NOW, PERCENT, EmployeeWorld
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_once")]
@@ -132,6 +133,26 @@ class TestThePickUp:
         line.refresh_from_db()
         assert (line.handed, line.refused) == (1, 1)
 
+    def test_is_found_by_the_companys_own_camera_or_by_typing(self, w, client):
+        """case: own scanner; the page loads the till's reader, allows the camera, and takes the typed code as well."""
+        row = w.join(w.people[0], 2)
+        w.lock()
+        w.order()
+        w.arrive(2)
+        signed_in(client, w.hr)
+        url = reverse("purchasing:employee_scan", args=[w.company.pk])
+        answer = client.get(url)
+        assert answer.headers["Permissions-Policy"] == "camera=(self)"
+        assert "benefit_card/scanner" in answer.content.decode() and "employee-scan" in answer.content.decode()
+        wrong = client.post(url, {"code": "12-nothing"})
+        assert "This code is of no parcel here." in wrong.content.decode() and "12-nothing" in wrong.content.decode()
+        code = employee_goods.code_for(row)
+        assert client.post(url, {"code": code.upper()}).headers["Location"] == employee_goods.path_of(code)
+        elsewhere = member(CompanyFactory(), Role.HR)
+        signed_in(client, elsewhere)
+        other = reverse("purchasing:employee_scan", args=[elsewhere.memberships.get().company_id])
+        assert "of no parcel here" in client.post(other, {"code": code}).content.decode()
+
 
 class TestTheRunner:
     def test_writes_opens_and_orders_on_pages(self, double, client):
@@ -178,6 +199,43 @@ def test_the_amount_of_a_company_is_offered_in_the_readers_language(double, clie
 
 
 class TestTheApi:
+    def test_lets_a_companys_program_count_and_hand_over_once(self, w, client):
+        """Counted by number, collected by code, each once; a token needs the scope, and the code is of this company."""
+        row = w.join(w.people[0], 2)
+        w.lock()
+        w.order()
+        scopes = ["employee-pools:write"]
+        admin = member(w.company, Role.HR, Role.ADMIN)
+        _token, secret = tokens.create(company=w.company, name="Stock", scopes=scopes, actor=admin, at=NOW)
+        bearer = {"HTTP_AUTHORIZATION": f"Bearer {secret}"}
+
+        def call(name, body=None, **args):
+            url = reverse(f"purchasing_api:{name}", kwargs={"company": w.company.pk, **args})
+            if body is None:
+                return client.get(url, **bearer)
+            return client.post(url, body, content_type="application/json", **bearer)
+
+        listed = call("company_employee_pools").json()["results"]
+        assert [item["title"] for item in listed] == ["Granulés de bois"]
+        one = call("company_employee_pool", pk=w.pool.pk).json()
+        article = str(w.article.pk)
+        assert (one["to_count"], one["next_number"], one["waiting"]) == ({article: 2}, 1, [])
+        count = {"number": 1, "counts": {article: 2}}
+        made = [call("employee_arrivals", count, pk=w.pool.pk).json() for _twice in range(2)]
+        assert [item["counted"] for item in made] == [True, False] and made[1]["to_count"] == {}
+        assert call("employee_arrivals", pk=w.pool.pk).json()["results"][0]["quantity"] == 2
+        assert call("company_employee_pool", pk=w.pool.pk).json()["waiting"] == [{"person": str(w.people[0])}]
+        code = {"code": employee_goods.code_for(row)}
+        seen = call("employee_pick_up_look", code).json()
+        assert [(line["article"], line["waiting"]) for line in seen["lines"]] == [("Palette", 2)]
+        assert [call("employee_pick_ups", code).json()["units"] for _twice in range(2)] == [2, 0]
+        assert call("employee_pick_ups", {"code": "1-aaaaaaaaaaaa"}).status_code == 404
+        foreign = reverse("purchasing_api:employee_pick_ups", kwargs={"company": CompanyFactory().pk})
+        assert client.post(foreign, code, content_type="application/json", **bearer).status_code == 404
+        tokens.ApiToken.objects.update(scopes=["employee-pools"])
+        assert call("employee_pick_ups", code).status_code == 403
+        assert call("company_employee_pools").status_code == 200
+
     def test_lets_an_employee_join_and_leave_once(self, w, client, double):
         signed_in(client, w.people[0].user)
         base = reverse("purchasing_api:my_pools")

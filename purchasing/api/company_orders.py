@@ -1,0 +1,122 @@
+"""What was ordered for a company, over REST: its part of each order and what of it has arrived. Never another's (I13)."""
+
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from companies.models import Company
+from companies.money import line_total
+from purchasing.api.commitments import OfCompany
+from purchasing.api.fields import Cents, UnitPrice
+from purchasing.models import Allocation, Commitment, PurchaseOrder, PurchaseOrderLine
+from purchasing.states import CommitmentState
+
+
+class CompanyOrderLineOut(serializers.Serializer[Any]):
+    """`quantity`, `net` and `received` are the company's own; `commitment` is the word that it follows from."""
+
+    line = serializers.IntegerField()
+    commitment = serializers.IntegerField()
+    pool_line = serializers.IntegerField()
+    text = serializers.CharField()
+    reference = serializers.CharField(allow_blank=True)
+    unit = serializers.CharField()
+    quantity = serializers.IntegerField()
+    received = serializers.IntegerField()
+    unit_price = UnitPrice()
+    vat_bp = serializers.IntegerField()
+    net = Cents()
+    site = serializers.IntegerField(allow_null=True)
+
+
+class CompanyOrderOut(serializers.ModelSerializer[PurchaseOrder]):
+    """One order as far as it is the company's."""
+
+    supplier = serializers.CharField(source="supplier.name", read_only=True)
+    lines = serializers.SerializerMethodField()
+
+    class Meta:
+        model = PurchaseOrder
+        fields = ["id", "number", "pool", "supplier", "state", "sent_at", "expected_on", "lines"]
+
+    @extend_schema(responses=CompanyOrderLineOut(many=True))
+    def get_lines(self, row: PurchaseOrder) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.context["lines"].get(row.pk, [])
+        return list(CompanyOrderLineOut(rows, many=True).data)
+
+
+def _lines(company: Company, orders: list[PurchaseOrder]) -> dict[int, list[dict[str, Any]]]:
+    """The company's part of each order's lines, in three queries."""
+    lines = list(PurchaseOrderLine.objects.filter(order__in=orders).order_by("order", "position"))
+    held = Commitment.objects.filter(
+        company=company, state=CommitmentState.LOCKED, pool_line__in=[line.pool_line_id for line in lines]
+    )
+    mine = {row.pool_line_id: row for row in held}
+    rows = Allocation.objects.filter(commitment__in=mine.values()).values_list("commitment")
+    arrived = dict(rows.annotate(units=Sum("quantity")).order_by())
+    found: dict[int, list[dict[str, Any]]] = {}
+    for line in lines:
+        word = mine.get(line.pool_line_id)
+        if word is None:
+            continue
+        units = word.granted or 0
+        found.setdefault(line.order_id, []).append(
+            {
+                "line": line.pk,
+                "commitment": word.pk,
+                "pool_line": line.pool_line_id,
+                "text": line.text,
+                "reference": line.reference,
+                "unit": line.unit,
+                "quantity": units,
+                "received": arrived.get(word.pk, 0),
+                "unit_price": line.unit_price_e4,
+                "vat_bp": line.vat_bp,
+                "net": line_total(units, line.unit_price_e4),
+                "site": word.site_id,
+            }
+        )
+    return found
+
+
+class CompanyOrders(OfCompany):
+    """Orders that hold something for the company, newest first; `?state=` and `?pool=` narrow them."""
+
+    scope = "orders"
+    serializer_class: Any = CompanyOrderOut
+
+    def rows(self, company: Company) -> QuerySet[PurchaseOrder]:
+        mine = Commitment.objects.filter(company=company, state=CommitmentState.LOCKED).values("pool_line")
+        held = PurchaseOrderLine.objects.filter(pool_line__in=mine).values("order")
+        rows = PurchaseOrder.objects.filter(pk__in=held, sent_at__isnull=False).select_related("supplier")
+        return rows.order_by("-created_at", "-pk")
+
+    @extend_schema(
+        parameters=[OpenApiParameter("state", str), OpenApiParameter("pool", int)],
+        responses=CompanyOrderOut(many=True),
+    )
+    def get(self, request: Request, company: int) -> Response:
+        row = self.company()
+        rows = self.rows(row)
+        if state := request.query_params.get("state", ""):
+            rows = rows.filter(state=state)
+        if pool := request.query_params.get("pool", ""):
+            rows = rows.filter(pool=int(pool) if pool.isdecimal() and len(pool) < 19 else 0)
+        page = self.paginate_queryset(rows) or []
+        told = CompanyOrderOut(page, many=True, context={"lines": _lines(row, list(page))})
+        return self.get_paginated_response(told.data)
+
+
+class CompanyOrder(CompanyOrders):
+    """One order as far as it is the company's."""
+
+    @extend_schema(parameters=[], responses=CompanyOrderOut)
+    def get(self, request: Request, company: int, pk: int) -> Response:  # type: ignore[override]  # the address gives more than the base asks
+        row = self.company()
+        found = get_object_or_404(self.rows(row), pk=pk)
+        return Response(CompanyOrderOut(found, context={"lines": _lines(row, [found])}).data)
