@@ -31,6 +31,7 @@ from companies.billing.models import (
     PaymentState,
     Refund,
 )
+from companies.billing.models.invoice import SETTLED
 from companies.billing.printing import readers
 from companies.errors import DomainError, Invalid
 from companies.models import Company, User
@@ -97,6 +98,11 @@ def keep(*, invoice: Invoice, actor: User, at: datetime) -> int:
     Invoice.objects.filter(pk=row.pk).update(balance_cents=0)
     audit.record("invoice.kept", target=row, at=at, actor=actor, company=row.company, data={"cents": cents})
     return cents
+
+
+def paid_too_much() -> QuerySet[Invoice]:
+    """Invoices on which money stands that nobody owes, the oldest first."""
+    return Invoice.objects.filter(balance_cents__lt=0, state__in=SETTLED).order_by("pk")
 
 
 # Asking for it back ----------------------------------------------------------------------------------------------------

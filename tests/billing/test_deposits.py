@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from companies.billing import allocation, books, checking, deposits, ledger, mandate_file, payments
+from companies.billing import allocation, books, checking, credit_notes, deposits, ledger, mandate_file, payments, ties
 from companies.billing.bank import importing, matching
 from companies.billing.models import AccountKind, BankLine, DepositRefund, Invoice, LedgerTransaction, Refund
 from companies.errors import Invalid, NotAllowed
@@ -43,6 +43,8 @@ class TestMoneyKept:
         accountant = member(company, Role.ACCOUNTANT)
         keep(company, 50_000)
         first, second = owed(company, 32_010, 40_000)
+        with pytest.raises(allocation.PartsRefused):  # more than it owes
+            allocation.spend(company=company, parts={second.pk: 40_001}, actor=accountant, at=timezone.now())
         done = allocation.spend(company=company, parts={second.pk: 40_000}, actor=accountant, at=timezone.now())
         assert ([(row.pk, cents) for row, cents in done.parts], allocation.kept_for(company)) == (
             [(second.pk, 40_000)], 10_000,
@@ -102,7 +104,9 @@ class TestMoneyKept:
             used = sum(wanted.values())
         except (allocation.PartsRefused, allocation.KeptTooLittle):
             used = 0
-        left = sum(Invoice.objects.filter(company=company).values_list("balance_cents", flat=True))
+        balances = list(Invoice.objects.filter(company=company).values_list("balance_cents", flat=True))
+        assert min(balances) >= 0
+        left = sum(balances)
         assert (left, allocation.kept_for(company)) == (sum(debts) - used, kept - used)
         assert not checking.first_break()
         transaction.savepoint_rollback(inner)
@@ -132,6 +136,9 @@ class TestThePage:
         assert first.state == "paid"
 
 
+OURS = "53,39\N{NO-BREAK SPACE}€ de son argent encore à rembourser"
+
+
 @pytest.fixture
 def paid_twice(double, at_once):
     """An invoice of 53.39 € paid by transfer while the accountant was paying it by card."""
@@ -144,7 +151,7 @@ def paid_twice(double, at_once):
     double.pays(page.url)
     payments.refresh(payment_id=page.pk, at=timezone.now())
     bill.refresh_from_db()
-    assert (bill.state, bill.balance_cents) == ("paid", -5_339)
+    assert (bill.state, bill.balance_cents, ties.open_business(company)) == ("paid", -5_339, [OURS])
     deposits.keep(invoice=bill, actor=accountant, at=timezone.now())
     return company, accountant, bill, page
 
@@ -170,6 +177,7 @@ class TestMoneySentBack:
             deposits.keep(invoice=bill, actor=accountant, at=timezone.now())
         at_stripe = ledger.balance(AccountKind.STRIPE)
         row = ask(company, accountant, 2_000, payment=page, key="k")
+        assert ties.open_business(company) == [OURS]  # a company that leaves gets its money first
         assert sums(company) == (3_339, 2_000, 5_339) and not checking.first_break()
         assert ask(company, accountant, 2_000, payment=page, key="k") == row
         payments.send_refund(row.refund, at=timezone.now())
@@ -266,10 +274,21 @@ class TestMoneySentBack:
         text = PdfReader(io.BytesIO(client.get(f"{there}{row.pk}/pdf/").content)).pages[0].extract_text()
         for said in (row.reference, "20,00", "Tannerie du Royans", "visa … 4242", "aucun avoir"):
             assert said in text, said
-        for url in ("kept", "transfers"):
-            staffs = Client()
-            staffs.force_login(staff())
-            assert staffs.get(f"/erb/collection/?state={url}").status_code == 200
+        staffs, other = Client(), invoice(company)
+        staffs.force_login(staff())
+        assert "33,39" in staffs.get("/erb/collection/?state=kept").content.decode()
+        with transaction.atomic():
+            allocation.receive(company=company, cents=5_339, key="x", at=timezone.now(), actor=None, only=[other])
+            allocation.receive(company=company, cents=700, key="y", at=timezone.now(), actor=None)
+        note = other.lines.get()
+        with transaction.atomic():
+            credit_notes.issue(invoice=other, nets={note.pk: 1_000}, reason="x", key="x", actor=None, at=timezone.now())
+        for who, url in ((staffs, "/erb/collection/?state=kept"), (client, start)):
+            shown = who.get(url).content.decode()
+            assert other.number in shown and "12,00" in shown
+        keeping = f"/company/{company.pk}/invoices/{other.pk}/keep/"
+        assert keeping in client.get(f"/company/{company.pk}/invoices/{other.pk}/").content.decode()
+        assert client.post(keeping).status_code == 302 and allocation.kept_for(company) == 3_339 + 700 + 1_200
 
 
 class TestTheMandatesFile:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from companies.billing import checking, ledger, payments, tasks
-from companies.billing.models import AccountKind, Invoice, LedgerTransaction, Payment, StripeEvent
+from companies.billing.models import AccountKind, Invoice, LedgerTransaction, Payment, Refund, StripeEvent
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, Role
 from tests.factories.billing import invoice, line
@@ -290,6 +290,7 @@ class TestRefund:
             payments.refund(
                 payment=Payment.objects.get(), amount_cents=cents, reason="x", actor=staff(), at=timezone.now()
             )
+        assert not Refund.objects.exists()  # refused here, not only by Stripe
 
     def test_is_only_for_staff(self, double, bill, accountant):
         double.pays(start(bill, accountant).url)
@@ -360,5 +361,6 @@ class TestAtTheSameTime:
             return 1
 
         assert sum(self.together(refund, 8)) == 2
+        assert Refund.objects.count() == 2  # refused under the lock, not only by Stripe
         assert state(bill) == ("part_paid", 4_000)
         assert not checking.first_break()

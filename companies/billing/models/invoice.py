@@ -177,6 +177,11 @@ class Invoice(models.Model):
         return self.state in SETTLED
 
     @property
+    def paid_too_much_cents(self) -> int:
+        """What was received beyond what is owed, while nobody has said what it is for."""
+        return max(-self.balance_cents, 0) if self.is_settled else 0
+
+    @property
     def paid_cents(self) -> int:
         return self.gross_cents - self.balance_cents
 

@@ -90,6 +90,7 @@ def home(request: HttpRequest) -> HttpResponse:
         ],
         "view": view,
         "page": page,
+        "too_much": deposits.paid_too_much().select_related("company")[:PER_PAGE] if view == "kept" else [],
         "invoices": selectors.decorate(page, today=today) if view in ("", "collecting") else [],
     }
     return render(request, "billing/collection.html", context)

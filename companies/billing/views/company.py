@@ -74,7 +74,6 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "pay_link": links.path(row),
         "by_card_only": row.balance_cents > payments.SEPA_LIMIT_CENTS,
         "kept": allocation.kept_for(row.company),
-        "too_much": -row.balance_cents if row.is_settled and row.balance_cents < 0 else 0,
         "keeps": access.can_pay(request.user, row.company) or access.can_collect(request.user),
     }
     return render(request, "billing/invoice.html", context)

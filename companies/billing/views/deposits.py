@@ -57,7 +57,8 @@ def deposit(request: HttpRequest, company: int) -> HttpResponse:
         require(uses)
         if form.is_valid() and _used(request, owner, form):
             return redirect("billing:deposit", owner.pk)
-    context = {"company": owner, "kept": kept, "form": form, "rows": rows, "uses": uses, "refunds": _refunds(owner)}
+    context = {"company": owner, "kept": kept, "form": form, "rows": rows, "uses": uses}
+    context |= {"refunds": _refunds(owner), "too_much": deposits.paid_too_much().filter(company=owner)[:SHOWN]}
     return render(request, "billing/deposit.html", context)
 
 
