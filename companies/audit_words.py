@@ -24,6 +24,27 @@ _PROGRAMS = {
 }
 
 
+def why(reason: str) -> str:
+    """A reason in the reader's words; what a person wrote stays as it is."""
+    reasons: dict[str, Any] = {
+        "minimum_missed": pgettext_lazy("reason", "A minimum was missed"),
+        "minimum": pgettext_lazy("reason", "A minimum was missed"),
+        "min_useful": pgettext_lazy("reason", "Less than the useful minimum"),
+        "price_cap": pgettext_lazy("reason", "The price is above the cap"),
+        "approval": pgettext_lazy("reason", "Not approved in time"),
+        "budget": pgettext_lazy("reason", "The budget does not cover it"),
+        "draft": pgettext_lazy("reason", "Still a draft at the deadline"),
+        "suspended": pgettext_lazy("reason", "The company is suspended"),
+        "not_ordered": pgettext_lazy("reason", "Not in the order"),
+        "consent": pgettext_lazy("reason", "A change of the supplier was not accepted"),
+        "no award": pgettext_lazy("reason", "No quote was chosen"),
+        "regrouped": pgettext_lazy("reason", "Lines regrouped"),
+        "computed again": pgettext_lazy("reason", "Computed again"),
+        "prices moved": pgettext_lazy("reason", "Prices moved"),
+    }
+    return str(reasons.get(reason, reason))
+
+
 def _sentences() -> dict[str, Any]:
     return {
         "employeepool.written": pgettext_lazy("history", "Written down"),

@@ -9,6 +9,7 @@ from babel.lists import format_list
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
+from companies import audit_words
 from companies.models import AuditEntry
 from companies.templatetags.ui import day, euros
 from merchants.models import Combine, Contract, Kind, OfferVersion, Period
@@ -194,7 +195,7 @@ def timeline(entries: Iterable[AuditEntry]) -> list[dict[str, object]]:
         {
             "at": entry.at,
             "words": names.get(entry.action, entry.action),
-            "actor_name": str(entry.actor or entry.actor_label),
+            "actor_name": str(entry.actor or audit_words.actor(entry.actor_label)),
             "reason": entry.reason,
         }
         for entry in reversed(list(entries))

@@ -18,5 +18,6 @@ urlpatterns = [
     path(FRAMEWORK, keeping.FrameworkDetail.as_view(), name="framework"),
     path(f"{FRAMEWORK}sign/", keeping.FrameworkSign.as_view(), name="framework_sign"),
     path(f"{FRAMEWORK}rebates/", keeping.FrameworkRebates.as_view(), name="framework_rebates"),
+    path("rebates/<int:pk>/credit-note/", keeping.RebateBook.as_view(), name="rebate_book"),
     path("rebates/<int:pk>/issue/", keeping.RebateIssue.as_view(), name="rebate_issue"),
 ]

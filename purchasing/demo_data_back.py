@@ -235,7 +235,7 @@ def _bill(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:
     if aim == "settling":
         freight += 300
     if freight:
-        lines.append(LineIn(Kind.FREIGHT, freight, row.freight_vat_bp))
+        lines.append(LineIn(Kind.FREIGHT, freight, None))
     day = timezone.localdate(at)
     draft = InvoiceIn(f"F{day:%y%m}-{row.pk:04d}", day, lines, day + timedelta(days=30))
     invoice = settlement.record(actor=teller.staff, order=row, draft=draft, at=at)

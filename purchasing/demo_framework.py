@@ -132,7 +132,7 @@ def _billed(teller: _Teller, sent: PurchaseOrder, at: datetime) -> None:
         net = line_total(got, line.unit_price_e4)
         lines.append(LineIn(Kind.GOODS, net, line.vat_bp, line.pk, got, line.unit_price_e4))
     if sent.freight_cents:
-        lines.append(LineIn(Kind.FREIGHT, sent.freight_cents, sent.freight_vat_bp))
+        lines.append(LineIn(Kind.FREIGHT, sent.freight_cents, None))
     day = timezone.localdate(at)
     draft = InvoiceIn(f"FA{day:%y%m}-{sent.pk:04d}", day, lines, day + timedelta(days=30))
     row = settlement.record(actor=teller.staff, order=sent, draft=draft, at=at)

@@ -92,8 +92,10 @@ WORDS: dict[str, Any] = {
     "frameworkagreement.ended": pgettext_lazy("masculine", "Ended"),
     "frameworkagreement.cancelled": pgettext_lazy("agreement", "Dropped"),
     "frameworkrebate.issued": pgettext_lazy("feminine", "Credited to the companies"),
+    "frameworkrebate.booked": _("Credit note of the supplier booked"),
     "frameworkrebate.dropped": pgettext_lazy("feminine", "Dropped"),
     "purchaseorder.cancelled": pgettext_lazy("feminine", "Cancelled"),
+    "purchaseorder.billing_ended": _("Nothing more to be billed"),
 }
 
 
@@ -112,7 +114,7 @@ def of(*targets: Model | None, names: bool = True) -> list[Entry]:
             row.at,
             WORDS.get(row.action) or audit_words.words(row.action),
             row.actor_name if names else "",
-            row.reason if names else "",
+            row.why if names else "",
         )
         for target in targets
         if target is not None

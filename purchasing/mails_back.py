@@ -250,6 +250,20 @@ def change_concluded(
         )
 
 
+def order_cancelled(order: PurchaseOrder, pool: Pool, rows: Iterable[Commitment], *, reason: str, at: datetime) -> None:
+    """Whoever had goods in a cancelled order is told what will not come, and why."""
+    by_company: dict[int, list[Commitment]] = {}
+    for row in rows:
+        by_company.setdefault(row.company_id, []).append(row)
+    for pk, held in sorted(by_company.items()):
+        link = mail.absolute(reverse("purchasing:request_list", args=[pk]))
+        rows, more = held[:MOST_LINES], max(0, len(held) - MOST_LINES)
+        key, company = f"order-cancelled:{order.pk}", held[0].company
+        _tell(
+            company, "order_cancelled", key, at, pool=pool, order=order, rows=rows, reason=reason, link=link, more=more
+        )
+
+
 def order_answered(order: PurchaseOrder, answer: Acknowledgement, *, at: datetime) -> None:
     """Tell the lead buyer what the supplier said."""
     if _SILENT.get():

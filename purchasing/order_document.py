@@ -15,7 +15,8 @@ from companies.billing.seller import seller
 from companies.models import User
 from companies.money import euros, unit_price
 from purchasing.models import EmployeeOrder, PurchaseOrder, Supplier, Unit
-from purchasing.models.order import OrderLinePaper
+from purchasing.models.order import OrderLinePaper, goods_by_rate
+from purchasing.rules.shares import over_rates, vat_of
 from purchasing.unit_words import units
 
 AnyOrder = PurchaseOrder | EmployeeOrder
@@ -48,7 +49,8 @@ def pdf(
     `drops` are the units of each article by place. Without a supplier there is nobody to read the data: a plain paper.
     """
     supplier = order.supplier
-    rates = {line.vat_bp for line in order.lines.all()}
+    ours = isinstance(order, PurchaseOrder)
+    rates = vat_of(goods_by_rate(order.lines.all()), order.freight_cents) if ours else {}
     with override("fr"):
         counted = {line.pk: f"{line.quantity} {units(line.quantity, line.unit)}" for line in order.lines.all()}
     data = {
@@ -68,16 +70,18 @@ def pdf(
                 "quantity": counted[line.pk],
                 "pack": str(line.pack),
                 "price": unit_price(line.unit_price_e4).replace(".", ","),
-                "vat": f"{line.vat_bp / 100:g}\u00a0%".replace(".", ","),
-                "net": euros(line.net_cents).replace(".", ","),
+                "vat": percent(line.vat_bp),
+                "net": comma(line.net_cents),
             }
             for line in order.lines.all()
         ],
-        "goods": euros(order.goods_cents).replace(".", ","),
-        "freight": euros(order.freight_cents).replace(".", ","),
-        "vat": euros(order.vat_cents).replace(".", ","),
-        "total": euros(order.goods_cents + order.freight_cents + order.vat_cents).replace(".", ","),
-        "several_rates": len(rates) > 1,
+        "goods": comma(order.goods_cents),
+        "freight": comma(order.freight_cents),
+        "vat": comma(order.vat_cents),
+        "total": comma(order.goods_cents + order.freight_cents + order.vat_cents),
+        # With one rate the sums say it all.
+        "freight_parts": [[percent(rate), comma(cents)] for rate, cents in _freight(order)] if len(rates) > 1 else [],
+        "vat_parts": [[percent(rate), comma(cents)] for rate, cents in rates.items()] if len(rates) > 1 else [],
     }
     drawn = documents.render_pdf("purchasing/documents/order.typ", data, pdf_standards="a-3b")
     return embed(drawn, order_x(order, supplier, at), order) if supplier else drawn
@@ -87,6 +91,14 @@ def _address_lines(supplier: Supplier | None) -> list[str]:
     if supplier is None:
         return ["", "", ""]
     return [supplier.name, supplier.street, f"{supplier.postcode} {supplier.city}".strip()]
+
+
+def comma(cents: int) -> str:
+    return euros(cents).replace(".", ",")
+
+
+def percent(rate_bp: int) -> str:
+    return f"{rate_bp / 100:g}\u00a0%".replace(".", ",")
 
 
 def order_x(order: AnyOrder, supplier: Supplier, at: datetime) -> bytes:
@@ -220,15 +232,26 @@ def _delivery(delivery: Any, order: AnyOrder) -> None:
         _day(_in(delivery, "RequestedDeliverySupplyChainEvent/OccurrenceDateTime"), order.expected_on)
 
 
+def _freight(order: AnyOrder) -> list[tuple[int, int]]:
+    """The freight by VAT rate: it follows the goods it carries; employees pay it at one rate."""
+    if isinstance(order, EmployeeOrder):
+        return [(order.freight_vat_bp, order.freight_cents)] if order.freight_cents else []
+    return [
+        (rate, cents)
+        for rate, cents in over_rates(order.freight_cents, goods_by_rate(order.lines.all())).items()
+        if cents
+    ]
+
+
 def _settlement(settlement: Any, order: AnyOrder) -> None:
     _put(settlement, "OrderCurrencyCode", "EUR")
-    if order.freight_cents:
+    for rate, cents in _freight(order):
         charge = _in(settlement, "SpecifiedTradeAllowanceCharge")
         _yes(charge, "ChargeIndicator", True)
-        _put(charge, "ActualAmount", euros(order.freight_cents))
+        _put(charge, "ActualAmount", euros(cents))
         _put(charge, "ReasonCode", "FC")
         _put(charge, "Reason", "Port")
-        _tax(_in(charge, "CategoryTradeTax"), order.freight_vat_bp)
+        _tax(_in(charge, "CategoryTradeTax"), rate)
     net = order.goods_cents + order.freight_cents
     total = _in(settlement, "SpecifiedTradeSettlementHeaderMonetarySummation")
     _put(total, "LineTotalAmount", euros(order.goods_cents))

@@ -103,14 +103,14 @@ def _how(share: CostShare, values: dict[str, Any], base: int | None) -> str:
             Pool.Freight.WEIGHT: _("%(total)s € in proportion to the weight of the goods; yours weigh %(weight)s g."),
             Pool.Freight.DROP_POINT: _("%(total)s € by delivery place; you have %(weight)s."),
         }
-        units = _("%(total)s € in proportion to the units received; you received %(weight)s.")
+        units = _("%(total)s € in proportion to the units received that this invoice bills; yours are %(weight)s.")
     else:
         words = {
             "value": _("%(total)s € × %(euros)s € of %(all)s € of goods."),
             Pool.Freight.WEIGHT: _("%(total)s € × %(weight)s g of %(base)s g."),
             Pool.Freight.DROP_POINT: _("%(total)s € × %(weight)s of %(base)s delivery places."),
         }
-        units = _("%(total)s € × %(weight)s of %(base)s units received.")
+        units = _("%(total)s € × %(weight)s of the %(base)s units received that this invoice bills.")
     return words.get(share.rule, units) % values
 
 

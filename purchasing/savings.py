@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, ExtractYear, NullIf
 from companies.models import Company
 from companies.money import share
 from purchasing.models import Category, ClaimCredit, Commitment, CostShare, Pool, PooledNeed, PurchaseOrder
+from purchasing.services.three_way import all_billed
 from purchasing.states import CommitmentState, OrderState, SupplierInvoiceState
 
 SHARED = (SupplierInvoiceState.SHARED, SupplierInvoiceState.INVOICED)
@@ -202,9 +203,16 @@ def alone(company: Company, pool_id: int) -> tuple[int, int] | None:
     if not rows or any(cents is None or (got or 0) < (granted or 0) for cents, granted, got in rows):
         return None
     orders = PurchaseOrder.objects.filter(pool=pool_id).exclude(state=OrderState.CANCELLED)
-    shared = orders.filter(supplier_invoices__state__in=SHARED).distinct().count()
-    if shared != orders.count():
+    shared = orders.filter(supplier_invoices__state__in=SHARED).distinct()
+    if shared.count() != orders.count() or any(_billed_in_part(order) for order in shared):
         return None
     paid = CostShare.objects.filter(invoice__order__pool=pool_id, invoice__state__in=SHARED, company=company)
     net = paid.exclude(kind=CostShare.Kind.FEE).aggregate(total=Sum("net_cents"))["total"]
     return (sum(cents or 0 for cents, _granted, _got in rows), net) if net is not None else None
+
+
+def _billed_in_part(order: PurchaseOrder) -> bool:
+    """Whether more invoices of an order are awaited, or one is not shared out yet."""
+    if order.state == OrderState.CLOSED:
+        return False
+    return order.supplier_invoices.exclude(state__in=SHARED).exists() or not all_billed(order)

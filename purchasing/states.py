@@ -102,7 +102,8 @@ POOL: Table = {
     "completing": frozenset({"extended", "locked", "cancelled"}),
     "extended": frozenset({"committing", "cancelled"}),
     "locked": frozenset({"ordered", "failed", "cancelled"}),
-    "ordered": frozenset({"receiving"}),
+    # cancelled: every order was, before anything came (deploy/decisions/0039-orders-that-end.md).
+    "ordered": frozenset({"receiving", "cancelled"}),
     "receiving": frozenset({"settling"}),
     "settling": frozenset({"closed"}),
     "failed": frozenset(),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from companies.models import Company
 from companies.shell import Todo
-from purchasing.models import FrameworkAgreement, FrameworkRebate
+from purchasing.models import FrameworkAgreement, FrameworkRebate, Pool
 from purchasing.services import framework_use as use
 from purchasing.states import FrameworkState, RebateState
 
@@ -67,6 +67,7 @@ def _rebates(at: datetime) -> list[Todo]:
         )
         for row in computed.order_by("pk")
     ]
+    found += _notes()
     year = timezone.localdate(at).year - 1
     owing = FrameworkAgreement.objects.filter(
         state__in=[FrameworkState.ACTIVE, FrameworkState.SUSPENDED, FrameworkState.ENDED],
@@ -82,6 +83,21 @@ def _rebates(at: datetime) -> list[Todo]:
             reverse("purchasing:framework", args=[row.pk]),
         )
         for row in owing.exclude(pk__in=done).distinct().order_by("pk")
+    ]
+
+
+def _notes() -> list[Todo]:
+    """Rebates the companies have and the supplier owes: its credit note is not booked."""
+    open_ = FrameworkRebate.objects.filter(state=RebateState.ISSUED, note=None)
+    rows = open_.exclude(agreement__legal_model=Pool.LegalModel.LISTING).select_related("agreement__supplier")
+    return [
+        Todo(
+            _("Credit note of %(supplier)s awaited") % {"supplier": row.agreement.supplier},
+            _("Year-end rebate %(year)s of %(title)s: the companies are credited.")
+            % {"year": row.year, "title": row.agreement.title},
+            reverse("purchasing:rebate", args=[row.pk]),
+        )
+        for row in rows.order_by("pk")
     ]
 
 

@@ -57,6 +57,7 @@ urlpatterns = [
     path("erb/savings/", savings.staff_savings, name="staff_savings"),
     path("erb/savings.csv", savings.staff_savings_csv, name="staff_savings_csv"),
     path("orders/<int:pk>/invoice/", settlement.record, name="supplier_invoice_new"),
+    path("orders/<int:pk>/billing-over/", settlement.end_billing, name="order_billing_over"),
     path("supplier-invoices/<int:pk>/", settlement.supplier_invoice, name="supplier_invoice"),
     path("supplier-invoices/<int:pk>/<slug:action>/", settlement.act, name="supplier_invoice_act"),
     path("q/order/<str:token>/", order.supplier_order, name="supplier_order"),

@@ -22,6 +22,8 @@ urlpatterns = [
     path(f"{FRAMEWORK}do/<slug:action>/", framework.framework_act, name="framework_act"),
     path("rebates/<int:pk>/", framework_rebate.rebate, name="rebate"),
     path("rebates/<int:pk>.csv", framework_rebate.rebate_csv, name="rebate_csv"),
+    path("rebates/<int:pk>.pdf", framework_rebate.rebate_pdf, name="rebate_pdf"),
+    path("rebates/<int:pk>/note/", framework_rebate.note, name="rebate_note"),
     path("rebates/<int:pk>/<slug:action>/", framework_rebate.act, name="rebate_act"),
     path(
         "pools/<int:pk>/award/<int:award>/framework/<int:supplier>/",
@@ -33,4 +35,5 @@ urlpatterns = [
     path(f"{COMPANY}call-offs/<int:pk>/", call_off.call_off, name="call_off"),
     path(f"{COMPANY}rebates/<int:pk>/", framework_rebate.proof, name="rebate_proof"),
     path(f"{COMPANY}rebates/<int:pk>.csv", framework_rebate.proof_csv, name="rebate_proof_csv"),
+    path(f"{COMPANY}rebates/<int:pk>.pdf", framework_rebate.proof_pdf, name="rebate_proof_pdf"),
 ]

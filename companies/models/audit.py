@@ -43,6 +43,13 @@ class AuditEntry(models.Model):
 
         return actor(self.actor_label) or (str(self.actor) if self.actor_id and self.actor else "")
 
+    @property
+    def why(self) -> str:
+        """The reason for people."""
+        from companies.audit_words import why
+
+        return why(self.reason)
+
 
 class AuditSeal(models.Model):
     """The link of one entry in the chain: hash = SHA-256(previous hash, canonical entry).

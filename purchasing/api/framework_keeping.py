@@ -22,6 +22,7 @@ from purchasing.models import (
     FrameworkArticle,
     FrameworkRebate,
     Pool,
+    RebateNote,
     Supplier,
     Unit,
     VatRate,
@@ -30,6 +31,7 @@ from purchasing.rules.framework import RebateTier
 from purchasing.services import framework as service
 from purchasing.services import framework_rebate as rebates
 from purchasing.services import framework_use as use
+from purchasing.services import rebate_note
 
 
 class PriceIn(serializers.Serializer[Any]):
@@ -238,6 +240,48 @@ class FrameworkRebates(Frameworks):
             at=timezone.now(),
         )
         return Response(RebateOut(made).data, status=201)
+
+
+class RebateNoteIn(serializers.Serializer[Any]):
+    """The supplier's credit note; its net is what the companies were credited."""
+
+    number = serializers.CharField(max_length=60)
+    issued_on = serializers.DateField()
+    net = Cents()
+    vat = Cents(required=False, allow_null=True, default=None)
+
+
+class RebateNoteOut(serializers.ModelSerializer[RebateNote]):
+    net = Cents(source="net_cents", read_only=True)
+    vat = Cents(source="vat_cents", read_only=True)
+
+    class Meta:
+        model = RebateNote
+        fields = ["id", "agreement", "year", "number", "issued_on", "net", "vat"]
+
+
+class RebateBook(Frameworks):
+    """Book the supplier's credit note, once per number."""
+
+    serializer_class = RebateNoteIn
+
+    @extend_schema(request=RebateNoteIn, responses={201: RebateNoteOut})
+    def post(self, request: Request, pk: int) -> Response:
+        require(access.can_keep_frameworks(self.actor))
+        row = get_object_or_404(FrameworkRebate.objects.select_related("agreement__supplier"), pk=pk)
+        form = RebateNoteIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        note = rebate_note.record(
+            actor=self.actor,
+            rebate=row,
+            number=data["number"],
+            issued_on=data["issued_on"],
+            net_cents=data["net"],
+            vat_cents=data["vat"],
+            at=timezone.now(),
+        )
+        return Response(RebateNoteOut(note).data, status=201)
 
 
 class RebateIssue(Frameworks):

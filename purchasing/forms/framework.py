@@ -243,6 +243,26 @@ class ComputeForm(forms.Form):
         self.fields["year"].choices = [(y, y) for y in years]  # type: ignore[attr-defined]  # a field of choices has it
 
 
+def _signed(text: str) -> int:
+    typed = text.strip().replace("\u2212", "-")
+    return -parse_cents(typed[1:]) if typed.startswith("-") else parse_cents(typed)
+
+
+class SignedMoneyField(MoneyField):
+    """Euros that may be negative: what a supplier takes back."""
+
+    parse = staticmethod(_signed)
+
+
+class RebateNoteForm(forms.Form):
+    """The supplier's credit note for a rebate, as it is written."""
+
+    number = forms.CharField(label=_("Number of the supplier's credit note"), max_length=60)
+    issued_on = forms.DateField(label=_("Issued on"), widget=DATE)
+    net = SignedMoneyField(label=_("Amount before VAT"))
+    vat = SignedMoneyField(label=_("VAT"), required=False)
+
+
 class CallOffForm(forms.Form):
     """So many of each article, for which site, paid by whom."""
 

@@ -43,7 +43,7 @@ from purchasing.models.framework import (
     FrameworkQuota,
     FrameworkRebateTier,
 )
-from purchasing.models.framework_rebate import FrameworkRebate, RebateShare
+from purchasing.models.framework_rebate import FrameworkRebate, RebateNote, RebateShare
 from purchasing.models.order import Acknowledgement, AcknowledgementLine, Consent, PurchaseOrder, PurchaseOrderLine
 from purchasing.models.pool import Pool, PooledNeed, PoolLine
 from purchasing.models.price import Price, PriceList, PriceListRow, PriceListState
@@ -121,6 +121,7 @@ __all__ = [
     "QuestionFollow",
     "Quote",
     "QuoteLine",
+    "RebateNote",
     "RebateShare",
     "Receipt",
     "ReceiptLine",

@@ -36,6 +36,7 @@ class Commitment(models.Model):
         DRAFT = "draft", _("Still a draft at the deadline")
         SUSPENDED = "suspended", _("The company is suspended")
         CANCELLED = "cancelled", _("The pool was cancelled")
+        ORDER = "order", _("The order to the supplier was cancelled")
 
     pool_line = models.ForeignKey(PoolLine, models.PROTECT, related_name="commitments")
     company = models.ForeignKey(Company, models.PROTECT, related_name="commitments")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.billing.models import CreditNote, Invoice
 from companies.models import Company, User
 from purchasing.models.framework import FrameworkAgreement
+from purchasing.models.supplier import Supplier
 from purchasing.states import REBATE, RebateState, machine
 
 # The parts of a rebate add up to it, to the cent.
@@ -21,6 +22,30 @@ REBATE_ADDS_UP = """
     END IF;
     RETURN NULL;
 """
+
+
+class RebateNote(models.Model):
+    """The supplier's own credit note for the rebate of a year, as it is booked: one for all that was shared out by then."""
+
+    agreement = models.ForeignKey(FrameworkAgreement, models.PROTECT, related_name="rebate_notes")
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="rebate_notes")
+    year = models.PositiveSmallIntegerField()
+    number = models.CharField(_("number of the supplier's credit note"), max_length=60)
+    issued_on = models.DateField(_("issued on"))
+    # Negative where the supplier takes back what an earlier note gave too much.
+    net_cents = models.BigIntegerField()
+    vat_cents = models.BigIntegerField()
+    by_rate = models.JSONField(default=list)  # [rate, net, VAT], as posted
+    recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["agreement", "year", "pk"]
+        constraints = [models.UniqueConstraint(fields=["supplier", "number"], name="rebate_note_once")]
+        triggers = [pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.number
 
 
 class FrameworkRebate(models.Model):
@@ -45,6 +70,7 @@ class FrameworkRebate(models.Model):
     tiers = models.JSONField(default=list)
     reason = models.TextField(_("reason"), blank=True)
     supplier_reference = models.CharField(_("supplier's credit note"), max_length=60, blank=True)
+    note = models.ForeignKey(RebateNote, models.PROTECT, null=True, blank=True, related_name="rebates")
     computed_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     computed_at = models.DateTimeField()
     issued_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
@@ -89,7 +115,9 @@ class RebateShare(models.Model):
     rebate = models.ForeignKey(FrameworkRebate, models.PROTECT, related_name="shares")
     company = models.ForeignKey(Company, models.PROTECT, related_name="rebate_shares")
     units = models.PositiveBigIntegerField()
+    # At the prices of the orders, less what claims gave back.
     value_cents = models.PositiveBigIntegerField()
+    credited_cents = models.PositiveBigIntegerField(default=0)
     weight = models.PositiveBigIntegerField()
     rank = models.PositiveIntegerField(default=0)
     whole_cents = models.PositiveBigIntegerField()

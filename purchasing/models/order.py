@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -87,6 +89,14 @@ class OrderLinePaper(models.Model):
 
     class Meta:
         abstract = True
+
+
+def goods_by_rate(lines: Iterable[OrderLinePaper]) -> dict[int, int]:
+    """Net cents of an order's lines by VAT rate."""
+    found: dict[int, int] = {}
+    for line in lines:
+        found[line.vat_bp] = found.get(line.vat_bp, 0) + line.net_cents
+    return found
 
 
 class PurchaseOrderLine(OrderLinePaper):

@@ -19,13 +19,16 @@ GOODS, FREIGHT, DISCOUNT, FAIRNESS = "goods", "freight", "discount", "fairness"
 class Party:
     """A member of the pool. `stand_alone_cents` is the net cost of buying alone, None = no alternative.
 
-    `drops` counts the places its goods are delivered to.
+    `drops` counts the places its goods are delivered to. `before_cents` is what earlier documents of the same order cost it
+    at the uniform price, `moved_cents` what the promise moved there.
     """
 
     member: str
     weight: int | None = None
     stand_alone_cents: int | None = None
     drops: int = 1
+    before_cents: int = 0
+    moved_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,27 @@ def share(total: int, weights: Sequence[int]) -> list[int]:
     return [cents for cents, _ in ranked(total, weights)]
 
 
+def over_rates(cents: int, goods: Mapping[int, int]) -> dict[int, int]:
+    """Cut a charge over the VAT rates of the goods it belongs to, by their value.
+
+    >>> over_rates(1000, {2000: 4000, 550: 6000})
+    {550: 600, 2000: 400}
+    """
+    rates = sorted(goods)
+    weights = [goods[rate] for rate in rates]
+    return dict(zip(rates, share(cents, weights if any(weights) else [1] * len(rates)), strict=True))
+
+
+def vat_of(goods: Mapping[int, int], freight_cents: int) -> dict[int, int]:
+    """VAT of a document, once per rate on goods and their part of the freight.
+
+    >>> vat_of({550: 6000, 2000: 4000}, 1000)
+    {550: 363, 2000: 880}
+    """
+    freight = over_rates(freight_cents, goods) if goods else {}
+    return {rate: half_up((goods[rate] + freight[rate]) * rate, 10_000) for rate in sorted(goods)}
+
+
 def settle(
     parties: Sequence[Party],
     goods: Sequence[Goods],
@@ -111,20 +135,29 @@ def settle(
     freight: str = VALUE,
     model: str = AGENT,
     stand_alone_cap: bool = False,
+    carried: Sequence[Goods] = (),
 ) -> Statement:
-    """Split a supplier's document between the members, net and VAT, every sum exact."""
+    """Split a supplier's document between the members, net and VAT, every sum exact.
+
+    A document without goods, such as a carrier's bill, is shared by the goods it carried: `carried` weighs, nothing more.
+    The cap holds over all documents of an order together: what a later one brings too much is moved then.
+    """
     parts: list[Part] = []
     for line in goods:
         weights = [line.units.get(p.member, 0) for p in parties]
         parts += _split(line.source, GOODS, line.cents, line.vat_bp, parties, weights)
     rates = sorted({line.vat_bp for line in goods})
+    basis, weighing = (goods, parts) if goods else (carried, _carried(parties, carried))
     for charge in charges:
         if charge.cents:
-            parts += _charge(charge, parties, goods, tuple(parts), rates, freight)
+            parts += _charge(charge, parties, basis, tuple(weighing), rates, freight)
     net = _net(parties, parts)
     if stand_alone_cap:
-        moves = equalisation([sum(net[p.member].values()) for p in parties], [p.stand_alone_cents for p in parties])
-        main = max(rates, key=lambda r: sum(row.get(r, 0) for row in net.values()), default=0)
+        uniform = [p.before_cents + sum(net[p.member].values()) for p in parties]
+        whole = equalisation(uniform, [p.stand_alone_cents for p in parties])
+        moves = [move - p.moved_cents for move, p in zip(whole, parties, strict=True)]
+        used = sorted({rate for row in net.values() for rate in row})
+        main = max(used, key=lambda r: sum(row.get(r, 0) for row in net.values()), default=0)
         parts += [
             Part(FAIRNESS, FAIRNESS, p.member, main, move, 0, 0, 0)
             for p, move in zip(parties, moves, strict=True)
@@ -133,6 +166,15 @@ def settle(
         net = _net(parties, parts)
     vat, rounding = vat_shares(net, model)
     return Statement(tuple(parts), net, vat, rounding)
+
+
+def _carried(parties: Sequence[Party], carried: Sequence[Goods]) -> list[Part]:
+    """The value of goods billed elsewhere, by member."""
+    found: list[Part] = []
+    for line in carried:
+        weights = [line.units.get(p.member, 0) for p in parties]
+        found += _split(line.source, GOODS, line.cents, line.vat_bp, parties, weights)
+    return found
 
 
 def _split(
@@ -156,14 +198,15 @@ def _charge(
     policy: str,
 ) -> list[Part]:
     """Freight by policy, discounts by net value; first over the VAT rates by value, then over the members."""
-    by_rate = [sum(line.cents for line in goods if line.vat_bp == rate) for rate in rates]
     if charge.vat_bp is not None or not rates:
-        portions = [(charge.vat_bp or 0, charge.cents)]
+        portions = {charge.vat_bp or 0: charge.cents}
     else:
-        portions = list(zip(rates, share(charge.cents, by_rate if any(by_rate) else [1] * len(rates)), strict=True))
+        portions = over_rates(
+            charge.cents, {rate: sum(line.cents for line in goods if line.vat_bp == rate) for rate in rates}
+        )
     sign = -1 if charge.kind == DISCOUNT else 1
     parts: list[Part] = []
-    for rate, cents in portions:
+    for rate, cents in portions.items():
         here = rate if rate in rates else None
         weights = _weights(parties, goods, so_far, here, VALUE if charge.kind == DISCOUNT else policy)
         if cents:

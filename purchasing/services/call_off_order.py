@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.errors import DomainError, Invalid
 from companies.models import User
-from companies.money import line_total, percent_of, share
+from companies.money import line_total, share
 from companies.states import move
 from purchasing.models import (
     CallOff,
@@ -27,6 +27,7 @@ from purchasing.models import (
 from purchasing.rules.framework import left
 from purchasing.rules.hints import FEW
 from purchasing.rules.landed import freight_due
+from purchasing.rules.shares import vat_of
 from purchasing.rules.tiers import Terms, tier_at
 from purchasing.services import budget as budgets
 from purchasing.services import framework_use as use
@@ -254,7 +255,9 @@ def _order(call_off: CallOff, agreement: FrameworkAgreement, pool: Pool, *, acto
     lines = list(pool.lines.order_by("position"))
     references = dict(call_off.lines.values_list("request_line__commitments__pool_line", "article__reference"))
     nets = [line_total(line.order_quantity or 0, line.unit_price_e4 or 0) for line in lines]
-    vat = sum(percent_of(net, line.vat_bp) for net, line in zip(nets, lines, strict=True))
+    by_rate: dict[int, int] = {}
+    for net, line in zip(nets, lines, strict=True):
+        by_rate[line.vat_bp] = by_rate.get(line.vat_bp, 0) + net
     order = PurchaseOrder.objects.create(
         pool=pool,
         supplier=agreement.supplier,
@@ -262,7 +265,8 @@ def _order(call_off: CallOff, agreement: FrameworkAgreement, pool: Pool, *, acto
         email=agreement.email,
         goods_cents=call_off.goods_cents,
         freight_cents=call_off.freight_cents,
-        vat_cents=vat + percent_of(call_off.freight_cents, 2000),
+        freight_vat_bp=max(by_rate, key=by_rate.__getitem__),
+        vat_cents=sum(vat_of(by_rate, call_off.freight_cents).values()),
         deliver_to=agreement.deliver_to or (f"{call_off.company}, {site.name}, {site.city}" if site else ""),
         expected_on=day + timedelta(days=agreement.lead_days),
         created_by=agreement.responsible,

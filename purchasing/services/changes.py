@@ -16,7 +16,7 @@ from companies import audit
 from companies.access import has_role, require
 from companies.errors import DomainError
 from companies.models import Company, Role, User
-from companies.money import line_total, percent_of
+from companies.money import line_total
 from companies.states import move
 from purchasing import access, mails_back
 from purchasing.models import (
@@ -28,8 +28,10 @@ from purchasing.models import (
     PurchaseOrder,
     PurchaseOrderLine,
 )
+from purchasing.models.order import goods_by_rate
 from purchasing.rules import hints, packs
 from purchasing.rules.landed import freight_due
+from purchasing.rules.shares import vat_of
 from purchasing.rules.shortage import allocate
 from purchasing.services import standing as standings
 from purchasing.services.bulk import CLOCK, move_many, needs_of, release
@@ -151,7 +153,7 @@ def _conclude(
     goods = sum(line.net_cents for line in lines)
     quote = order.quote
     freight = freight_due(goods, quote.freight_cents, quote.franco_cents) if quote else order.freight_cents
-    vat = sum(percent_of(line.net_cents, line.vat_bp) for line in lines) + percent_of(freight, order.freight_vat_bp)
+    vat = sum(vat_of(goods_by_rate(lines), freight).values())
     move(
         order,
         OrderState.ACCEPTED,

@@ -8,7 +8,6 @@ from django.db.models import Sum
 
 from companies.money import divide, percent_of, share
 from purchasing.models import (
-    Allocation,
     Commitment,
     CostShare,
     Pool,
@@ -17,6 +16,7 @@ from purchasing.models import (
     SupplierInvoiceLine,
 )
 from purchasing.rules import shares
+from purchasing.services.billed_units import Units, arrivals, billed_by, through
 from purchasing.services.delivery import claimants
 
 FEE_VAT_BP = 2000
@@ -36,22 +36,36 @@ def spread(total: int, bases: Sequence[int]) -> list[int]:
 
 @dataclass(slots=True)
 class _Basis:
-    """Who takes part and with how much: companies in the order of their commitments, units received per order line."""
+    """Who takes part and with how much: companies in the order of their commitments, the units each line bills."""
 
     companies: list[int]
-    units: dict[int, dict[str, int]]
+    units: dict[int, dict[str, int]]  # line of the invoice → company → units
     commitments: dict[tuple[int, int], Commitment]
     grams: dict[int, int | None]
     places: dict[int, set[int | None]]
+    carried: list[shares.Goods]  # what an invoice without goods is about: all that came
 
 
-def _basis(order: PurchaseOrder) -> _Basis:
-    basis = _Basis([], {}, {}, {}, {})
+def _basis(invoice: SupplierInvoice) -> _Basis:
+    basis = _Basis([], {}, {}, {}, {}, [])
+    order = invoice.order
+    billed: dict[int, list[tuple[int, Units]]] = {}
+    parts = billed_by(invoice)
+    for row in invoice.lines.filter(pk__in=parts):
+        billed.setdefault(row.order_line_id or 0, []).append((row.pk, parts[row.pk]))
+    come = {} if parts else arrivals(order)
     first: dict[int, tuple[datetime, int]] = {}
     for line in order.lines.select_related("pool_line"):
         held = claimants(line.pool_line_id)
-        got = received_by(held)
-        basis.units[line.pk] = {str(c.company_id): got.get(c.pk, 0) for c in held}
+        whose = {c.pk: c.company_id for c in held}
+        got: Units = through(come[line.pk], sum(d.accepted for d in come[line.pk])) if line.pk in come else {}
+        if got:
+            units = {str(whose[pk]): n for pk, n in got.items() if pk in whose}
+            basis.carried.append(shares.Goods("", line.vat_bp, line.net_cents, units))
+        for source, units_of in billed.get(line.pk, []):
+            basis.units[source] = {str(company): units_of.get(pk, 0) for pk, company in whose.items()}
+            for pk, n in units_of.items():
+                got[pk] = got.get(pk, 0) + n
         for c in held:
             basis.commitments[line.pk, c.company_id] = c
             at = (c.committed_at or order.created_at, c.pk)
@@ -60,25 +74,33 @@ def _basis(order: PurchaseOrder) -> _Basis:
                 basis.places.setdefault(c.company_id, set()).add(c.site_id)
             weight = line.pool_line.unit_weight_grams
             known = basis.grams.get(c.company_id, 0)
-            added = None if weight is None or known is None else known + weight * got.get(c.pk, 0)
-            basis.grams[c.company_id] = added
+            none = weight is None and got.get(c.pk)
+            basis.grams[c.company_id] = None if none or known is None else known + (weight or 0) * got.get(c.pk, 0)
     basis.companies = sorted(first, key=lambda pk: first[pk])
     return basis
 
 
-def received_by(held: Sequence[Commitment]) -> dict[int, int]:
-    """Units allocated so far, by commitment id."""
-    rows = Allocation.objects.filter(commitment__in=held).values_list("commitment").annotate(total=Sum("quantity"))
-    return dict(rows.order_by())
+def _so_far(invoice: SupplierInvoice) -> tuple[dict[int, int], dict[int, int]]:
+    """What the other shared invoices of the order cost each company, and what the promise moved there."""
+    rows = CostShare.objects.filter(invoice__order=invoice.order).exclude(invoice=invoice)
+    uniform = rows.exclude(kind__in=[CostShare.Kind.FEE, CostShare.Kind.FAIRNESS])
+    moved = rows.filter(kind=CostShare.Kind.FAIRNESS)
+    one, two = (
+        dict(found.order_by().values_list("company").annotate(total=Sum("net_cents"))) for found in (uniform, moved)
+    )
+    return one, two
 
 
 def cost_shares(invoice: SupplierInvoice) -> list[CostShare]:
-    """The unsaved shares of an invoice: goods, freight, discount, equalisation, fee, each with its rule and rank."""
+    """The unsaved shares of an invoice: goods, freight, discount, equalisation, fee, each with its rule and rank.
+
+    Goods follow the units the invoice bills. Nobody pays more than alone over all invoices of the order together.
+    """
     order, pool = invoice.order, invoice.order.pool
-    basis = _basis(order)
+    basis = _basis(invoice)
     lines = {str(line.pk): line for line in invoice.lines.order_by("position")}
     goods = [
-        shares.Goods(source, line.vat_bp, line.net_cents, basis.units[line.order_line_id])
+        shares.Goods(source, line.vat_bp, line.net_cents, basis.units.get(line.pk, {}))
         for source, line in lines.items()
         if line.kind == Kind.GOODS and line.order_line_id
     ]
@@ -87,19 +109,29 @@ def cost_shares(invoice: SupplierInvoice) -> list[CostShare]:
         for source, line in lines.items()
         if line.kind != Kind.GOODS
     ]
-    first = not order.supplier_invoices.filter(pk__lt=invoice.pk).exists()
-    capped = pool.fairness == Pool.Fairness.STAND_ALONE_CAP and first
+    capped = pool.fairness == Pool.Fairness.STAND_ALONE_CAP
+    paid, moved = _so_far(invoice) if capped else ({}, {})
     parties = [
         shares.Party(
             str(pk),
             basis.grams.get(pk),
             _stand_alone(order, basis, pk) if capped else None,
             len(basis.places.get(pk, ())),
+            paid.get(pk, 0),
+            moved.get(pk, 0),
         )
         for pk in basis.companies
     ]
     model = pool.legal_model
-    statement = shares.settle(parties, goods, charges, freight=pool.freight, model=model, stand_alone_cap=capped)
+    statement = shares.settle(
+        parties,
+        goods,
+        charges,
+        freight=pool.freight,
+        model=model,
+        stand_alone_cap=capped,
+        carried=basis.carried,
+    )
     rows = [
         _row(invoice, lines.get(part.source), part, basis, pool)
         for part in statement.parts
@@ -127,7 +159,7 @@ def _row(
         kind=part.kind,
         company_id=company,
         commitment=basis.commitments.get((order_line or 0, company)),
-        quantity=basis.units[order_line].get(part.member) if order_line else None,
+        quantity=basis.units.get(line.pk, {}).get(part.member) if line and order_line else None,
         weight=part.weight,
         rule=rule.get(part.kind, pool.fairness),
         rank=part.rank,

@@ -26,7 +26,7 @@ from purchasing.models import (
     ReceiptLine,
 )
 from purchasing.rules.shortage import allocate
-from purchasing.services import parcels, reserves
+from purchasing.services import order_end, parcels, reserves
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.pool import locked
@@ -291,17 +291,7 @@ def _progress(order: PurchaseOrder, *, actor: User, at: datetime) -> None:
         move(order, to, table=ORDER, at=at, actor=actor)
     if pool.state == PoolState.ORDERED:
         move(pool, PoolState.RECEIVING, table=POOL, at=at, actor=actor)
-    unfinished = pool.orders.exclude(
-        state__in=[
-            OrderState.RECEIVED,
-            OrderState.BILLED,
-            OrderState.CLOSED,
-            OrderState.CLOSED_SHORT,
-            OrderState.CANCELLED,
-        ]
-    )
-    if pool.state == PoolState.RECEIVING and not unfinished.exists():
-        move(pool, PoolState.SETTLING, table=POOL, at=at, actor=actor)
+    order_end.settle_if_complete(pool, actor=actor, at=at)
 
 
 def due_quantity(line: PurchaseOrderLine) -> int:
@@ -353,15 +343,5 @@ def close_short(*, actor: User, order: PurchaseOrder, reason: str, at: datetime)
     order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool").get(pk=order.pk)
     order.pool = pool
     move(order, OrderState.CLOSED_SHORT, table=ORDER, at=at, actor=actor, reason=reason.strip())
-    open_ = pool.orders.exclude(
-        state__in=[
-            OrderState.RECEIVED,
-            OrderState.BILLED,
-            OrderState.CLOSED,
-            OrderState.CLOSED_SHORT,
-            OrderState.CANCELLED,
-        ]
-    )
-    if pool.state == PoolState.RECEIVING and not open_.exists():
-        move(pool, PoolState.SETTLING, table=POOL, at=at, actor=actor)
+    order_end.settle_if_complete(pool, actor=actor, at=at)
     return order

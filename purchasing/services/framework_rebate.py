@@ -5,12 +5,10 @@ what was credited is never touched.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max, Sum
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
@@ -20,11 +18,10 @@ from companies.billing import invoices
 from companies.billing.models import InvoiceLine
 from companies.errors import DomainError, Invalid
 from companies.models import Company, User
-from companies.money import line_total, share
+from companies.money import share
 from companies.states import move
 from purchasing import access, mails_framework
 from purchasing.models import (
-    Allocation,
     CostShare,
     FrameworkAgreement,
     FrameworkRebate,
@@ -35,6 +32,7 @@ from purchasing.models import (
 from purchasing.rules import framework as rules
 from purchasing.services import credits
 from purchasing.services.framework import locked
+from purchasing.services.framework_received import YearOf, received_in
 from purchasing.states import REBATE, RebateState, SupplierInvoiceState
 
 
@@ -61,7 +59,7 @@ class AmountNeedsReason(Invalid):
 
 class RebateStale(DomainError):
     code = "rebate_stale"
-    message = _("Deliveries were entered or corrected since this was computed. Compute it again.")
+    message = _("Deliveries or claims were entered or settled since this was computed. Compute it again.")
 
 
 class NotInvoiced(DomainError):
@@ -69,49 +67,6 @@ class NotInvoiced(DomainError):
     message = _(
         "%(companies)s: too little was invoiced for this part. Settle the supplier's invoices of the year first."
     )
-
-
-@dataclass(slots=True)
-class YearOf:
-    """What one company received in the year: units, value at the prices of its orders, value by VAT rate."""
-
-    company: int
-    first: int  # its first call-off: the order of the queue for odd cents
-    units: int = 0
-    value_cents: int = 0
-    by_rate: dict[int, int] = field(default_factory=dict)
-
-
-def received_in(agreement: FrameworkAgreement, year: int) -> list[YearOf]:
-    """What each company really received in a calendar year, in the order of the first call-offs. One query.
-
-    A counter-receipt belongs to the year of the delivery it corrects.
-    """
-    starts, ends = (timezone.make_aware(datetime(y, 1, 1)) for y in (year, year + 1))
-    rows = (
-        Allocation.objects.filter(commitment__request_line__call_off_line__call_off__agreement=agreement)
-        .annotate(
-            came=Coalesce("receipt_line__receipt__corrects__arrived_at", "receipt_line__receipt__arrived_at"),
-        )
-        .filter(came__gte=starts, came__lt=ends)
-        .values_list(
-            "commitment__company",
-            "commitment__request_line__call_off_line__call_off",
-            "receipt_line__order_line__unit_price_e4",
-            "receipt_line__order_line__vat_bp",
-            "receipt_line__order_line",
-        )
-        .annotate(units=Sum("quantity"))
-        .order_by("commitment__request_line__call_off_line__call_off", "receipt_line__order_line")
-    )
-    found: dict[int, YearOf] = {}
-    for company, call_off, price, rate, _line, units in rows:
-        row = found.setdefault(company, YearOf(company, call_off))
-        cents = line_total(units, price)
-        row.units += units
-        row.value_cents += cents
-        row.by_rate[rate] = row.by_rate.get(rate, 0) + cents
-    return list(found.values())
 
 
 def rule_tiers(agreement: FrameworkAgreement) -> list[rules.RebateTier]:
@@ -213,6 +168,7 @@ def _parts(agreement: FrameworkAgreement, year: int, received: Sequence[YearOf],
             company_id=row.company,
             units=row.units,
             value_cents=row.value_cents,
+            credited_cents=row.credited_cents,
             weight=part.weight,
             rank=part.rank,
             whole_cents=part.cents,

@@ -13,7 +13,7 @@ from companies import documents
 from companies.access import require
 from companies.errors import DomainError, Invalid
 from companies.models import User
-from companies.money import line_total, percent_of
+from companies.money import line_total
 from companies.states import move
 from purchasing import access, links, mails_back, order_document
 from purchasing.models import (
@@ -27,10 +27,11 @@ from purchasing.models import (
 )
 from purchasing.models.order import OrderLinePaper
 from purchasing.rules.landed import freight_due
-from purchasing.services import changes
-from purchasing.services.bulk import move_needs, needs_of, release
+from purchasing.rules.shares import vat_of
+from purchasing.services import changes, order_end
+from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.changes import locked_order
-from purchasing.services.pool import drop_commitments, locked, winning_lines
+from purchasing.services.pool import locked, winning_lines
 from purchasing.states import (
     ORDER,
     POOL,
@@ -111,9 +112,9 @@ def _order(
     totals = [line_total(line.order_quantity or 0, line.unit_price_e4 or 0) for line in lines]
     goods = sum(totals)
     freight = freight_due(goods, quote.freight_cents, quote.franco_cents)
-    vat = sum(percent_of(net, line.vat_bp) for net, line in zip(totals, lines, strict=True))
-    rates = {line.vat_bp for line in lines}
-    freight_rate = rates.pop() if len(rates) == 1 else 2000  # freight follows the goods it carries
+    by_rate: dict[int, int] = {}
+    for net, line in zip(totals, lines, strict=True):
+        by_rate[line.vat_bp] = by_rate.get(line.vat_bp, 0) + net
     day = timezone.localdate(at)
     order = PurchaseOrder.objects.create(
         pool=pool,
@@ -123,8 +124,8 @@ def _order(
         email=quote.invitation.email,
         goods_cents=goods,
         freight_cents=freight,
-        freight_vat_bp=freight_rate,
-        vat_cents=vat + percent_of(freight, freight_rate),
+        freight_vat_bp=max(by_rate, key=by_rate.__getitem__),
+        vat_cents=sum(vat_of(by_rate, freight).values()),  # freight follows the goods it carries
         deliver_to=quote.invitation.tender.deliver_to,
         expected_on=day + timedelta(days=quote.lead_days or quote.invitation.supplier.lead_days),
         created_by=actor,
@@ -279,17 +280,15 @@ def words_of(lines: Mapping[int, OrderLinePaper], answer: Answer) -> list[change
 
 @transaction.atomic(durable=True)
 def cancel(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> PurchaseOrder:
-    """Cancel an order of which nothing was received; the state table refuses anything later."""
+    """Cancel an order of which nothing was received; the state table refuses anything later.
+
+    Its companies are told and free again. A pool of which no order is left is cancelled with it; else it goes on with the others.
+    """
     require(access.can_run_pool(actor, order.pool))
     if not reason.strip():
         raise ReasonMissing
     pool = locked(order.pool)
     order = locked_order(order)
     move(order, OrderState.CANCELLED, table=ORDER, at=at, actor=actor, reason=reason.strip(), revoked_at=at)
-    lines = [line.pool_line_id for line in order.lines.all()]
-    release(needs_of(pool.pk, pool_line__in=lines), reason=reason.strip(), at=at, actor=actor)
-    if pool.only_company_id is not None:  # a call-off ends with its order: nothing else will be ordered for it
-        drop_commitments(pool=pool, reason=reason.strip(), actor=actor, at=at)
-        if pool.state == PoolState.LOCKED:
-            move(pool, PoolState.CANCELLED, table=POOL, at=at, actor=actor, reason=reason.strip())
+    order_end.give_back(order, pool, reason=reason.strip(), actor=actor, at=at)
     return order

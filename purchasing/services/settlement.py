@@ -1,8 +1,7 @@
 """The supplier's invoice: matched with order and receipts, shared to the cent, billed to the companies once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -15,8 +14,8 @@ from companies.access import is_staff, require
 from companies.billing import bulk, invoices, purchases
 from companies.billing.models import Invoice, LineKind
 from companies.errors import DomainError, Invalid
-from companies.models import Company, Document, User
-from companies.money import percent_of, share
+from companies.models import Company, User
+from companies.money import percent_of
 from companies.states import move
 from purchasing import access, mails_back
 from purchasing.models import (
@@ -26,21 +25,15 @@ from purchasing.models import (
     SupplierInvoice,
     SupplierInvoiceLine,
 )
-from purchasing.services import claims, spending
-from purchasing.services.bulk import move_needs, needs_of
-from purchasing.services.costs import cost_shares, spread
+from purchasing.services import billing_end, claims, spending
+from purchasing.services.billed_lines import InvoiceIn, LineIn, vat_by_line, with_rates, with_units
+from purchasing.services.costs import cost_shares
 from purchasing.services.pool import locked
-from purchasing.services.three_way import differences, expected_net, within_tolerance
-from purchasing.states import (
-    ORDER,
-    POOL,
-    SUPPLIER_INVOICE,
-    LineState,
-    OrderState,
-    PoolState,
-    SupplierInvoiceState,
-)
+from purchasing.services.three_way import differences, expected_net, expected_of, within_tolerance
+from purchasing.states import SUPPLIER_INVOICE, OrderState, SupplierInvoiceState
 from purchasing.unit_words import units
+
+__all__ = ["InvoiceIn", "LineIn", "expected_net"]  # what callers of this service say and ask
 
 BILLABLE = (
     OrderState.PART_RECEIVED,
@@ -49,7 +42,6 @@ BILLABLE = (
     OrderState.BILLED,
 )
 Kind = SupplierInvoiceLine.Kind
-STANDARD_BP = 2000
 
 
 class NotBillable(DomainError):
@@ -80,28 +72,6 @@ class NothingToRefuse(DomainError):
     message = _("The invoice is not higher than expected: there is nothing to refuse.")
 
 
-@dataclass(frozen=True, slots=True)
-class LineIn:
-    """One line as the supplier wrote it. A discount has negative cents; freight without a rate follows the goods."""
-
-    kind: str
-    net_cents: int
-    vat_bp: int | None
-    order_line: int | None = None
-    quantity: int | None = None
-    unit_price_e4: int | None = None
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceIn:
-    number: str
-    issued_on: date
-    lines: Sequence[LineIn]
-    due_on: date | None = None
-    document: Document | None = None
-
-
 @transaction.atomic(durable=True)
 def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime) -> SupplierInvoice:
     """Enter a supplier's invoice and match it. The same number with the same amounts is the same invoice.
@@ -126,8 +96,8 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
         raise InvoiceKnown(number=draft.number)
     if order.state not in BILLABLE:
         raise NotBillable
-    lines = _with_rates(draft.lines)
-    vat = _vat_by_line(lines)
+    lines = with_rates(with_units(order, draft.lines))
+    vat = vat_by_line(lines)
     invoice = SupplierInvoice.objects.create(
         order=order,
         supplier=order.supplier,
@@ -137,7 +107,6 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
         net_cents=net,
         vat_cents=sum(vat),
         gross_cents=net + sum(vat),
-        expected_net_cents=expected_net(order),
         document=draft.document,
         recorded_by=actor,
         recorded_at=at,
@@ -158,6 +127,8 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
         )
         for position, (line, cents) in enumerate(zip(lines, vat, strict=True), start=1)
     )
+    invoice.expected_net_cents = expected_of(invoice)
+    invoice.save(update_fields=["expected_net_cents"])
     audit.record("supplierinvoice.received", target=invoice, at=at, actor=actor, data={"net_cents": net})
     found = differences(invoice)
     to = SupplierInvoiceState.MATCHED if within_tolerance(found) else SupplierInvoiceState.DISPUTED
@@ -167,39 +138,6 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
     if to == SupplierInvoiceState.DISPUTED:
         mails_back.invoice_differs(invoice, found, at=at)
     return invoice
-
-
-def _with_rates(lines: Sequence[LineIn]) -> list[LineIn]:
-    """Freight and discounts of no rate are cut by the value of the goods of each rate, one line per rate."""
-    goods: dict[int, int] = {}
-    for line in lines:
-        if line.kind == Kind.GOODS and line.vat_bp is not None:
-            goods[line.vat_bp] = goods.get(line.vat_bp, 0) + line.net_cents
-    found: list[LineIn] = []
-    for line in lines:
-        if line.vat_bp is not None:
-            found.append(line)
-        elif len(goods) < 2 or min(goods.values()) < 0:
-            found.append(replace(line, vat_bp=next(iter(goods), STANDARD_BP)))
-        else:
-            rates = sorted(goods)
-            parts = share(line.net_cents, [goods[rate] for rate in rates])
-            found += [
-                replace(line, net_cents=part, vat_bp=rate) for rate, part in zip(rates, parts, strict=True) if part
-            ]
-    return found
-
-
-def _vat_by_line(lines: Sequence[LineIn]) -> list[int]:
-    """VAT once per rate, as on the supplier's document, then over the lines."""
-    result = [0] * len(lines)
-    for rate in {line.vat_bp or 0 for line in lines}:
-        at_rate = [i for i, line in enumerate(lines) if line.vat_bp == rate]
-        total = percent_of(sum(lines[i].net_cents for i in at_rate), rate)
-        parts = spread(total, [lines[i].net_cents for i in at_rate])
-        for i, cents in zip(at_rate, parts, strict=True):
-            result[i] = cents
-    return result
 
 
 @transaction.atomic(durable=True)
@@ -326,7 +264,7 @@ def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime, quiet
             reason=f"{invoice.supplier.name} {invoice.number}",
             at=at,
         )
-    _close(order, pool, actor=actor, at=at)
+    billing_end.close_billed(order, pool, actor=actor, at=at)
     return issued
 
 
@@ -390,20 +328,3 @@ def _draft(row: CostShare, own_vat: bool) -> invoices.LineDraft:
         vat_cents=None if own_vat else row.vat_cents,
         kind=LineKind(kinds.get(row.kind, "goods")),
     )
-
-
-def _close(order: PurchaseOrder, pool: Pool, *, actor: User, at: datetime) -> None:
-    """Once everything received is billed: the order closes, then the pool."""
-    waiting = order.supplier_invoices.exclude(state=SupplierInvoiceState.INVOICED)
-    if order.state == OrderState.PART_RECEIVED or waiting.exists():
-        return
-    lines = [line.pool_line_id for line in order.lines.all()]
-    move_needs(needs_of(pool.pk, pool_line__in=lines), LineState.INVOICED, at=at, actor=actor)
-    if order.state in (OrderState.RECEIVED, OrderState.CLOSED_SHORT):
-        move(order, OrderState.BILLED, table=ORDER, at=at, actor=actor)
-        move(order, OrderState.CLOSED, table=ORDER, at=at, actor=actor)
-    open_ = pool.orders.exclude(state__in=[OrderState.CLOSED, OrderState.CANCELLED])
-    if pool.state == PoolState.SETTLING and not open_.exists():
-        move_needs(needs_of(pool.pk), LineState.CLOSED, at=at, actor=actor)
-        move(pool, PoolState.CLOSED, table=POOL, at=at, actor=actor)
-        mails_back.pool_closed(pool, at=at)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet, Sum
 from companies.money import share
 from purchasing.models import Budget, BudgetCharge, ClaimCredit, Commitment, CostShare, PurchaseOrder
 from purchasing.services import budget as budgets
-from purchasing.services.delivery import accepted_of
+from purchasing.services.three_way import all_billed
 from purchasing.states import CommitmentState, OrderState
 
 
@@ -54,10 +54,4 @@ def _awaits_more(order: PurchaseOrder) -> bool:
     """Whether goods are still expected, or some that came were not billed yet."""
     if order.state not in (OrderState.RECEIVED, OrderState.CLOSED_SHORT, OrderState.BILLED, OrderState.CLOSED):
         return True
-    billed = dict(
-        CostShare.objects.filter(invoice__order=order, line__order_line__isnull=False)
-        .order_by()
-        .values_list("line__order_line")
-        .annotate(total=Sum("line__quantity"))
-    )
-    return any(accepted_of(line.pk) and not billed.get(line.pk) for line in order.lines.all())
+    return not all_billed(order)

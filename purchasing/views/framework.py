@@ -18,6 +18,7 @@ from purchasing.forms import framework as forms
 from purchasing.models import Award, CallOff, FrameworkAgreement, FrameworkArticle, Supplier
 from purchasing.services import framework as service
 from purchasing.services import framework_rebate as rebates
+from purchasing.services import framework_received
 from purchasing.services import framework_use as use
 from purchasing.states import FrameworkState
 from purchasing.views.doors import attempt, reader
@@ -78,7 +79,7 @@ def framework(request: HttpRequest, pk: int) -> HttpResponse:
     articles = use.of_articles(use.articles_of(row), found, max(today, row.starts_on), None)
     call_offs = CallOff.objects.filter(agreement=row).select_related("company", "request", "pool")
     drawn = use.value_of(found)
-    received = rebates.received_in(row, today.year) if row.rebate_basis != "none" else []
+    received = framework_received.received_in(row, today.year) if row.rebate_basis != "none" else []
     context = {
         "agreement": row,
         "articles": articles,

@@ -13,19 +13,23 @@ from django.views.decorators.http import require_GET, require_POST
 from companies.access import require
 from companies.employees.sheets import harmless
 from companies.errors import DomainError
+from companies.forms import form_error
+from companies.models import Company
 from companies.money import euros
-from purchasing import access
-from purchasing import proof as proofs
-from purchasing.forms.framework import ComputeForm
-from purchasing.models import FrameworkRebate, RebateShare
+from purchasing import access, rebate_document
+from purchasing.forms.framework import ComputeForm, RebateNoteForm
+from purchasing.models import FrameworkRebate
+from purchasing.rebate_document import Line
 from purchasing.services import framework_rebate as service
+from purchasing.services import rebate_note
+from purchasing.states import RebateState
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.framework import kept
 
 
 def _kept_rebate(request: HttpRequest, pk: int) -> FrameworkRebate:
     require(access.can_keep_frameworks(reader(request)))
-    rows = FrameworkRebate.objects.select_related("agreement__supplier", "computed_by", "issued_by")
+    rows = FrameworkRebate.objects.select_related("agreement__supplier", "computed_by", "issued_by", "note")
     return get_object_or_404(rows, pk=pk)
 
 
@@ -54,29 +58,71 @@ def compute(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("purchasing:rebate", made.pk)
 
 
-def shares_of(rebate: FrameworkRebate, company: int | None = None) -> list[RebateShare]:
-    """The parts with the exact share as people check it: before rounding, of how much."""
-    rows = rebate.shares.select_related("company", "invoice").prefetch_related("notes").order_by("pk")
-    parts = list(rows)
-    weights = sum(part.weight for part in parts)
-    for part in parts:
-        exact = proofs.exact(rebate.whole_cents, part.weight, weights) if weights else ""
-        part.exact, part.of = exact, weights  # type: ignore[attr-defined]  # for the template
-    return [part for part in parts if company in (None, part.company_id)]
-
-
 @require_GET
 def rebate(request: HttpRequest, pk: int) -> HttpResponse:
     """The sheet of a rebate: from the tiers to every company's cents."""
-    row = _kept_rebate(request, pk)
-    context = {"rebate": row, "agreement": row.agreement, "shares": shares_of(row), "tiers": row.tiers}
+    return _page(request, _kept_rebate(request, pk))
+
+
+def _page(request: HttpRequest, row: FrameworkRebate, form: RebateNoteForm | None = None) -> HttpResponse:
+    due = rebate_note.awaited(row) if row.state == RebateState.ISSUED else 0
+    if due and form is None:
+        vat = sum(part[2] for part in rebate_note.vat_parts(row.agreement, row.year, due))
+        form = RebateNoteForm(initial={"number": row.supplier_reference, "net": due, "vat": vat})
+    context = {
+        "rebate": row,
+        "agreement": row.agreement,
+        "lines": rebate_document.lines_of(row),
+        "tiers": row.tiers,
+        "form": form if due else None,
+    }
     return render(request, "purchasing/rebate.html", context)
+
+
+@require_POST
+def note(request: HttpRequest, pk: int) -> HttpResponse:
+    """Enter the supplier's credit note: it is compared with what was shared out, and booked."""
+    row = _kept_rebate(request, pk)
+    form = RebateNoteForm(request.POST)
+    if not form.is_valid():
+        return _page(request, row, form)
+    data = form.cleaned_data
+    try:
+        rebate_note.record(
+            actor=reader(request),
+            rebate=row,
+            number=data["number"],
+            issued_on=data["issued_on"],
+            net_cents=data["net"],
+            vat_cents=data["vat"],
+            at=timezone.now(),
+        )
+    except DomainError as error:
+        form_error(form, error)
+        return _page(request, row, form)
+    messages.success(request, _("The supplier's credit note is booked."))
+    return redirect("purchasing:rebate", row.pk)
+
+
+@require_GET
+def rebate_pdf(request: HttpRequest, pk: int) -> HttpResponse:
+    """The sheet of all companies on paper."""
+    return _paper(_kept_rebate(request, pk), None)
+
+
+def _paper(row: FrameworkRebate, company: Company | None) -> HttpResponse:
+    content = rebate_document.pdf(row, company, at=timezone.now())
+    response = HttpResponse(content, content_type="application/pdf")
+    name = f"rfa-{row.agreement.number}-{row.year}-{row.sequence}.pdf"
+    response["Content-Disposition"] = f'inline; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 @require_GET
 def rebate_csv(request: HttpRequest, pk: int) -> HttpResponse:
     row = _kept_rebate(request, pk)
-    return _csv(row, shares_of(row))
+    return _csv(row, rebate_document.lines_of(row))
 
 
 @require_POST
@@ -93,22 +139,24 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     return redirect("purchasing:rebate", row.pk)
 
 
-def _own(request: HttpRequest, company: int, pk: int) -> tuple[FrameworkRebate, list[RebateShare]]:
+def _own(request: HttpRequest, company: int, pk: int) -> tuple[FrameworkRebate, Company]:
     row = company_of(request, company)
     rows = FrameworkRebate.objects.filter(state="issued", shares__company=row)
-    found = get_object_or_404(rows.select_related("agreement__supplier").distinct(), pk=pk)
-    return found, shares_of(found, row.pk)
+    return get_object_or_404(rows.select_related("agreement__supplier", "note").distinct(), pk=pk), row
 
 
 @require_GET
 def proof(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """One company's part, with everything needed to compute it again."""
-    found, shares = _own(request, company, pk)
+    found, row = _own(request, company, pk)
+    (line,) = rebate_document.lines_of(found, row)
     context = {
-        "company": shares[0].company,
+        "company": row,
         "rebate": found,
         "agreement": found.agreement,
-        "share": shares[0],
+        "line": line,
+        "share": line.share,
+        "few": line.of is None,
         "tiers": found.tiers,
     }
     return render(request, "purchasing/rebate_proof.html", context)
@@ -116,29 +164,39 @@ def proof(request: HttpRequest, company: int, pk: int) -> HttpResponse:
 
 @require_GET
 def proof_csv(request: HttpRequest, company: int, pk: int) -> HttpResponse:
-    found, shares = _own(request, company, pk)
-    return _csv(found, shares)
+    found, row = _own(request, company, pk)
+    return _csv(found, rebate_document.lines_of(found, row))
 
 
-def _csv(rebate: FrameworkRebate, shares: Sequence[RebateShare]) -> HttpResponse:
+@require_GET
+def proof_pdf(request: HttpRequest, company: int, pk: int) -> HttpResponse:
+    """The company's sheet on paper."""
+    return _paper(*_own(request, company, pk))
+
+
+def _csv(rebate: FrameworkRebate, lines: Sequence[Line]) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"rfa-{rebate.agreement.number}-{rebate.year}-{rebate.sequence}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response.write("\ufeff")
     writer = csv.writer(response, delimiter=";")
-    writer.writerow([_("Company"), _("Units"), _("Value"), _("Weight"), _("Of"), _("Rebate of the year"), _("Exact share"),
-                     _("Place"), _("Share of the year"), _("Given before"), _("Net"), _("Documents")])  # fmt: skip
-    for part in shares:
+    writer.writerow([_("Company"), _("Units"), _("Received"), _("Claims credited"), _("Value"), _("Weight"), _("Of"),
+                     _("Rebate of the year"), _("Exact share"), _("Place"), _("Share of the year"), _("Given before"),
+                     _("Net"), _("Documents")])  # fmt: skip
+    for line in lines:
+        part = line.share
         documents = [note.number for note in part.notes.all()] + ([part.invoice.number] if part.invoice else [])
         writer.writerow(
             [
                 harmless(part.company.name),
                 part.units,
+                _comma(part.value_cents + part.credited_cents),
+                _comma(part.credited_cents),
                 _comma(part.value_cents),
                 part.weight,
-                part.of,  # type: ignore[attr-defined]  # set for the template
-                _comma(rebate.whole_cents),
-                part.exact,  # type: ignore[attr-defined]  # set for the template
+                "" if line.of is None else line.of,
+                "" if line.of is None else _comma(rebate.whole_cents),
+                line.exact,
                 part.rank or "",
                 _comma(part.whole_cents),
                 _comma(part.before_cents),

@@ -18,7 +18,7 @@ from companies.forms import form_error
 from purchasing import access, history
 from purchasing.forms_back import AnswerForm
 from purchasing.models import CallOff, PurchaseOrder
-from purchasing.services import changes, claims, delivery, employee_supplier
+from purchasing.services import changes, claims, delivery, employee_supplier, three_way
 from purchasing.services import order as service
 from purchasing.states import ORDER, OrderState
 from purchasing.views import employee_order
@@ -54,9 +54,11 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
     """One order: what was ordered, what the supplier said, what arrived, what was billed."""
     row = order_of(request, pk)
     lines = list(row.lines.select_related("pool_line").order_by("position"))
+    unbilled = three_way.unbilled(row)
     for line in lines:
         line.received = delivery.accepted_of(line.pk)  # type: ignore[attr-defined]  # for the template
         line.open = delivery.open_quantity(line) if row.state in delivery.AWAITED else 0  # type: ignore[attr-defined]  # for the template
+        line.unbilled = unbilled.get(line.pk, 0)  # type: ignore[attr-defined]  # for the template
     answer = row.acknowledgements.prefetch_related("lines__order_line").last()
     consents = list(answer.consents.select_related("commitment__company")) if answer else []
     context = {
@@ -70,6 +72,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "invoices": row.supplier_invoices.order_by("pk"),
         "can_receive": row.state in delivery.RECEIVABLE,
         "can_bill": row.state in ("part_received", "received", "closed_short", "billed"),
+        "unbilled": sum(unbilled.values()),
         "answerable": row.state in ANSWERABLE,
         "claims": row.claims.order_by("pk"),
         "can_claim": row.state in claims.CLAIMABLE,

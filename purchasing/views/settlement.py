@@ -23,7 +23,7 @@ from purchasing import access, proof_document, savings
 from purchasing import proof as proofs
 from purchasing.forms_back import SupplierInvoiceForm
 from purchasing.models import Commitment, Pool, PurchaseOrder, PurchaseOrderLine, SupplierInvoice
-from purchasing.services import delivery, supplier_file, surplus, three_way
+from purchasing.services import billing_end, supplier_file, surplus, three_way
 from purchasing.services import settlement as service
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.order import order_of
@@ -59,15 +59,15 @@ def _form_page(request: HttpRequest, order: PurchaseOrder, form: SupplierInvoice
 
 
 def _expected(order: PurchaseOrder, lines: Sequence[PurchaseOrderLine]) -> dict[str, Any]:
-    goods = 0
+    """What came and no earlier invoice billed, at the agreed prices."""
     initial: dict[str, Any] = {"issued_on": timezone.localdate()}
+    left = three_way.unbilled(order)
     for line in lines:
-        received = delivery.accepted_of(line.pk)
-        net = line_total(received, line.unit_price_e4)
-        goods += net
-        if received:
-            initial |= {f"quantity{line.pk}": received, f"price{line.pk}": line.unit_price_e4, f"net{line.pk}": net}
-    initial["freight"] = three_way.expected_freight(order, goods) or None
+        open_ = left.get(line.pk, 0)
+        net = line_total(open_, line.unit_price_e4)
+        if open_:
+            initial |= {f"quantity{line.pk}": open_, f"price{line.pk}": line.unit_price_e4, f"net{line.pk}": net}
+    initial["freight"] = three_way.freight_left(order) or None
     return initial
 
 
@@ -139,6 +139,17 @@ def supplier_invoice(request: HttpRequest, pk: int) -> HttpResponse:
         "excess": row.net_cents - row.expected_net_cents,
     }
     return render(request, "purchasing/settlement.html", context)
+
+
+@require_POST
+def end_billing(request: HttpRequest, pk: int) -> HttpResponse:
+    """Nothing more is billed of what came: the order closes."""
+    order, user, at = order_of(request, pk), reader(request), timezone.now()
+    require(is_staff(user))
+    reason = request.POST.get("reason", "")
+    done = _("The order is closed. Nothing more is billed.")
+    attempt(request, lambda: billing_end.end_billing(actor=user, order=order, reason=reason, at=at), done)
+    return redirect("purchasing:order", order.pk)
 
 
 @require_POST

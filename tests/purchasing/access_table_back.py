@@ -94,6 +94,7 @@ VISITS = [
     Visit(P + "order_acknowledge", {"staff"}, of("goods_order")),
     Visit(P + "order_conclude", {"staff"}, of("goods_order"), "post"),
     Visit(P + "order_cancel", {"staff"}, of("goods_order"), "post"),
+    Visit(P + "order_billing_over", {"staff"}, of("goods_order"), "post"),
     Visit(P + "receive", {"staff"}, of("goods_order")),
     Visit(P + "receive", {"staff"}, of("goods_order"), "post"),
     Visit(P + "close_short", {"staff"}, of("goods_order"), "post"),

@@ -81,6 +81,8 @@ VISITS = [
     Visit(P + "rebate_compute", STAFF, of("framework"), "post"),
     Visit(P + "rebate", STAFF, of("rebate")),
     Visit(P + "rebate_csv", STAFF, of("rebate")),
+    Visit(P + "rebate_pdf", STAFF, of("rebate")),
+    Visit(P + "rebate_note", STAFF, of("rebate"), "post"),
     Visit(P + "rebate_act", STAFF, lambda w: {"pk": w.rebate.pk, "action": "issue"}, "post"),
     Visit(P + "company_frameworks", READERS, company),
     Visit(P + "company_framework", READERS, mine("framework")),
@@ -89,6 +91,7 @@ VISITS = [
     Visit(P + "call_off", {"buyer"}, mine("call_off"), "post"),
     Visit(P + "rebate_proof", READERS, mine("rebate")),
     Visit(P + "rebate_proof_csv", READERS, mine("rebate")),
+    Visit(P + "rebate_proof_pdf", READERS, mine("rebate")),
     Visit(A + "company_frameworks", READERS, company),
     Visit(A + "company_framework", READERS, mine("framework")),
     Visit(A + "call_offs", READERS, company),
@@ -102,4 +105,5 @@ VISITS = [
     Visit(A + "framework_rebates", STAFF, of("framework")),
     Visit(A + "framework_rebates", STAFF, of("framework"), "post"),
     Visit(A + "rebate_issue", STAFF, of("rebate"), "post"),
+    Visit(A + "rebate_book", STAFF, of("rebate"), "post"),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Sum
 
 from companies.models import Company, Role, User
+from companies.states import move
 from purchasing.models import (
     Allocation,
     Award,
@@ -27,7 +28,9 @@ from purchasing.models import (
     TenderInvitation,
 )
 from purchasing.services import commitment, delivery, hand_over, lock, order
+from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.delivery import Count
+from purchasing.states import ORDER, POOL
 from tests.factories.companies import CompanyFactory, member, staff
 
 OPENED = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -103,6 +106,16 @@ class World:
         (row,) = order.prepare(actor=self.staff, pool=self.pool, at=AFTER)
         row = order.sign_and_send(actor=self.staff, order=row, at=AFTER)
         self.pool.refresh_from_db()
+        return row
+
+    def sent(self) -> PurchaseOrder:
+        """The same without its PDF and the letter, which take most of a second."""
+        self.four()
+        self.lock()
+        (row,) = order.prepare(actor=self.staff, pool=self.pool, at=AFTER)
+        move(row, "sent", table=ORDER, at=AFTER, actor=self.staff, sent_at=AFTER, signed_by=self.staff)
+        move_needs(needs_of(self.pool.pk), "ordered", at=AFTER, actor=self.staff)
+        move(self.pool, "ordered", table=POOL, at=AFTER, actor=self.staff)
         return row
 
     def granted(self) -> dict[str, int | None]:
@@ -206,7 +219,7 @@ class Delivered:
 
     def __init__(self, **pool):
         self.w = world(**pool)
-        self.order = self.w.order()
+        self.order = self.w.sent()
         self.line = self.order.lines.get()
 
     def receive(self, counted, refused=0, **rest):

@@ -16,7 +16,7 @@ class Billed:
 
     def __init__(self, goods=12_570, freight=1_990, received=36, price_e4=34_917, quantity=None, **pool):
         self.w = world(**pool)
-        self.order = self.w.order()
+        self.order = self.w.sent()
         line = self.order.lines.get()
         delivery.receive(actor=self.w.staff, order=self.order, counts={line.pk: Count(received)}, at=hours(900))
         if received < 36:

@@ -1,16 +1,28 @@
 """The year-end rebate: from what really came, shared by it, credited once, corrected by another."""
 
 from datetime import date, timedelta
+from io import BytesIO
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from pypdf import PdfReader
 
-from companies.billing.models import CreditNote, Invoice
+from companies.billing import checking, ledger
+from companies.billing.models import AccountKind, CreditNote, Invoice, LedgerTransaction
 from companies.errors import NotAllowed
 from companies.models import OutboxMail, Role
+from purchasing import rebate_document
 from purchasing.models import FrameworkRebate, RebateShare
 from purchasing.rules.framework import RebateTier
-from purchasing.services import framework, framework_rebate, framework_watch
+from purchasing.services import (
+    claims,
+    decide_claim,
+    framework,
+    framework_rebate,
+    framework_received,
+    framework_watch,
+    rebate_note,
+)
 from tests.factories.companies import member
 from tests.purchasing.framed import AT, SIGNED, YEAR_OVER, frame, later
 
@@ -83,7 +95,7 @@ class TestTheRebate:
         f.receive(sent, 300)
         f.receive(sent, 600, later(360))
         assert compute(f).volume == 300
-        got = framework_rebate.received_in(f.agreement, 2027)
+        got = framework_received.received_in(f.agreement, 2027)
         assert [row.units for row in got] == [600]
 
     def test_is_not_computed_before_the_year_is_over(self):
@@ -209,6 +221,113 @@ class TestACorrection:
         second = compute(f)
         assert (second.volume, second.whole_cents, second.amount_cents) == (900, 1_800, -1_800)
         assert nets(second) == {"A": -500, "B": -1_300}
+
+
+class TestCreditsFromClaims:
+    def credited(self, f, sent, cents, outcome="credit", at=AT):
+        company = sent.pool.only_company
+        word = claims.Word("damaged", "Cartons mouillés", {sent.lines.get().pk: 10})
+        claim = claims.open_claim(actor=f.staff, order=sent, company=company, word=word, at=at)
+        end = {"outcome": outcome, "reason": "Accordé", "credit_cents": cents}
+        return decide_claim.resolve(actor=f.staff, claim=claim, at=at, **end)
+
+    def test_lower_the_value_and_the_tier_it_reaches(self):
+        f = rebated()
+        sent = f.bought("A", 500)
+        f.bought("B", 700)
+        self.credited(f, sent, 10_000)
+        rebate = compute(f)
+        assert (rebate.value_cents, rebate.volume, rebate.amount_cents) == (110_000, 1_200, 3_300)
+        assert nets(rebate) == {"A": 1_200, "B": 2_100}
+        assert dict(rebate.shares.values_list("company__name", "credited_cents")) == {"A": 10_000, "B": 0}
+
+    @pytest.mark.parametrize("outcome", ["credit", "supplier"])
+    def test_settled_after_the_rebate_make_another_over_the_difference(self, outcome):
+        f = rebated()
+        sent = f.bought("A", 500)
+        issue(f, compute(f))
+        rebate = compute(f, agreed_cents=900, reason="x")
+        self.credited(f, sent, 10_000, outcome, YEAR_OVER)
+        with pytest.raises(framework_rebate.RebateStale):
+            issue(f, rebate)
+        assert nets(issue(f, compute(f))) == {"A": -200}
+
+
+class TestTheSuppliersCreditNote:
+    def record(self, f, rebate, net, number="RFA-1", **rest):
+        rest = {"issued_on": YEAR_OVER.date(), "at": YEAR_OVER, **rest}
+        return rebate_note.record(actor=f.staff, rebate=rebate, number=number, net_cents=net, **rest)
+
+    def test_becomes_a_booking_of_what_the_companies_were_given(self):
+        f = rebated(vat_bp=550)
+        f.bought("A", 1_000)
+        rebate = issue(f, compute(f))
+        kinds = (AccountKind.SUPPLIERS, AccountKind.PURCHASES)
+        before = [ledger.balance(kind) for kind in kinds]
+        with pytest.raises(rebate_note.NoteDiffers):
+            self.record(f, rebate, 2_999)
+        with pytest.raises(rebate_note.NoteVatDiffers):
+            self.record(f, rebate, 3_000, vat_cents=600)
+        note = self.record(f, rebate, 3_000, vat_cents=166)
+        assert (note.vat_cents, note.by_rate) == (166, [(550, 3_000, 166)])
+        assert [ledger.balance(kind) - was for kind, was in zip(kinds, before, strict=True)] == [3_166, -3_000]
+        assert self.record(f, rebate, 3_000).pk == note.pk
+        assert LedgerTransaction.objects.filter(key__contains="rebate-note").count() == 1
+        assert not checking.first_break()
+        with pytest.raises(rebate_note.NothingToBook):
+            self.record(f, rebate, 3_000, "RFA-2")
+
+    def test_of_another_amount_waits_until_the_difference_is_shared(self):
+        f = rebated(legal_model="agent")
+        f.bought("A", 1_000)
+        rebate = issue(f, compute(f))
+        issue(f, compute(f, agreed_cents=2_500, reason="Avoir moindre"))
+        note = self.record(f, rebate, 2_500)
+        assert set(FrameworkRebate.objects.values_list("note", flat=True)) == {note.pk}
+        assert rebate_note.awaited(rebate) == 0
+
+    def test_is_none_of_ours_in_the_listing_model_or_before_the_credits(self):
+        f = rebated(legal_model="listing")
+        f.bought("A", 100)
+        with pytest.raises(rebate_note.NothingToBook):
+            self.record(f, issue(f, compute(f)), 200)
+        other = rebated()
+        other.bought("A", 100)
+        with pytest.raises(rebate_note.NothingToBook):
+            self.record(other, compute(other), 200)
+        with pytest.raises(NotAllowed):
+            rebate_note.record(actor=f.buyers["A"], rebate=FrameworkRebate.objects.first(), number="1",
+                               issued_on=AT.date(), net_cents=1, at=AT)  # fmt: skip
+
+
+class TestTheSheet:
+    def words(self, rebate, company=None):
+        content = rebate_document.pdf(rebate, company, at=YEAR_OVER)
+        return " ".join(PdfReader(BytesIO(content)).pages[0].extract_text().split()).replace("\u00a0", " ")
+
+    def test_on_paper_replays_every_share_to_the_cent(self):
+        f = rebated(tiers=(RebateTier(0, 100),))
+        for letter in "BACD":
+            f.bought(letter, 50)
+        rebate = issue(f, compute(f, agreed_cents=101, reason="Geste commercial"))
+        text = self.words(rebate)
+        assert all(part in text for part in ("0,2525", "0,26", "200,00", "1,01", "Geste commercial"))
+        own = self.words(rebate, f.companies["A"])
+        assert "0,2525" in own and "50,00 € / 200,00 €" in own
+        for line in rebate_document.lines_of(rebate):
+            exact = 101 * line.share.weight // line.of
+            assert line.share.whole_cents == exact + (line.share.rank > 0)
+
+    def test_of_few_companies_tells_none_what_another_bought(self):
+        """I13: with three companies the sums would give a figure away; staff see the whole sheet."""
+        f = rebated()
+        f.bought("A", 300)
+        f.bought("B", 456)
+        rebate = issue(f, compute(f))
+        own = self.words(rebate, f.companies["A"])
+        assert "300,00" in own and "6,00" in own
+        assert not any(part in own for part in ("756", "456", "15,12", "9,12"))
+        assert "756,00" in self.words(rebate)
 
 
 class TestTheClock:

@@ -3,12 +3,17 @@
 import re
 from io import BytesIO
 
+import pgtrigger
 import pytest
+from lxml import etree
 from pypdf import PdfReader
 
 from companies.models import Document, OutboxMail
-from purchasing.models import Acknowledgement, PurchaseOrder, RequestLine
-from purchasing.services import order
+from companies.states import StateRefused
+from purchasing import order_document
+from purchasing.models import Acknowledgement, Budget, Commitment, Pool, PurchaseOrder, RequestLine, Supplier
+from purchasing.services import budget, commitment, order
+from purchasing.services import pool as pools
 from tests.purchasing.back import AFTER, hours, world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,16 +72,80 @@ class TestAnOrder:
             assert part in text
         assert b"pdfaid" in content and b"urn:factur-x:pdfa:CrossIndustryDocument" in content
 
+    def test_of_goods_at_two_rates_cuts_freight_over_them(self):
+        """case: Freight 10.00 € on goods 60.00 at 5.5 % and 40.00 at 20 % → 6.00 and 4.00, each with its rate."""
+        w = world(tiers=((1, 10_000),), pack=1, freight_cents=1_000, line_count=2)
+        food, boxes = w.pool.lines.order_by("position")
+        w.pool.lines.filter(pk=food.pk).update(vat_bp=550)
+        w.commit("A", 60)
+        word = commitment.Word(40)
+        commitment.commit(actor=w.buyers["A"], company=w.companies["A"], line=boxes, word=word, at=hours(2))
+        w.lock()
+        (row,) = order.prepare(actor=w.staff, pool=w.pool, at=AFTER)
+        assert (row.goods_cents, row.freight_cents, row.vat_cents) == (10_000, 1_000, 363 + 880)
+        tree = etree.fromstring(order_document.order_x(row, row.supplier, AFTER))
+        found = [
+            (charge.findtext("{*}ActualAmount"), charge.findtext("{*}CategoryTradeTax/{*}RateApplicablePercent"))
+            for charge in tree.iter("{*}SpecifiedTradeAllowanceCharge")
+        ]
+        assert found == [("6.00", "5.50"), ("4.00", "20.00")]
+        assert [e.text for e in tree.iter("{*}ChargeTotalAmount", "{*}TaxTotalAmount", "{*}GrandTotalAmount")] == [
+            "10.00",
+            "12.43",
+            "122.43",
+        ]
+        text = PdfReader(BytesIO(order_document.pdf(row, w.staff, AFTER))).pages[0].extract_text()
+        assert all(part in text for part in ("6,00", "4,00", "3,63", "8,80", "122,43"))
+
     def test_of_an_unlocked_pool_is_refused(self):
         w = world()
         with pytest.raises(order.NotLocked):
             order.prepare(actor=w.staff, pool=w.pool, at=AFTER)
 
-    def test_cancelled_before_any_delivery_frees_the_needs(self):
+    def test_cancelled_before_any_delivery_ends_its_pool_and_frees_everybody(self):
         w = world()
         row = w.order()
+        company = w.companies["A"]
+        Budget.objects.create(company=company, year=2026, cost_centre="X", amount_cents=100_000)
+        Commitment.objects.filter(company=company).update(cost_centre="X")
+        assert budget.uses(company, 2026)[0].committed_cents
         order.cancel(actor=w.staff, order=row, reason="Rupture", at=AFTER)
+        w.pool.refresh_from_db()
+        w.line.refresh_from_db()
+        assert (w.pool.state, w.line.state) == ("cancelled", "cancelled")
         assert set(RequestLine.objects.values_list("state", flat=True)) == {"approved"}
+        assert budget.uses(company, 2026)[0].committed_cents == 0
+        rows = set(Commitment.objects.values_list("state", "drop_reason", "granted"))
+        assert rows == {("dropped", "order", None)}
+        told = OutboxMail.objects.filter(key__startswith="order-cancelled:")
+        assert sorted(told.values_list("to", flat=True)) == sorted(buyer.email for buyer in w.buyers.values())
+        assert all("Rupture" in mail.body and "Gants nitrile M" in mail.body for mail in told)
+        needs = list(RequestLine.objects.values_list("pk", flat=True))
+        lines = [pools.LineDraft(text="Gants", needs=needs)]
+        again = pools.open_pool(actor=w.staff, draft=pools.PoolDraft(title="Gants"), lines=lines, at=AFTER)
+        assert again.lines.get().needs.count() == 4
+        with pytest.raises(StateRefused):
+            order.cancel(actor=w.staff, order=row, reason="Encore", at=AFTER)
+
+    @pytest.mark.parametrize(
+        ("pool", "other", "after"),
+        [("locked", "to_sign", "locked"), ("locked", "sent", "ordered"), ("ordered", "sent", "ordered"),
+         ("receiving", "part_received", "receiving"), ("receiving", "received", "settling"),
+         ("receiving", "closed", "closed")],
+    )  # fmt: skip
+    def test_cancelled_leaves_the_pool_where_its_other_orders_are(self, pool, other, after):
+        w = world()
+        w.four()
+        w.lock()
+        (row,) = order.prepare(actor=w.staff, pool=w.pool, at=AFTER)
+        second = Supplier.objects.create(name="Un autre", category="office", city="Valence")
+        more = {"state": other, "sent_at": AFTER, "created_by": w.staff, "created_at": AFTER}
+        PurchaseOrder.objects.create(pool=w.pool, supplier=second, number="BC-2", **more)
+        with pgtrigger.ignore("purchasing.Pool:pool_states"):
+            Pool.objects.filter(pk=w.pool.pk).update(state=pool)
+        order.cancel(actor=w.staff, order=row, reason="Rupture", at=AFTER)
+        w.pool.refresh_from_db()
+        assert w.pool.state == after
 
 
 class TestTheSuppliersLink:

@@ -3,16 +3,20 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from companies.billing.models import Invoice
 from companies.errors import NotAllowed
 from companies.models import Role
-from purchasing.models import Claim, Commitment, RequestLine, SupplierInvoice
-from purchasing.services import delivery, settlement
+from companies.money import line_total
+from purchasing.models import Claim, Commitment, CostShare, Pool, RequestLine, SupplierInvoice
+from purchasing.services import billing_end, delivery, settlement
+from purchasing.services.billed_units import Arrived, through
 from purchasing.services.delivery import Count
 from purchasing.services.settlement import InvoiceIn, LineIn
 from tests.factories.companies import member, staff
-from tests.purchasing.back import world
+from tests.purchasing.back import Delivered, world
 from tests.purchasing.billed import AT, Billed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +80,110 @@ class TestASupplierInvoice:
         assert b.invoice.expected_net_cents == 12_465
         assert b.cents("goods", "quantity") == [9, 6, 12, 3]
         assert sum(b.cents("goods")) == 10_475
+
+
+class TestPartialInvoices:
+    """Two deliveries, billed one by one: 12 gloves of 36, then the rest."""
+
+    def both(self, first=12, **pool):
+        d = Delivered(**pool)
+        one, two = d.receive(first), d.receive(36 - first)
+        return d, [
+            dict(r.lines.get().allocations.values_list("commitment__company__name", "quantity")) for r in (one, two)
+        ]
+
+    def bill(self, d, number, quantity, freight=0, net=None):
+        net = line_total(quantity, 34_917) if net is None else net
+        lines = [LineIn("goods", net, 2000, d.line.pk, quantity, 34_917)] if quantity else []
+        lines += [LineIn("freight", freight, 2000)] if freight else []
+        draft = InvoiceIn(number, date(2026, 4, 10), lines)
+        return settlement.record(actor=d.w.staff, order=d.order, draft=draft, at=AT)
+
+    def share(self, d, row):
+        settlement.accept(actor=d.w.staff, invoice=row, reason="oui", at=AT)
+        return settlement.share_out(actor=d.w.staff, invoice=row, at=AT)
+
+    def of(self, row, kind="goods", field="quantity"):
+        return {share.company.name: getattr(share, field) for share in row.shares.filter(kind=kind)}
+
+    def test_are_each_split_by_the_units_of_the_deliveries_they_bill(self):
+        d, (one, two) = self.both()
+        first = self.bill(d, "F1", 12)
+        assert (first.state, first.expected_net_cents) == ("matched", 4_190)
+        self.share(d, first)
+        second = self.share(d, self.bill(d, "F2", 24, freight=1_990))
+        assert second.expected_net_cents == 8_380 + 1_990
+        assert {k: n for k, n in self.of(first).items() if n} == one
+        assert {k: n for k, n in self.of(second).items() if n} == two
+        assert sum(CostShare.objects.filter(kind="goods").values_list("net_cents", flat=True)) == 4_190 + 8_380
+        assert {k: one.get(k, 0) + two.get(k, 0) for k in "ABCD"} == {"A": 11, "B": 7, "C": 14, "D": 4}
+
+    def test_of_a_part_of_a_delivery_are_looked_at_and_never_take_a_unit_twice(self):
+        d, _ = self.both()
+        first = self.bill(d, "F1", 20)
+        assert first.state == "disputed"
+        first, second = self.share(d, first), self.share(d, self.bill(d, "F2", 16, freight=1_990))
+        units = [{k: row.get(k, 0) for k in "ABCD"} for row in (self.of(first), self.of(second))]
+        assert [sum(row.values()) for row in units] == [20, 16]
+        assert {k: units[0][k] + units[1][k] for k in "ABCD"} == {"A": 11, "B": 7, "C": 14, "D": 4}
+
+    def test_close_order_and_pool_only_when_everything_that_came_is_billed(self):
+        d, _ = self.both()
+        settlement.issue_invoices(actor=d.w.staff, invoice=self.share(d, self.bill(d, "F1", 12)), at=AT)
+        d.order.refresh_from_db()
+        assert (d.order.state, Pool.objects.get().state) == ("received", "settling")
+        with pytest.raises(billing_end.EndNeedsReason):
+            billing_end.end_billing(actor=d.w.staff, order=d.order, reason=" ", at=AT)
+        with pytest.raises(NotAllowed):
+            billing_end.end_billing(actor=d.w.buyers["A"], order=d.order, reason="Offert", at=AT)
+        billing_end.end_billing(actor=d.w.staff, order=d.order, reason="Le reste est offert", at=AT)
+        d.order.refresh_from_db()
+        assert (d.order.state, Pool.objects.get().state) == ("closed", "closed")
+
+    def test_wait_for_each_other_before_billing_is_called_over(self):
+        d, _ = self.both()
+        settlement.issue_invoices(actor=d.w.staff, invoice=self.share(d, self.bill(d, "F1", 12)), at=AT)
+        self.bill(d, "F2", 24, freight=1_990)
+        with pytest.raises(billing_end.BillingOpen):
+            billing_end.end_billing(actor=d.w.staff, order=d.order, reason="Fini", at=AT)
+
+    @pytest.mark.parametrize(("freight", "split"), [("value", [608, 387, 774, 221]), ("equal", [498, 498, 497, 497])])
+    def test_of_freight_alone_follow_the_goods_that_came(self, freight, split):
+        d, _ = self.both(freight=freight)
+        self.share(d, self.bill(d, "F1", 36))
+        carrier = self.share(d, self.bill(d, "F2", 0, freight=1_990))
+        assert [self.of(carrier, "freight", "net_cents")[k] for k in "ABCD"] == split
+
+    def test_keep_the_promise_over_all_of_them_together(self):
+        """Nobody pays more than alone: A would pay 30.00, so the second invoice moves what is too much, in all once."""
+        d, _ = self.both(fairness="stand_alone_cap")
+        Commitment.objects.update(stand_alone_cents=100_000)
+        Commitment.objects.filter(company=d.w.companies["A"]).update(stand_alone_cents=3_000)
+        first = self.share(d, self.bill(d, "F1", 12))
+        assert not first.shares.filter(kind="fairness").exists()
+        second = self.share(d, self.bill(d, "F2", 24, freight=1_990))
+        assert sum(self.of(second, "fairness", "net_cents").values()) == 0
+        third = self.share(d, self.bill(d, "F3", 36, net=360))
+        paid = dict.fromkeys("ABCD", 0)
+        for row in (first, second, third):
+            for share in row.shares.select_related("company"):
+                paid[share.company.name] += share.net_cents
+        assert paid["A"] == 3_000
+        assert sum(paid.values()) == 4_190 + 8_380 + 1_990 + 360
+
+
+class TestTheUnitsBilled:
+    @given(st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=1, max_size=4), st.data())
+    def test_are_exact_and_never_fall(self, deliveries, data):
+        """One more unit billed never lowers anybody's; all that came is all that everybody got."""
+        come = [Arrived(sum(units), dict(enumerate(units))) for units in deliveries]
+        total = sum(map(sum, deliveries))
+        before = {0: 0, 1: 0, 2: 0}
+        for units in range(total + 1):
+            now = through(come, units)
+            assert sum(now.values()) == units and all(now[k] >= before[k] for k in now)
+            before = now
+        assert before == {k: sum(row[k] for row in deliveries) for k in range(3)}
 
 
 class TestTheCompaniesInvoices:
