@@ -51,6 +51,7 @@ def _sentences() -> dict[str, Any]:
         "employeepool.open": pgettext_lazy("history", "Opened to employees"),
         "employeepool.subsidised": pgettext_lazy("history", "A company adds to it"),
         "employeepool.arrived": pgettext_lazy("history", "Counted at a company"),
+        "employeepool.rest_short": pgettext_lazy("history", "The rest of a pack will not come"),
         "created": pgettext_lazy("history", "Created"),
         "changed": pgettext_lazy("history", "Changed"),
         "draft": pgettext_lazy("history", "Back to draft"),
