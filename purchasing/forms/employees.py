@@ -56,7 +56,9 @@ class FrameForm(forms.Form):
         choices=EmployeePool.Rest.choices,
         initial=EmployeePool.Rest.OPENER,
         required=False,
-        help_text=_("Only for articles sold in packs. A company that opens the purchase is invoiced for what it takes, at the end."),
+        help_text=_(
+            "Only for articles sold in packs. A company that opens the purchase is invoiced for what it takes, at the end."
+        ),
     )
     audience = forms.ChoiceField(
         label=_("Open to"), choices=EmployeePool.Audience.choices, widget=forms.RadioSelect, initial="all"
