@@ -13,9 +13,10 @@ from typing import Any
 
 from django.db import connection
 
-from benefit_card import prepared, quota
+from benefit_card import quota
 from benefit_card.credential import PARIS
 from benefit_card.quota import PARTS, SPLIT_FROM, period_of
+from companies import prepared
 from merchants import eligibility
 from merchants.models import Offer, OfferVersion, Period
 

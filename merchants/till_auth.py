@@ -1,6 +1,7 @@
 """How a till signs in: `Authorization: Till <token>`."""
 
 from datetime import timedelta
+from functools import cache
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -10,10 +11,17 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from companies.prepared import Found
 from merchants.models import Till
 from merchants.services.tills import digest
 
 SEEN_EVERY = timedelta(minutes=5)
+
+
+@cache
+def by_token() -> Found[Till]:
+    """The till that may scan under a token's hash, with `has_cashiers`."""
+    return Found(Till.objects.paired().filter(token_hash=Found.OPEN))
 
 
 class TillAuthentication(BaseAuthentication):
@@ -23,7 +31,7 @@ class TillAuthentication(BaseAuthentication):
         scheme, _space, token = get_authorization_header(request).decode(errors="replace").partition(" ")
         if scheme.lower() != "till":
             return None
-        till = Till.objects.paired().filter(token_hash=digest(token.strip())).first()
+        till = by_token().of(digest(token.strip()))
         if till is None:
             raise exceptions.AuthenticationFailed(
                 _("This till is not linked any more. Link it again from the merchant space."), code="till_not_paired"

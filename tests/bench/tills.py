@@ -57,9 +57,11 @@ def load(place: Place, port: int, clients: int, count: int) -> tuple[float, list
     return seconds, [value for caller in callers for value in caller.seconds]
 
 
-def looks(place: Place, book: Book, port: int, *, area: str = "tills", name: str = "look_up") -> None:
+def looks(
+    place: Place, book: Book, port: int, *, area: str = "tills", name: str = "look_up", turns: int = LOOKING
+) -> None:
     waits: list[float] = []
-    for _till in range(LOOKING):
+    for _till in range(turns):
         sales = _prepare(place, LOOKS)
         caller = Caller(port, sales["headers"])
         for body in sales["bodies"]:

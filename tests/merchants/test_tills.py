@@ -10,8 +10,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from companies.errors import NotAllowed
-from merchants import services
-from merchants.models import MerchantStatus, PairingCode, Till
+from companies.prepared import Found
+from merchants import services, till_auth
+from merchants.models import Cashier, MerchantStatus, PairingCode, Till
 from merchants.services.offers import MerchantNotActive
 from merchants.services.tills import LIFETIME, PREFIX, PairingRefused, tidy
 from tests.factories.benefit_card import ShopFactory, TillFactory, token
@@ -100,6 +101,35 @@ class TestPairingAtOnce:
                 answers = list(pool.map(attempt, [code] * THREADS))
             assert answers.count("pairing_refused") == THREADS - 1
         assert Till.objects.count() == 5
+
+
+@pytest.mark.django_db
+class TestTillOfARequest:
+    """A till is found by a statement that is compiled once; it is the till that the queryset would have found."""
+
+    def test_is_whole_with_its_shop_and_merchant(self, django_assert_num_queries):
+        till = TillFactory(shop__hours={"2": [["09:00", "12:30"]]}, device_key=b"point")
+        TillFactory()
+        expected = Till.objects.paired().get(pk=till.pk)
+        with django_assert_num_queries(1):
+            found = till_auth.by_token().of(till.token_hash)
+            rows = [(row, row.shop, row.shop.merchant) for row in (found, expected)]
+        for one, other in zip(*rows, strict=True):
+            assert type(one) is type(other) and not one._state.adding
+            names = [field.attname for field in one._meta.concrete_fields]
+            assert [getattr(one, name) for name in names] == [getattr(other, name) for name in names]
+        assert found.has_cashiers is expected.has_cashiers is False
+
+    def test_knows_at_once_what_changed(self):
+        till = TillFactory()
+        Cashier.objects.create(shop=till.shop, name="Alix", pin_hash="!", created_at=PAST)
+        assert till_auth.by_token().of(till.token_hash).has_cashiers is True
+        Till.objects.filter(pk=till.pk).update(revoked_at=timezone.now())
+        assert till_auth.by_token().of(till.token_hash) is None
+
+    def test_needs_one_open_value(self):
+        with pytest.raises(ValueError, match="one value"):
+            Found(Till.objects.paired())
 
 
 @pytest.mark.django_db
