@@ -3,10 +3,13 @@
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
+from statistics import median
 from typing import Any
 
 SIZES = ((20, 5), (100, 10), (100, 20), (500, 50))
+SEEDS = (1, 2, 3)
 SECONDS = 60.0
 Report = Callable[[str, float, str, str], None]
 
@@ -82,44 +85,94 @@ def _supplier(random: Random, name: str, base: list[int], demand: list[int], pac
     }
 
 
-def run(report: Report, sizes: tuple[tuple[int, int], ...] = SIZES, seconds: float = SECONDS, seed: int = 1) -> None:
-    """Solve one tender of each size; `report` receives metric, number, unit, conditions."""
+@dataclass(frozen=True)
+class Draw:
+    """What came of one generated tender."""
+
+    seed: int
+    status: str
+    seconds: float
+    first: float  # seconds until the first award
+    first_above: float  # how far it lay above the best found, in percent
+    cost: float
+    bound: float
+    gap: float  # percent
+    conditions: str
+
+    @property
+    def proven(self) -> bool:
+        return self.status == "optimal"
+
+
+def solved(products: int, suppliers: int, seed: int, seconds: float) -> Draw:
     from purchasing.rules import award
 
+    instance = award.parse(centre(products, suppliers, seed))
+    began, heard = time.monotonic(), []
+    result = award.solve(
+        instance, seconds=seconds, on_better=lambda cost, _packs: heard.append((time.monotonic() - began, cost))
+    )
+    assert result.evaluation is not None
+    cost = result.evaluation.cost_cents
+    runs = result.proof.get("runs", ())
+    return Draw(
+        seed,
+        result.status,
+        result.seconds,
+        heard[0][0],
+        100 * (heard[0][1] / cost - 1),
+        cost / 100,
+        (result.bound_cents or 0) / 100,
+        100 * (result.gap or 0),
+        f"seed {seed}, {len(instance.offers)} offers, {result.proof.get('columns', 0)} columns, "
+        f"{result.status} after {len(runs)} runs of the solver",
+    )
+
+
+def run(report: Report, sizes: tuple[tuple[int, int], ...] = SIZES, seconds: float = SECONDS, seed: int = 1) -> None:
+    """Solve one tender of each size; `report` receives metric, number, unit, conditions."""
     for products, suppliers in sizes:
-        instance = award.parse(centre(products, suppliers, seed))
-        began, heard = time.monotonic(), []
+        draw, name = solved(products, suppliers, seed, seconds), f"award_{products}x{suppliers}_seed_{seed}"
+        _draw(report, name, draw)
+    _memory(report)
 
-        def better(cost: int, _packs: object, began: float = began, heard: list[tuple[float, int]] = heard) -> None:
-            heard.append((time.monotonic() - began, cost))
 
-        result = award.solve(instance, seconds=seconds, on_better=better)
-        assert result.evaluation is not None
-        name, cost = f"award_{products}x{suppliers}", result.evaluation.cost_cents
-        columns = result.proof.get("columns", 0)
-        where = f"centre class, seed {seed}, {len(instance.offers)} offers, {columns} columns, {result.status} in {seconds:g} s"
-        report(f"{name}_first_answer", heard[0][0], "s", f"{heard[0][1] / cost - 1:.2%} above the best found")
-        report(f"{name}_cost", cost / 100, "EUR", where)
-        report(f"{name}_bound", (result.bound_cents or 0) / 100, "EUR", "no award costs less")
-        report(f"{name}_gap", 100 * (result.gap or 0), "%", "between cost and bound")
-        label = "proof" if result.status == "optimal" else "stopped_unproven"
-        report(
-            f"{name}_{label}",
-            result.seconds,
-            "s",
-            "two solves" if len(result.proof.get("runs", ())) > 1 else "one solve",
-        )
+def sweep(report: Report, sizes: tuple[tuple[int, int], ...] = SIZES, seconds: float = SECONDS) -> None:
+    """Solve the draws of `SEEDS` of each size and say each, then how many were proven and the worst of them."""
+    for products, suppliers in sizes:
+        name = f"award_{products}x{suppliers}"
+        draws = [solved(products, suppliers, seed, seconds) for seed in SEEDS]
+        for draw in draws:
+            _draw(report, f"{name}_seed_{draw.seed}", draw)
+        proven = [d.seconds for d in draws if d.proven]
+        report(f"{name}_proven", len(proven), f"of {len(draws)}", f"to the cent, within {seconds:g} s each")
+        if proven:
+            report(f"{name}_proof", median(proven), "s", f"median of the proven; the longest {max(proven):.1f} s")
+        report(f"{name}_gap", max(d.gap for d in draws), "%", f"the worst; median {median(d.gap for d in draws):.3f} %")
+        report(f"{name}_first_answer", max(d.first for d in draws), "s", "the slowest")
+    _memory(report)
+
+
+def _draw(report: Report, name: str, draw: Draw) -> None:
+    report(f"{name}_seconds", draw.seconds, "s", draw.conditions)
+    report(f"{name}_first_answer", draw.first, "s", f"{draw.first_above:.2f} % above the best found")
+    report(f"{name}_cost", draw.cost, "EUR", "")
+    report(f"{name}_bound", draw.bound, "EUR", "no award costs less")
+    report(f"{name}_gap", draw.gap, "%", "between cost and bound")
+
+
+def _memory(report: Report) -> None:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     report("award_solver_memory", peak, "MB", "the largest solver process so far")
 
 
 def measure(place: object, book: Any) -> None:
     """The door of `python -m tests.bench award`."""
-    run(lambda metric, number, unit, conditions: book.note("award", metric, number, unit, conditions))
+    sweep(lambda metric, number, unit, conditions: book.note("award", metric, number, unit, conditions))
 
 
 if __name__ == "__main__":
-    run(
+    sweep(
         lambda metric, number, unit, conditions: print(
             f"{metric:<34}{number:>14,.3f}  {unit:<4} {conditions}", flush=True
         )

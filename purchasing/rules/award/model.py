@@ -32,6 +32,7 @@ class Model:
     u: dict[int, int] = field(default_factory=dict)  # offer → column
     t: dict[tuple[int, int], int] = field(default_factory=dict)  # (group, supplier)
     tight: list[int] = field(default_factory=list)  # the rows of constraint 2
+    one_tier: dict[tuple[int, int], int] = field(default_factory=dict)  # scheme → its row of constraint 4
 
     def column(self, upper: int, cost: int = 0) -> int:
         self.cost.append(cost)
@@ -157,6 +158,7 @@ def _scheme(
         if start:
             model.row({**reached, active: -start}, lower=0)  # 3
         model.row({**reached, active: -end}, upper=0)  # 3
+    model.one_tier[index, scheme] = len(model.row_lower)
     model.row(one_tier, upper=0)  # 4
 
 

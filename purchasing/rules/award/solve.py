@@ -23,23 +23,23 @@ from purchasing.rules.award.instance import Instance, dump
 from purchasing.rules.award.local_search import Search
 from purchasing.rules.award.model import build
 from purchasing.rules.award.reasons import Reason
+from purchasing.rules.award.sizes import BUY_COLUMNS
 
 logger = logging.getLogger(__name__)
 
 OPTIMAL, FEASIBLE, INFEASIBLE, UNKNOWN = "optimal", "feasible", "infeasible", "unknown"
 FIRST_ANSWER_SECONDS = 1.5
 SECOND_SOLVE_COLUMNS = 3_000
-# From here on the relaxation alone takes the time there is: it guides the local search and gives the bound.
-GUIDED_COLUMNS = 25_000
-GUIDE_SHARE = 0.4
+# From here on whole packs at given tiers take seconds: one processor buys them, the other one searches over tiers.
+LARGE_COLUMNS = BUY_COLUMNS
 # Packs bought anew at given tiers are proven within this in seconds; less time than that is not worth a start.
 REFINE_GAP, REFINE_SECONDS = 2e-4, 5.0
-# From here on the solver needs seconds before its first answer, which the local search uses.
-LARGE_COLUMNS = 10_000
 GRACE_SECONDS = 1.0
 SEED = 7
 
 TICK_SECONDS = 0.5
+# A search over tiers gives boxes away when the other one is ahead by this part of what is left to prove.
+AHEAD = 0.15
 
 Clock = Callable[[], float]
 
@@ -128,7 +128,7 @@ def solve(
 
 @dataclass(slots=True)
 class _Solving:
-    """Solve once, or with and without presolve: side by side where there are processors, else one after the other."""
+    """Small problems are solved with and without presolve: side by side where there are processors. Others over tiers."""
 
     best: Incumbent
     search: Search
@@ -140,23 +140,22 @@ class _Solving:
     runs: list[highs.Run] = field(default_factory=list)
     _told: float = 0.0
     _refined: float = inf  # the cost of the search's award that was refined last
+    _dived: int = 0  # how many dives were refined
+    _known: int | None = None  # the cost the runs were told last
     _stopped: bool = False
+    _asked: highs.Run | None = None  # whoever was asked to share and has not
 
     def run(self) -> list[highs.Run]:
-        twice = self.columns < SECOND_SOLVE_COLUMNS
-        together = twice and (os.cpu_count() or 1) > 1
+        together = (os.cpu_count() or 1) > 1
         try:
-            if self.columns >= GUIDED_COLUMNS:
-                self._guided()
+            if self.columns >= SECOND_SOLVE_COLUMNS:
+                self._over_tiers()
                 return self.runs
             self._start("choose")
             if together:
                 self._start("off")
-            elif self.columns >= LARGE_COLUMNS:
-                self.search.deadline, self.search.enough = self.until, self._search_enough
-                self.search.resume(Random(SEED))  # noqa: S311  # a search to be repeated, no secret
             self._wait()
-            if twice and not together and not self._stopped:
+            if not together and not self._stopped:
                 self._start("off")
                 self._wait()
         finally:
@@ -164,56 +163,94 @@ class _Solving:
                 run.stop()
         return self.runs
 
-    def _start(self, presolve: str, *, packs: Mapping[int, int] | None = None, gap: float = 0.0, **how: Any) -> None:
+    def _start(
+        self, presolve: str, *, packs: Mapping[int, int] | None = None, gap: float = 0.0, **how: Any
+    ) -> highs.Run:
         left = max(0.1, self.until - self.clock())
         data = dump(self.best.instance)
         extra = {"mip_abs_gap": 0.5 * self.best.instance.scale, "mip_rel_gap": gap}
         packs = packs or self.best.packs or None
-        self.runs.append(
-            highs.start(
-                data, presolve=presolve, seconds=left, packs=packs, on_packs=self.best.offer, extra=extra, **how
-            )
+        run = highs.start(
+            data, presolve=presolve, seconds=left, packs=packs, on_packs=self.best.offer, extra=extra, **how
         )
+        self.runs.append(run)
+        return run
 
-    def _guided(self) -> None:
-        """The relaxation by rows beside the local search, which then follows its tiers; then the solver on those alone."""
-        began = self.clock()
-        self._start("choose", guide=True)
-        guide = self.runs[0]
-        turn = began + GUIDE_SHARE * (self.until - began)
-        self.search.deadline = self.until
-        self.search.enough = lambda: self._tick() or guide.ended() or self.clock() >= turn
-        self.search.resume(Random(SEED))  # noqa: S311  # a search to be repeated, no secret
-        while not self._tick() and not guide.wait(TICK_SECONDS) and self.clock() < turn:
-            pass
-        if guide.tiers and not self._stopped:
-            self.search.enough = self._tick
-            for guess in guide.tiers:
-                self.search.follow(guess)
-                self._refine()
-            self.search.enough = self._refine
+    def _over_tiers(self) -> None:
+        """The search over tiers, in two processes; on large problems the second one buys whole packs instead."""
+        self._known = self.best.evaluation.cost_cents if self.best.evaluation else None
+        first = self._start("choose", tree={"boxes": None, "cost": self._known})
+        if self.columns >= LARGE_COLUMNS:
+            self.search.deadline = self.until
+            self.search.enough = lambda: self._beside() or first.ended() or bool(first.dives)
             self.search.resume(Random(SEED))  # noqa: S311  # a search to be repeated, no secret
-            while not self._refine() and not all(run.ended() for run in self.runs) and self.clock() < self.until:
-                self.runs[-1].wait(TICK_SECONDS)
-        self._wait()
+        elif (os.cpu_count() or 1) > 1:
+            self._start("choose", tree={"boxes": [], "cost": self._known})
+        while not self._beside() and self.clock() < self.until + GRACE_SECONDS:
+            self._balance()
+            busy = [run for run in self.runs if not run.ended()]
+            if not busy:
+                break
+            busy[0].wait(TICK_SECONDS / 5)
 
-    def _refine(self) -> bool:
-        """Let the solver buy anew at the tiers of what the search found last: what is left to gain there are whole packs.
-
-        Called often, beside the search; one at a time.
-        """
-        found = self.search.best
-        new = found is not None and found.cost_cents < self._refined
-        if found is not None and new and self.clock() < self.until - REFINE_SECONDS and self.runs[-1].ended():
-            self._refined = found.cost_cents
-            judged = evaluate(self.best.instance, found.packs)
-            if isinstance(judged, Evaluation):
-                tiers = [[o.supplier, g, r] for o in judged.orders for g, r in enumerate(o.tiers)]
-                self._start("choose", tiers=tiers, packs=found.packs, gap=REFINE_GAP)
+    def _beside(self) -> bool:
+        """What is done now and then while the search over tiers runs; whether somebody says stop."""
+        found = self.best.evaluation
+        if found is not None and found.cost_cents != self._known:
+            self._known = found.cost_cents
+            tiers = [[o.supplier, g, r] for o in found.orders for g, r in enumerate(o.tiers)]
+            for run in self.runs:
+                if run.tree:
+                    run.tell({"cost": self._known, "tiers": tiers})
+        self._refine()
         return self._tick()
 
-    def _search_enough(self) -> bool:
-        return self._tick() or self.runs[0].ended()
+    def _balance(self) -> None:
+        """Let the search that is behind give boxes to the one ahead; let all end when none has any left."""
+        trees = [run for run in self.runs if run.tree and not run.ended()]
+        for run in trees:
+            others = [other for other in trees if other is not run]
+            while run.shared and others:
+                others[0].give(run.shared[0])
+                run.shared.pop(0)
+                self._asked = None
+        if all(run.idle and not run.shared for run in trees):
+            for run in trees:
+                run.finish()
+        if self._asked is not None and (self._asked.idle or self._asked.ended()):
+            self._asked = None
+        if len(trees) < 2 or self._asked is not None or self._known is None:
+            return
+        behind, ahead = sorted(trees, key=lambda run: -inf if run.bound is None else run.bound)
+        if behind.idle or behind.bound is None or not (ahead.bound is None or ahead.idle or self._far(behind, ahead)):
+            return
+        self._asked = behind
+        behind.tell({"share": True})
+
+    def _far(self, behind: highs.Run, ahead: highs.Run) -> bool:
+        if behind.bound is None or ahead.bound is None or self._known is None:
+            return False
+        return ahead.bound - behind.bound > AHEAD * (self._known - behind.bound)
+
+    def _refine(self) -> None:
+        """Let the solver buy whole packs at the tiers of a dive, or of what the local search found last. One at a time."""
+        first, last = self.runs[0], self.runs[-1]
+        busy = last is not first and not last.ended()
+        if self.columns < LARGE_COLUMNS or busy or self.clock() > self.until - REFINE_SECONDS:
+            return
+        if len(first.dives) > self._dived:
+            self._dived = len(first.dives)
+            self._start("choose", gap=REFINE_GAP, **first.dives[-1])
+            return
+        found = self.search.best
+        waits = not first.dives and not first.ended()  # a third process would only slow the first relaxation down
+        if waits or found is None or found.cost_cents >= self._refined:
+            return
+        self._refined = found.cost_cents
+        judged = evaluate(self.best.instance, found.packs)
+        if isinstance(judged, Evaluation):
+            tiers = [[o.supplier, g, r] for o in judged.orders for g, r in enumerate(o.tiers)]
+            self._start("choose", tiers=tiers, packs=found.packs, gap=REFINE_GAP)
 
     def _wait(self) -> None:
         """Until every run has ended, the time is over or somebody says stop."""
@@ -228,7 +265,9 @@ class _Solving:
         if not self._stopped and self.clock() >= self._told + TICK_SECONDS:
             self._told = self.clock()
             cost = self.best.evaluation.cost_cents if self.best.evaluation else None
-            bounds = [b for run in self.runs if not run.only_awards and (b := certified(run)) is not None]
+            bounds = [
+                b for run in self.runs if not (run.only_awards or run.unused) and (b := certified(run)) is not None
+            ]
             bound = max(self.floor, min(bounds, default=self.floor))
             self.watch.on_progress(cost, bound if cost is None else min(cost, bound))
             self._stopped = self.watch.stop()
@@ -237,13 +276,16 @@ class _Solving:
 
 def certified(run: highs.Run) -> int | None:
     """The bound of a run in whole cents, rounded up as costs are whole, less what floating point may blur."""
-    if run.bound is None:
+    bound = run.least()
+    if bound is None:
         return None
-    return ceil(run.bound - 0.01 - 1e-12 * abs(run.bound))
+    return ceil(bound - 0.01 - 1e-12 * abs(bound))
 
 
 def _contradicts(run: highs.Run, cost: int) -> bool:
     """Whether a run denies an award that exists, by more than floating point can blur."""
+    if run.tree:  # its bound is one of its part: it looks itself whether an award found elsewhere is in what it closed
+        return run.denied is not None
     return run.end == highs.INFEASIBLE or (run.bound is not None and run.bound > cost + 0.5 + 1e-9 * cost)
 
 
@@ -264,7 +306,7 @@ def judge(
             {**r.options, "version": r.version, "end": r.end, "bound": None if r.only_awards else r.bound} for r in runs
         ],
     }
-    runs = [run for run in runs if not run.only_awards]
+    runs = [run for run in runs if not (run.only_awards or run.unused)]
     if best.evaluation is None:
         if runs and all(r.end == highs.INFEASIBLE for r in runs):
             reason = reasons.family_reason(instance, _possible)
@@ -278,7 +320,8 @@ def judge(
     proof["disagreement"] = bool(wrong)
     bounds = [b for r in runs if r not in wrong and (b := certified(r)) is not None]
     bound = min(cost, max(floor, min(bounds, default=floor)))
-    proven = not wrong and cost - bound < instance.scale and all(r.end == highs.OPTIMAL for r in runs)
+    ended = all(r.end == highs.OPTIMAL and not r.shared for r in runs)
+    proven = not wrong and ended and cost - bound < instance.scale
     status = OPTIMAL if proven else FEASIBLE
     return Result(status, clock() - began, best.packs, best.evaluation, bound, proof=proof)
 

@@ -10,6 +10,8 @@ import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any
 
 import highspy
@@ -28,29 +30,56 @@ ENDS = {
 
 
 def main() -> None:
-    task = json.load(sys.stdin)
+    task = json.loads(sys.stdin.readline())
     with suppress(ValueError, OSError):  # not every system lets a process limit itself
         resource.setrlimit(resource.RLIMIT_DATA, (task["memory_bytes"], task["memory_bytes"]))
     start = {int(offer): count for offer, count in task["start"].items()}
     instance = parse(task["instance"])
-    if task.get("guide"):
-        from purchasing.rules.award.guide import guide
-
-        guide(instance, task["options"], _say)
+    if task.get("tree"):
+        _tree(instance, task)
     else:
-        run(instance, task["options"], start, _say, tiers=task.get("tiers"))
+        run(instance, task["options"], start, _say, tiers=task.get("tiers"), offers=task.get("offers"))
+
+
+def _tree(instance: Instance, task: dict[str, Any]) -> None:
+    """The search over tiers; what it hears comes in on standard input, a line each, until that is closed."""
+    from purchasing.rules.award.boxes import unpack
+    from purchasing.rules.award.tree import Tree
+
+    heard: Queue[dict[str, Any] | None] = Queue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            heard.put(json.loads(line))
+        heard.put(None)
+
+    def hear(seconds: float) -> dict[str, Any] | None:
+        try:
+            return heard.get(timeout=seconds) if seconds else heard.get_nowait()
+        except Empty:
+            return None
+
+    Thread(target=listen, daemon=True).start()
+    boxes = None if task["boxes"] is None else [(value, unpack(rows)) for value, rows in task["boxes"]]
+    Tree(instance, task["options"], _say, hear, cost=task["cost"]).run(boxes)
 
 
 def run(
-    instance: Instance, options: dict[str, Any], start: dict[int, int], say: Say, tiers: list[list[int]] | None = None
+    instance: Instance,
+    options: dict[str, Any],
+    start: dict[int, int],
+    say: Say,
+    tiers: list[list[int]] | None = None,
+    offers: list[int] | None = None,
 ) -> None:
     """Solve once from the award `start` (may be empty), telling `say` every line described above.
 
-    `tiers`, (supplier, scheme, tier) each, leaves the others out: a search for awards, whose bound says nothing.
+    `tiers`, (supplier, scheme, tier) each, leaves the others out, `offers` too: a search for awards, whose bound says
+    nothing.
     """
     model = build(instance)
     if tiers is not None:
-        keep(model, instance, {(i, g, r) for i, g, r in tiers})
+        keep(model, instance, {(i, g, r) for i, g, r in tiers}, None if offers is None else set(offers) | set(start))
     if not model.cost:  # HiGHS has no verdict on a model without columns
         possible = not any(product.demand for product in instance.products)
         say(
@@ -81,14 +110,14 @@ def run(
     say(last)
 
 
-def keep(model: Model, instance: Instance, tiers: set[tuple[int, int, int]]) -> None:
-    """Close every tier but these."""
+def keep(model: Model, instance: Instance, tiers: set[tuple[int, int, int]], offers: set[int] | None = None) -> None:
+    """Close every tier but these, and every offer but these when they are named."""
     for key, column in model.y.items():
         if key not in tiers:
             model.upper[column] = 0
     for (index, tier), column in model.x.items():
         offer = instance.offers[index]
-        if (offer.supplier, offer.scheme, tier) not in tiers:
+        if (offer.supplier, offer.scheme, tier) not in tiers or (offers is not None and index not in offers):
             model.upper[column] = 0
 
 

@@ -1,5 +1,6 @@
 """The whole solver: samples to their proven optimum, tiny problems to what enumeration finds, honest statuses."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -11,24 +12,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purchasing.rules.award import Evaluation, Watch, evaluate, highs, parse, solve, worker
-from purchasing.rules.award.guide import guide
+from purchasing.rules.award import Evaluation, Watch, evaluate, highs, parse, solve, tree, worker
+from purchasing.rules.award.limits import limit_rows
 from purchasing.rules.award.local_search import Search
+from purchasing.rules.award.model import build
 from purchasing.rules.award.preference import prefer
+from purchasing.rules.award.relaxation import Relaxation
+from purchasing.rules.award.rounding import rounding_rows
 from purchasing.rules.award.solve import Incumbent, judge
-from tests.purchasing.award.build import DATA, SAMPLES, cheapest, count, tiny
+from purchasing.rules.award.tree import Tree
+from tests.bench.award import centre
+from tests.purchasing.award.build import DATA, SAMPLES, awards, cheapest, count, tiny
 
 ENUMERABLE = 3_000
 solving = sys.modules["purchasing.rules.award.solve"]
 
 
-def tiny_problems(number, first=0):
+def tiny_problems(number, first=0, columns=False):
     """The first `number` random problems that can be enumerated quickly."""
     found, seed = [], first
     while len(found) < number:
         data = tiny(Random(seed))
         seed += 1
-        if count(parse(data)) <= ENUMERABLE:
+        if count(parse(data)) <= ENUMERABLE and (not columns or build(parse(data)).cost):
             found.append(data)
     return found
 
@@ -173,32 +179,144 @@ class TestTheJudge:
         assert best.evaluation is None and "breaks demand" in caplog.text
 
 
-class TestTheGuide:
-    """Large problems: the relaxation by rows gives the bound, its tiers guide the local search."""
+def searched(instance, known=None, hears=(), boxes=None):
+    """Everything the search over tiers says, in this process; `known` is the cost of an award found elsewhere."""
+    lines, heard = [], list(hears)
+    search = Tree(
+        instance,
+        highs.options("choose", 30.0),
+        lines.append,
+        lambda seconds: heard.pop(0) if heard else None,
+        cost=known,
+    )
+    search.run(boxes)
+    return lines, search.best
 
-    def test_gives_a_bound_below_the_optimum_that_never_falls(self):
-        lines = []
-        guide(parse(SAMPLES["A30"]), highs.options("choose", 30.0), lines.append)
-        bounds = [line["bound"] for line in lines if "bound" in line]
-        assert bounds == sorted(bounds) and len(bounds) > 1 and lines[-1]["end"] == "stopped"
-        assert 14217802 * 0.98 < bounds[-1] <= 14217802
 
-    def test_is_never_above_what_enumeration_finds(self):
-        for data in tiny_problems(40, first=5_000):
+class TestTheSearchOverTiers:
+    """From 3,000 columns on: boxes of tiers, a relaxation with rounding rows, the exact model in settled boxes."""
+
+    def test_agrees_with_complete_enumeration(self):
+        for data in tiny_problems(120, first=20_000, columns=True):
             instance = parse(data)
-            best, lines = cheapest(instance), []
-            guide(instance, highs.options("choose", 10.0), lines.append)
-            for line in lines:
-                assert best is None or line.get("bound", 0) <= best + 0.01
+            optimum = cheapest(instance)
+            lines, best = searched(instance)
+            assert (lines[-1]["end"], best) == ("infeasible" if optimum is None else "optimal", optimum), data
+            assert all(optimum is None or line["bound"] <= optimum for line in lines if line.get("bound")), data
 
-    def test_certifies_only_its_own_bound_on_a_large_problem(self, monkeypatch):
-        """A search among some tiers finds awards; its bound and its end say nothing about the whole problem."""
-        monkeypatch.setattr(solving, "GUIDED_COLUMNS", 1)
-        result = solve(parse(SAMPLES["A22"]), seconds=6)
-        assert result.status == "feasible" and result.bound_cents <= 791725 <= result.evaluation.cost_cents
-        assert result.gap < 0.05
-        first, *others = result.proof["runs"]
-        assert first["bound"] is not None and all(run["bound"] is None for run in others)
+    def test_closes_everything_when_an_award_known_elsewhere_is_the_cheapest(self):
+        for data in tiny_problems(40, first=30_000, columns=True):
+            optimum = cheapest(parse(data))
+            if optimum:
+                lines, best = searched(parse(data), known=optimum)
+                assert (lines[-1]["end"], lines[-1]["bound"], best) == ("optimal", optimum - 0.5, optimum), data
+
+    def test_loses_no_award_when_it_divides_and_gives_away(self, monkeypatch):
+        """Every settled box divided to the end, and a part given away: together they still find the optimum."""
+        monkeypatch.setattr(tree, "LEAF_SECONDS", 1e-9)
+        monkeypatch.setattr(tree, "SHARED_FROM", 2)
+        lots = 0
+        for data in tiny_problems(60, first=40_000, columns=True):
+            instance = parse(data)
+            lines, best = searched(instance, hears=[{"share": True}])
+            for line in lines:
+                if "shared" in line:
+                    lots += 1
+                    best = searched(instance, known=best, hears=[{"boxes": line["shared"]}], boxes=[])[1]
+            assert best == cheapest(instance), data
+        assert lots >= 8
+
+    def test_says_when_an_award_exists_that_it_had_ruled_out(self):
+        instance, lines = parse(SAMPLES["A12"]), []
+        search = Tree(instance, highs.options("choose", 30.0), lines.append, cost=21_030)
+        search.run()
+        orders = evaluate(instance, {0: 16, 1: 4, 3: 1}).orders
+        tiers = [[o.supplier, g, r] for o in orders for g, r in enumerate(o.tiers)]
+        search._take({"cost": 21_030, "tiers": tiers})
+        assert not any("denied" in line for line in lines)
+        search._take({"cost": 21_000, "tiers": tiers})
+        assert lines[-1]["denied"] == 21_000
+
+    def test_proves_the_known_optimum_in_two_processes(self, monkeypatch):
+        monkeypatch.setattr(solving, "SECOND_SOLVE_COLUMNS", 1)
+        optimum = SAMPLES["A19"]["optimal_cents"]
+        result = solve(parse(SAMPLES["A19"]), seconds=120)
+        assert (result.status, result.evaluation.cost_cents, result.bound_cents) == ("optimal", optimum, optimum)
+
+
+class TestRoundingRows:
+    @settings(deadline=None, max_examples=150)
+    @given(st.integers(0, 10**6))
+    def test_no_award_breaks_one(self, seed):
+        instance = parse(tiny(Random(seed)))
+        if count(instance) > ENUMERABLE:
+            return
+        model = build(instance)
+        rows = [*rounding_rows(instance, model), *limit_rows(instance, model)]
+        legal = (packs for packs in awards(instance) if isinstance(evaluate(instance, packs), Evaluation))
+        for packs in itertools.islice(legal, 200):
+            values = model.start(instance, packs)
+            for terms, low in rows if values else ():
+                assert sum(n * values[column] for column, n in terms.items()) >= low, (packs, terms, low)
+
+    def test_lift_the_relaxation_towards_the_optimum(self):
+        instance = parse(centre(20, 5, 1))
+        relaxation = Relaxation(instance, build(instance), highs.options("choose", 30.0))
+        value, values = relaxation.begin()
+        lifted = value
+        while relaxation.tighten(values):
+            lifted, values = relaxation.run()
+        assert value < lifted <= 296_751
+
+
+class TestSharing:
+    """Two processes search a part each: nothing is proven before both have ended, nothing is lost between them."""
+
+    def run(self, *lines, **how):
+        run = highs.Run("choose", tree=True, **how)
+        for line in lines:
+            run.hear(line)
+        return run
+
+    def judged(self, *runs):
+        best = Incumbent(parse(SAMPLES["A12"]))
+        best.offer({0: 16, 1: 4, 3: 1})
+        return judge(best.instance, best, list(runs), 10000, 12, 0.0, 60.0, time.monotonic)
+
+    END = {"end": "optimal", "bound": 21029.5, "version": "1"}
+
+    def test_is_proven_by_both_parts_or_by_one_whose_helper_was_never_needed(self):
+        one, other = self.run(self.END), self.run(helper=True)
+        assert self.judged(one, other).status == "optimal"
+        other.give([[20500.0, []]])
+        result = self.judged(one, other)
+        assert (result.status, result.bound_cents) == ("feasible", 20500)
+        other.hear(self.END | {"got": 1})
+        assert (self.judged(one, other).status, self.judged(one, other).bound_cents) == ("optimal", 21030)
+
+    def test_believes_no_bound_of_a_run_that_buys_at_some_tiers_only(self):
+        buyer = highs.Run("choose", highs.OPTIMAL, 21029.5, only_awards=True)
+        result = self.judged(self.run({"bound": 20500.0, "got": 0}), buyer)
+        assert (result.status, result.bound_cents) == ("feasible", 20500)
+        assert [run["bound"] for run in result.proof["runs"]] == [20500.0, None]
+
+    def test_claims_nothing_of_boxes_on_their_way(self):
+        run = self.run({"shared": [[20500.0, []], [20600.0, []]], "got": 0}, self.END | {"got": 0})
+        result = self.judged(run)
+        assert (result.status, result.bound_cents) == ("feasible", 20500)
+
+    def test_does_not_hear_a_bound_said_before_the_boxes_came(self):
+        other = self.run({"bound": 21029.5, "idle": True, "got": 0}, helper=True)
+        other.give([[20500.0, []]])
+        other.hear({"bound": 21029.5, "idle": True, "got": 0})
+        assert (other.bound, other.idle) == (20500.0, False)
+        other.hear({"bound": 20900.0, "got": 1})
+        assert other.bound == 20900.0
+
+    def test_does_not_believe_a_part_that_denies_an_award_of_its_own(self, caplog):
+        assert not self.judged(self.run(self.END | {"bound": 21800.0})).proof["disagreement"]
+        result = self.judged(self.run({"denied": 21030}, self.END))
+        assert result.status == "feasible" and result.proof["disagreement"] and "the solver is wrong" in caplog.text
 
 
 class TestWatching:
