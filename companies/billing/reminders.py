@@ -14,6 +14,7 @@ from companies.access import require
 from companies.billing import access, calendar, links
 from companies.billing.models import (
     DebitState,
+    Dispute,
     InstalmentPlan,
     Invoice,
     InvoiceState,
@@ -96,7 +97,8 @@ def due_for(level: ReminderLevel, *, at: datetime) -> Iterator[int]:
     agreed = InstalmentPlan.objects.filter(invoice=OuterRef("pk"), state=PlanState.AGREED)
     rows = Invoice.objects.filter(state__in=PAYABLE, balance_cents__gt=0)
     rows = rows.filter(due_on__lte=today - timedelta(days=level.days_late))
-    rows = rows.filter(~Exists(sent), ~Exists(planned))
+    claimed = Dispute.objects.filter(payment__invoice=OuterRef("pk"), closed_at=None)  # the payer's bank still decides
+    rows = rows.filter(~Exists(sent), ~Exists(planned), ~Exists(claimed))
     # A plan that is kept is no delay; one whose debit failed is.
     rows = rows.exclude(Exists(agreed), state__in=[InvoiceState.DUE, InvoiceState.PART_PAID])
     if level.number > 1:

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from companies.billing import (
     ledger,
     links,
     mandates,
+    payments,
     reminders,
     settlement,
     statements,
@@ -27,6 +29,7 @@ from companies.billing import (
 from companies.billing.models import (
     AccountKind,
     CreditNote,
+    Dispute,
     Invoice,
     PlannedDebit,
     Reminder,
@@ -166,7 +169,7 @@ class TestReminder:
         assert len(days) == 3
         assert all(later - earlier >= 7 for earlier, later in itertools.pairwise(days))
 
-    def test_leaves_alone_what_is_paid_on_its_way_or_in_agreed_parts(self, company, accountant):
+    def test_leaves_alone_what_is_paid_on_its_way_in_agreed_parts_or_before_the_payers_bank(self, company, accountant):
         done, moving, planned = due(company), due(company), due(company)
         paid(done)
         settlement.apply(payment_id=payment(moving).pk, seen=Observation("processing"), at=AT)
@@ -174,7 +177,14 @@ class TestReminder:
         PlannedDebit.objects.create(
             invoice=planned, mandate=mandate, amount_cents=1, debit_on=date(2026, 9, 1), announced_at=AT
         )
-        assert reminders.send(at=NOON + timedelta(days=60)) == 0
+        contested = due(company)
+        Dispute.objects.create(
+            payment=payment(contested), dispute_id="dp_1", cents=1, status="under_review", opened_at=AT
+        )
+        monday = NOON + timedelta(days=61)
+        assert reminders.send(at=monday) == 0
+        Dispute.objects.update(status="lost", closed_at=AT)
+        assert reminders.send(at=monday) == 1  # the bank has decided: it is owed
 
     def test_says_what_the_staff_wrote(self, company, accountant):
         row, level = due(company), reminders.levels()[0]
@@ -372,6 +382,18 @@ class TestCreditNotePage:
             client.post(url, {"reason": "Casse", "key": key, f"line_{one.pk}": "25,00"})
         assert CreditNote.objects.get().gross_cents == 3_000
         assert state(row)[1] == 9_000
+
+    def test_of_a_paid_invoice_sends_the_very_sum_back_to_the_card(self, company, accountant, double, at_once):
+        row = due(company, 10_000, vat_bp=2_000)
+        page = payments.start(invoice=row, actor=accountant, at=timezone.now())
+        double.pays(page.url)
+        payments.refresh(payment_id=page.pk, at=timezone.now())
+        client, url, (one,) = browser(staff()), reverse("billing:credit", args=[row.pk]), row.lines.all()
+        typed = {"reason": "Casse", "key": "k", f"line_{one.pk}": "25,00", "refund": "on"}
+        for _twice in range(2):
+            client.post(url, typed)
+        page.refresh_from_db()
+        assert (page.refunded_cents, state(row)) == (3_000, ("paid", 0)) and not checking.first_break()
 
     def test_is_only_for_staff(self, company, accountant):
         row = due(company)
