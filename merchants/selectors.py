@@ -12,6 +12,7 @@ from django.utils import timezone
 from companies.models import Company, Site
 from merchants import eligibility, opening
 from merchants.models import Cashier, Category, Merchant, Offer, OfferState, OfferVersion, Shop, Till
+from merchants.pricing import is_open_at
 
 if TYPE_CHECKING:
     from companies.models import Person, User
@@ -146,9 +147,12 @@ def _matching(text: str) -> list[int]:
 
 
 def open_at(offers: QuerySet[Offer], moment: datetime) -> QuerySet[Offer]:
-    """Of these offers, those with a shop that is open at a local moment."""
+    """Of these offers, those that hold at a local moment and have a shop that is open then."""
     shops = Shop.objects.filter(closed_at__isnull=True).values_list("merchant_id", "hours", "closures")
-    return offers.filter(merchant__in={row[0] for row in shops if opening.is_open(row[1], moment, row[2])})
+    timed = Offer.objects.published().exclude(current__hours=[], current__weekdays=127, current__excluded=[])
+    resting = [row.pk for row in timed.select_related("current") if row.current and not is_open_at(row.current, moment)]
+    open_shops = {row[0] for row in shops if opening.is_open(row[1], moment, row[2])}
+    return offers.filter(merchant__in=open_shops).exclude(pk__in=resting)
 
 
 def merchants_for_staff(user: "User", *, text: str = "", status: str = "") -> QuerySet[Merchant]:

@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from merchants import opening, words
+from merchants import opening, pricing, words
 from merchants.models import Offer, OfferState, OfferVersion, Shop
 
 register = template.Library()
@@ -46,6 +46,12 @@ def sign(offer: Offer) -> str:
 @register.filter
 def open_now(shop: Shop) -> bool:
     return opening.is_open(shop.hours, timezone.localtime(), shop.closures)
+
+
+@register.filter
+def holds_now(version: OfferVersion) -> bool:
+    """Whether an offer's days and hours hold at this moment."""
+    return pricing.is_open_at(version, timezone.localtime())
 
 
 @register.filter

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.contrib.staticfiles import finders
 from django.urls import reverse
 
@@ -70,6 +71,23 @@ class TestHours:
         hours, closed = {"2": [["09:00", "18:00"]]}, [["2026-11-01", "2026-11-03"]]
         assert opening.is_open(hours, TUESDAY) and not opening.is_open(hours, TUESDAY, closed)
         assert opening.is_open(hours, datetime(2026, 11, 10, 10), closed)
+
+    def test_open_now_means_a_shop_that_is_open_and_an_offer_that_holds(self, client, reader):
+        """Issue: discovery: open now."""
+        week = {"2": [["09:00", "12:00"]]}
+        terms = {
+            "Toujours": {}, "À cette heure": {"hours": [["10:00", "11:00"], ["18:00", "19:00"]]},
+            "Ce soir": {"hours": [["11:30", "12:15"], ["18:00", "19:00"]]}, "Demain": {"weekdays": 0b1111101},
+            "Exclue": {"excluded": [["2026-11-03", "2026-11-03"]]}, "Fermé": {},
+        }  # fmt: skip
+        for title, said in terms.items():
+            row = offer(MerchantFactory(), title=title, **said)
+            ShopFactory(merchant=row.merchant, hours={} if title == "Fermé" else week)
+        with time_machine.travel(TUESDAY, tick=False):  # 10:05 in Paris
+            found = client.get(URL, {"open_now": "1"}).context["rows"]
+            page = client.get(URL).content.decode()
+        assert {row.current.title for row in found} == {"Toujours", "À cette heure"}
+        assert page.count("pas à cette heure") == 3
 
     @pytest.mark.parametrize("text", ["demain", "31/02/2026", "15/08/2026 - 01/08/2026"])
     def test_refuse_what_is_no_day(self, text):
