@@ -96,6 +96,11 @@ class TestBrowsing:
         guesses = [short_code.from_number(number) for number in (1, 2**44)]
         first, second = (ask("scans", {"code": guess}) for guess in guesses)
         assert (first.status_code, first.data) == (404, second.data)
+        lost, left = card(), card(ends_on=(NOON - timedelta(days=1)).date())
+        type(lost).objects.filter(pk=lost.pk).update(blocked_at=NOON)
+        for known in (lost, left):  # a card that stopped is answered like one that never was
+            answer = ask("scans", {"code": typed_code(known)})
+            assert (answer.status_code, answer.data) == (404, first.data)
         assert ask(f"redemptions/{uuid.uuid4()}/void", {}).status_code == 404
         foreign = TillFactory(last_seen_at=NOON)
         made, row = card(), offer(foreign.merchant)
