@@ -8,6 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.http import HttpResponse
+from django.utils.http import content_disposition_header
 
 from companies.models import Company, Document
 
@@ -69,6 +70,6 @@ def store(
 def download(document: Document, *, inline: bool = True) -> HttpResponse:
     """The answer that hands a file to the browser. Only after the view has checked who asks."""
     response = HttpResponse(bytes(document.content), content_type=document.media_type)
-    response.headers["Content-Disposition"] = f'{"inline" if inline else "attachment"}; filename="{document.name}"'
+    response.headers["Content-Disposition"] = content_disposition_header(not inline, document.name) or "attachment"
     response.headers["Cache-Control"] = "private, no-store"
     return response

@@ -1,13 +1,29 @@
 """Form fields for money and quantities, as people type them."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from companies.errors import DomainError
 from companies.money import euros, parse_cents, parse_quantity, parse_unit_price, typed, unit_price
+
+EARLIEST, LATEST = 1940, 2100  # years; the same as in a staff list
+
+
+def near(day: date) -> None:
+    """Refuse a day no member means: beyond year 9999 there is no next day, and a slip of the finger reaches it.
+
+    The validator of every date that is typed or sent, set in `companies.apps`.
+    """
+    if not EARLIEST <= day.year <= LATEST:
+        raise ValidationError(
+            _("Choose a day between %(first)s and %(last)s."), code="far_day",
+            params={"first": EARLIEST, "last": LATEST},
+        )  # fmt: skip
 
 
 class _Parsed(forms.CharField):
@@ -38,8 +54,6 @@ class _Parsed(forms.CharField):
         except DomainError as error:
             raise ValidationError(error.sentence, code=error.code) from error
         if self.min_value is not None and number < self.min_value:
-            from django.utils.translation import gettext as _
-
             raise ValidationError(
                 _("This must be at least %(least)s.") % {"least": typed(type(self).show(self.min_value))},
                 code="too_small",

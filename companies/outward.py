@@ -5,7 +5,7 @@ import ipaddress
 import socket
 import ssl
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from companies.errors import Invalid
 
 TIMEOUT = 10  # seconds
+KEPT = "/%:@!$&'()*+,;=?~-._"  # what an address may hold as it is; the rest is escaped, as a browser does
+UNICAST = ipaddress.ip_network("2000::/3")  # all that is given out of IPv6 (RFC 4291, IANA)
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address as a network without IPv4 sees it (RFC 6052)
 
 
 class AddressRefused(Invalid):
@@ -39,9 +42,26 @@ def addresses_of(url: str) -> tuple[Any, list[str]]:
     schemes = {"https", "http"} if private_allowed else {"https"}
     if parts.scheme not in schemes or parts.username or parts.password or not hosts:
         raise AddressRefused
-    if not private_allowed and any(not ipaddress.ip_address(host.split("%")[0]).is_global for host in hosts):
+    if not private_allowed and not all(is_public(host) for host in hosts):
         raise AddressRefused
     return parts, hosts
+
+
+def is_public(host: str) -> bool:
+    """Whether an IP address is one machine on the Internet; an address that carries another one is judged by that.
+
+    >>> is_public("1.1.1.1"), is_public("10.0.0.8"), is_public("64:ff9b::10.0.0.8"), is_public("224.0.0.1")
+    (True, False, False, False)
+    """
+    address = ipaddress.ip_address(host.split("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
+        if address.ipv4_mapped is not None:
+            return is_public(str(address.ipv4_mapped))
+        if address not in UNICAST or address.sixtofour is not None or address.teredo is not None:
+            return False
+    return address.is_global and not address.is_multicast
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> int:
@@ -54,7 +74,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> int:
         if parts.scheme == "https":
             context = ssl.create_default_context()
             connection.sock = context.wrap_socket(connection.sock, server_hostname=parts.hostname)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        path = quote(parts.path or "/", safe=KEPT) + (f"?{quote(parts.query, safe=KEPT)}" if parts.query else "")
         connection.request("POST", path, body=body, headers=headers)
         answer = connection.getresponse()
         answer.read(1_000)

@@ -1,8 +1,11 @@
 """What stands between the rooms and HTTP: the reader's language, refusals as pages or problem details, error pages."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
@@ -11,7 +14,24 @@ from django.utils.translation import gettext as _
 from companies.errors import DomainError
 from companies.problems import json_problem
 
+FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def address(get_response: Handler) -> Handler:
+    """`REMOTE_ADDR` is the caller's, as the outermost of our own proxies saw it; what callers write before it is theirs.
+
+    Rate limits count by it: with the proxy's address one caller would use up the attempts of everybody.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        seen = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        if 0 < settings.PROXY_COUNT <= len(seen):
+            with suppress(ValueError):
+                request.META["REMOTE_ADDR"] = str(ip_address(seen[-settings.PROXY_COUNT].strip()))
+        return get_response(request)
+
+    return middleware
 
 
 def language(get_response: Handler) -> Handler:
@@ -35,14 +55,21 @@ def _prefers_english(request: HttpRequest) -> bool:
 
 
 def legible(get_response: Handler) -> Handler:
-    """An address with a NUL byte is refused here: PostgreSQL takes none, and no link of ours has one."""
+    """An address or a form with a NUL byte is refused here: PostgreSQL takes none, and nobody types one."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", "") or _has_nul(request):
             return bad_request(request)
         return get_response(request)
 
     return middleware
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    """Whether a value of a sent form has a NUL byte. The forms of the API are JSON, which its own parser judges."""
+    if request.content_type not in FORMS or request.path.startswith("/api/"):
+        return False
+    return any("\x00" in value for _name, values in request.POST.lists() for value in values)
 
 
 class DomainErrors:

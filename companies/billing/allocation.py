@@ -30,6 +30,13 @@ class KeptTooLittle(DomainError):
     message = _("Only %(kept)s € are kept for the company. Lower the parts.")
 
 
+class KeptChanged(DomainError):
+    """The page was opened before what is kept was used, or grew."""
+
+    code = "deposit_changed"
+    message = _("What is kept for the company changed since this page was opened. Look at the amounts and send again.")
+
+
 @dataclass(frozen=True)
 class Allocated:
     """How a sum was used: parts per invoice, and what stays with us for the company."""
@@ -131,15 +138,26 @@ def kept_for(company: Company) -> int:
 
 def _spending_key(company: Company) -> str:
     """Names one use of a deposit by the entry before it: with the company locked, the same use is not posted twice."""
+    return f"deposit-{company.pk}-{last_entry(company)}"
+
+
+def last_entry(company: Company) -> int:
+    """The newest entry of what is kept for a company, 0 for none: a page that uses it says which one it saw."""
     entries = LedgerEntry.objects.filter(account__kind=AccountKind.DEPOSITS, account__company=company)
-    return f"deposit-{company.pk}-{entries.order_by('-pk').values_list('pk', flat=True)[0]}"
+    return entries.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 @transaction.atomic(durable=True)
-def spend(*, company: Company, parts: dict[int, int], actor: User, at: datetime) -> Allocated:
-    """Use what is kept for a company on chosen invoices (id → cents). Raises NotAllowed, PartsRefused, KeptTooLittle."""
+def spend(*, company: Company, parts: dict[int, int], actor: User, at: datetime, seen: int | None = None) -> Allocated:
+    """Use what is kept for a company on chosen invoices (id → cents).
+
+    `seen` is the `last_entry` of the page it was asked on, so that a form sent twice uses its parts once.
+    Raises NotAllowed, KeptChanged, PartsRefused, KeptTooLittle.
+    """
     require(access.can_pay(actor, company) or access.can_collect(actor))
     Company.objects.select_for_update().get(pk=company.pk)
+    if seen is not None and seen != last_entry(company):
+        raise KeptChanged
     wanted = {pk: cents for pk, cents in parts.items() if cents}
     rows = Invoice.objects.select_for_update(of=("self",)).filter(company=company, pk__in=wanted).order_by("pk")
     used = [(row, wanted[row.pk]) for row in rows if row.is_payable and 0 < wanted[row.pk] <= row.balance_cents]

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from companies import audit
+from companies import audit, money
 from companies.access import require
 from companies.billing import access, ledger, settlement
 from companies.billing.models import AccountKind, DebitState, Invoice, InvoiceState, PlannedDebit, WriteOff
@@ -18,6 +18,13 @@ class WriteOffRefused(DomainError):
 
     code = "write_off_refused"
     message = _("Only an open invoice with something owed and nothing on its way can be given up, and only once.")
+
+
+class MoreOwed(DomainError):
+    """A payment was taken back meanwhile: the two persons would not agree to the same sum."""
+
+    code = "write_off_changed"
+    message = _("%(owed)s € are owed now, more than when it was asked. Refuse it and ask again.")
 
 
 class SamePerson(DomainError):
@@ -57,6 +64,8 @@ def decide(*, write_off: WriteOff, agreed: bool, actor: User, at: datetime) -> W
         raise SamePerson
     if agreed and not invoice.is_payable:
         raise WriteOffRefused
+    if agreed and invoice.balance_cents > row.amount_cents:
+        raise MoreOwed(owed=money.euros(invoice.balance_cents))
     amount = min(row.amount_cents, invoice.balance_cents)
     WriteOff.objects.filter(pk=row.pk).update(
         state="done" if agreed else "refused", decided_by=actor, decided_at=at, amount_cents=amount

@@ -58,7 +58,13 @@ class AwardForm(forms.Form):
         """Pool line id → quote line id, from the radio buttons of the comparison."""
         found: dict[int, int] = {}
         for name, value in self.data.items():
-            if name.startswith("line-") and name[5:].isdecimal() and str(value).isdecimal():
+            if (
+                name.startswith("line-")
+                and name[5:].isdecimal()
+                and len(name) < 24
+                and str(value).isdecimal()
+                and len(str(value)) < 19
+            ):
                 found[int(name[5:])] = int(value)
         return found
 

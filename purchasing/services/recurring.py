@@ -49,19 +49,20 @@ def start(
     submit: bool = False,
     at: datetime,
 ) -> RecurringNeed:
-    """Let a request come back. Its lines are the pattern as they are now."""
+    """Let a request come back. Its lines are the pattern as they are now. The same rhythm twice is one."""
     require(access.can_request(actor, pattern.company))
+    PurchaseRequest.objects.select_for_update(of=("self",)).get(pk=pattern.pk)
+    said = {"every": every, "starts_on": starts_on, "ends_on": ends_on, "lead_days": lead_days, "submit": submit}
+    known = RecurringNeed.objects.filter(pattern=pattern, ended_at__isnull=True, **said).first()
+    if known is not None:
+        return known
     if starts_on < timezone.localdate(at) or (ends_on is not None and ends_on < starts_on):
         raise StartsPast
     row = RecurringNeed.objects.create(
         company=pattern.company,
         pattern=pattern,
-        every=every,
-        starts_on=starts_on,
-        ends_on=ends_on,
         next_on=starts_on,
-        lead_days=lead_days,
-        submit=submit,
+        **said,
         requester=actor,
         created_at=at,
     )

@@ -114,9 +114,14 @@ def _checked_end(end: datetime | None, at: datetime) -> datetime:
 
 @transaction.atomic(durable=True)
 def offer(*, actor: User, company: Company, draft: Draft, at: datetime) -> ExchangeOffer:
-    """Offer units to the other members. Those that ask for the same are told."""
+    """Offer units to the other members. Those that ask for the same are told. A form sent twice is one offer."""
     require(access.can_request(actor, company))
-    return _create(actor, company, draft, at=at)
+    Company.objects.select_for_update(of=("self",), no_key=True).get(pk=company.pk)
+    fresh = company.exchange_offers.filter(
+        author=actor, state="open", taken=0, created_at__gt=at - timedelta(minutes=2)
+    )
+    said = {name: getattr(draft, name) for name in ("article", "site", "quantity", "unit_price_e4", "lot")}
+    return fresh.filter(text=draft.text.strip(), **said).first() or _create(actor, company, draft, at=at)
 
 
 def _create(

@@ -54,7 +54,7 @@ def budget_list(request: HttpRequest, company: int) -> HttpResponse:
             return redirect(f"{request.path}?year={data['year']}")
     years = sorted({this_year, *Budget.objects.filter(company=row).values_list("year", flat=True)}, reverse=True)
     asked = request.GET.get("year", "")
-    year = int(asked) if asked.isdecimal() and int(asked) in years else this_year
+    year = int(asked) if asked.isdecimal() and len(asked) == 4 and int(asked) in years else this_year
     rows = [_shown(use) for use in budgets.uses(row, year)]
     context = {"company": row, "rows": rows, "form": form, "may": may, "year": year, "years": years}
     return render(request, "purchasing/budget_list.html", context)

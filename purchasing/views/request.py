@@ -60,7 +60,7 @@ def request_edit(request: HttpRequest, company: int, pk: int | None = None) -> H
         data = request.POST.copy()
         if data.get("action") == "more":
             total = str(data.get("lines-TOTAL_FORMS", "0"))
-            data["lines-TOTAL_FORMS"] = str(min(300, int(total if total.isdecimal() else 0) + 5))
+            data["lines-TOTAL_FORMS"] = str(min(300, int(total if total.isdecimal() and len(total) < 9 else 0) + 5))
         head = forms.RequestForm(data, company=row)
         lines = forms.LineFormSet(data, prefix="lines", form_kwargs={"articles": articles})
         if data.get("action") != "more" and head.is_valid() and lines.is_valid():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from companies.billing import (
     allocation,
+    books,
     checking,
     collecting,
     desk,
@@ -31,6 +32,7 @@ from companies.billing.models import (
     CreditNote,
     Dispute,
     Invoice,
+    LedgerTransaction,
     PlannedDebit,
     Reminder,
     SuspensionProposal,
@@ -255,6 +257,17 @@ class TestWriteOff:
         row = due(company)
         asked = write_offs.ask(invoice=row, reason="x", actor=staff(), at=AT)
         write_offs.decide(write_off=asked, agreed=False, actor=staff(), at=AT)
+        assert state(row) == ("due", 10_000)
+
+    def test_is_of_the_sum_both_persons_saw(self, company):
+        row, first, second = due(company), staff(), staff()
+        with transaction.atomic():
+            allocation.receive(company=company, cents=4_000, key="t", at=AT, actor=None)
+        asked = write_offs.ask(invoice=row, reason="x", actor=first, at=AT)
+        with transaction.atomic():
+            books.put_back(LedgerTransaction.objects.get(key="t"), actor=first, at=AT, reason="rejeté")
+        with pytest.raises(write_offs.MoreOwed):
+            write_offs.decide(write_off=asked, agreed=True, actor=second, at=AT)
         assert state(row) == ("due", 10_000)
 
 

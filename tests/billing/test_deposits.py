@@ -128,12 +128,19 @@ class TestThePage:
         assert 'value="400,00"' in asked and 'value="320,10"' not in asked
         for url in (f"/company/{company.pk}/accounts/", f"/company/{company.pk}/invoices/{first.pk}/"):
             assert address in client.get(url).content.decode()
-        fields = {f"invoice_{first.pk}": "320,10", f"invoice_{second.pk}": "200,00"}
+        seen = allocation.last_entry(company)
+        fields = {f"invoice_{first.pk}": "320,10", f"invoice_{second.pk}": "200,00", "seen": seen}
+        assert f'name="seen" value="{seen}"' in page
         refused = client.post(address, fields)
         assert "500.00" in refused.content.decode() and "200,00" in refused.content.decode()
         assert client.post(address, fields | {f"invoice_{second.pk}": ""}).status_code == 302
         first.refresh_from_db()
         assert first.state == "paid"
+        part = {f"invoice_{second.pk}": "50,00", "seen": allocation.last_entry(company)}
+        for _tab in range(2):  # a form sent twice, from two tabs or with the back button
+            assert client.post(address, part).status_code == 302
+        assert allocation.kept_for(company) == 50_000 - 32_010 - 5_000
+        assert "a changé" in client.get(address).content.decode()
 
 
 OURS = "53,39\N{NO-BREAK SPACE}€ de son argent encore à rembourser"

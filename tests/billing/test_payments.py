@@ -272,8 +272,12 @@ class TestRefund:
         double.pays(start(bill, accountant).url)
         double.post(double.events("payment_intent.succeeded")[0])
         row = Payment.objects.get()
-        refund = payments.refund(payment=row, amount_cents=339, reason="Casse", actor=staff(), at=timezone.now())
+        asked = {"payment": row, "amount_cents": 339, "reason": "Casse", "key": "page-1", "actor": staff()}
+        refund = payments.refund(**asked, at=timezone.now())
         assert refund.state == "succeeded"
+        assert payments.refund(**asked, at=timezone.now()) == refund, "the same form sent twice"
+        parts = {"invoice": bill, "cents": 339, "reason": "Casse", "key": "page-1", "actor": asked["actor"]}
+        assert payments.refund_in_proportion(**parts, at=timezone.now()) == [refund]
         assert state(bill) == ("part_paid", 339)
         payments.send_refund(refund, at=timezone.now())
         for body in double.events():
@@ -288,7 +292,7 @@ class TestRefund:
         double.post(double.events("payment_intent.succeeded")[0])
         with pytest.raises(payments.RefundRefused):
             payments.refund(
-                payment=Payment.objects.get(), amount_cents=cents, reason="x", actor=staff(), at=timezone.now()
+                payment=Payment.objects.get(), amount_cents=cents, reason="x", key="k", actor=staff(), at=timezone.now()
             )
         assert not Refund.objects.exists()  # refused here, not only by Stripe
 
@@ -297,7 +301,7 @@ class TestRefund:
         double.post(double.events("payment_intent.succeeded")[0])
         with pytest.raises(NotAllowed):
             payments.refund(
-                payment=Payment.objects.get(), amount_cents=1, reason="x", actor=accountant, at=timezone.now()
+                payment=Payment.objects.get(), amount_cents=1, reason="x", key="k", actor=accountant, at=timezone.now()
             )
 
 
@@ -353,14 +357,15 @@ class TestAtTheSameTime:
         double.post(double.events("payment_intent.succeeded")[0])
         row, boss = Payment.objects.get(), staff()
 
-        def refund(_number):
+        def refund(number):
+            asked = {"amount_cents": 2_000, "reason": "x", "key": f"page-{number // 2}", "actor": boss}
             try:
-                payments.refund(payment=row, amount_cents=2_000, reason="x", actor=boss, at=timezone.now())
+                payments.refund(payment=row, **asked, at=timezone.now())
             except payments.RefundRefused:
                 return 0
             return 1
 
-        assert sum(self.together(refund, 8)) == 2
-        assert Refund.objects.count() == 2  # refused under the lock, not only by Stripe
+        self.together(refund, 8)  # four forms, each sent twice at once; refused under the lock, not only by Stripe
+        assert list(Refund.objects.values_list("amount_cents", "state")) == [(2_000, "succeeded")] * 2
         assert state(bill) == ("part_paid", 4_000)
         assert not checking.first_break()

@@ -34,7 +34,7 @@ def program():
 
     server = HTTPServer(("127.0.0.1", 0), Listener)
     server.heard, server.status = [], 204
-    server.url = f"http://127.0.0.1:{server.server_port}/erb?from=erb"
+    server.url = f"http://127.0.0.1:{server.server_port}/reçu du jour?from=erb"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -149,7 +149,8 @@ class TestAnAddress:
         [
             "http://127.0.0.1/", "https://127.0.0.1/", "https://localhost/", "https://10.0.0.8/x", "https://[::1]/",
             "https://169.254.169.254/latest/", "ftp://erb.example/", "https://", "https://user:secret@1.1.1.1/", "nonsense",
-            "https://1.1.1.1:99999/", "https://\x00/", "http://1.1.1.1/",
+            "https://1.1.1.1:99999/", "https://\x00/", "http://1.1.1.1/", "https://224.0.0.1/", "https://[::ffff:10.0.0.8]/",
+            "https://[64:ff9b::10.0.0.8]/", "https://[2002:0a00:0008::]/", "https://[::10.0.0.8]/", "https://[ff02::1]/",
         ],
     )  # fmt: skip
     def test_inside_a_network_or_without_https_is_refused(self, url):

@@ -4,9 +4,34 @@ from base64 import b64encode
 from urllib.parse import urlencode
 
 import pytest
-from django.test import Client
+from django import forms
+from django.core.exceptions import ValidationError
+from django.test import Client, RequestFactory
+from rest_framework import serializers
 
+from companies.models import Role
+from deploy import http
 from tests.factories import companies as make
+
+
+class TestACaller:
+    @pytest.mark.parametrize(
+        ("proxies", "said", "address"),
+        [
+            (0, "203.0.113.7", "127.0.0.1"),
+            (1, "6.6.6.6, 203.0.113.7", "203.0.113.7"),
+            (2, "6.6.6.6, 203.0.113.7, 10.0.0.2", "203.0.113.7"),
+            (1, "nobody", "127.0.0.1"),
+            (1, "", "127.0.0.1"),
+        ],
+    )
+    def test_has_the_address_our_own_proxy_saw(self, proxies, said, address, settings):
+        """What a caller writes counts for nothing, or it would draw itself as many attempts as it likes."""
+        settings.PROXY_COUNT, seen = proxies, []
+        http.address(lambda request: seen.append(request.META["REMOTE_ADDR"]))(  # type: ignore[arg-type]  # no answer needed
+            RequestFactory().get("/", headers={"X-Forwarded-For": said})
+        )
+        assert seen == [address]
 
 
 @pytest.mark.django_db
@@ -29,6 +54,36 @@ class TestARequestThatCannotBeMeant:
         answer = caller.get(address)
         assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
         assert answer.json()["code"] == "bad_request"
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "/company/{company}/budgets/?year={number}",
+            "/wallet/apple/v1/passes/pass.example.erb.card/{number}-0",
+            "/wallet/apple/v1/devices/a/registrations/pass.example.erb.card?passesUpdatedSince={number}",
+        ],
+    )
+    def test_finds_nothing_when_a_number_is_too_long(self, address):
+        """Python reads no number of more than 4,300 digits."""
+        company, caller = make.CompanyFactory(), Client()
+        caller.force_login(make.member(company, Role.BUYER))
+        answer = caller.get(address.format(company=company.pk, number="9" * 5_000))
+        assert answer.status_code in {200, 204, 401}
+
+    def test_is_refused_when_a_form_has_a_nul_byte(self, caller):
+        assert caller.post("/suppliers/new/", {"name": "a\0"}).status_code == 400
+
+    @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+    def test_names_no_day_far_from_our_time(self, caller, day):
+        """No next day follows the last one: it broke a statement, a tender's deadline and the calendar of a supplier."""
+        company = make.CompanyFactory()
+        assert caller.get(f"/company/{company.pk}/accounts/statement/?first=2026-01-01&last={day}").status_code == 200
+        for field in (forms.DateField(), forms.DateTimeField()):
+            with pytest.raises(ValidationError):
+                field.clean(day)
+        for field in (serializers.DateField(), serializers.DateTimeField()):
+            with pytest.raises(serializers.ValidationError):
+                field.run_validation(f"{day}T12:00:00Z" if isinstance(field, serializers.DateTimeField) else day)
 
     @pytest.mark.parametrize("position", ["xxx", "\0", "²", "9" * 40])
     def test_is_nothing_when_the_cursor_is_forged(self, caller, position):

@@ -41,7 +41,7 @@ class TestARecurringNeed:
         return NOW.replace(year=day.year, month=day.month, day=day.day)
 
     def test_appears_on_its_day_once_however_often_the_clock_looks(self):
-        self.start()
+        assert self.start() == self.start(), "a form sent twice"
         assert recurring.write_due(at=self.at(date(2026, 3, 30))) == 0
         assert [recurring.write_due(at=self.at(date(2026, 3, 31))) for _n in range(3)] == [1, 0, 0]
         made = PurchaseRequest.objects.exclude(pk=self.pattern.pk).get()

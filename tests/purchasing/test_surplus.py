@@ -137,6 +137,14 @@ class TestTheRestOfAPack:
 
 @pytest.mark.django_db
 class TestAReservation:
+    def test_is_of_one_offer_however_often_its_form_is_sent(self):
+        market = Market()
+        draft = surplus.Draft(text="Gants taille S ", quantity=10, unit_price_e4=34_917)
+        assert surplus.offer(actor=market.sells, company=market.seller, draft=draft, at=AT) == market.offer
+        market.reserve(1)
+        again = surplus.offer(actor=market.sells, company=market.seller, draft=draft, at=AT)
+        assert again != market.offer and ExchangeOffer.objects.count() == 2
+
     def test_is_priced_to_the_cent_and_takes_part_of_the_offer(self):
         market = Market()
         kept = market.reserve(3)

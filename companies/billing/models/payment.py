@@ -122,13 +122,19 @@ class Refund(models.Model):
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
     amount_cents = models.BigIntegerField()
     reason = models.CharField(max_length=240)
+    key = models.CharField(
+        max_length=80, blank=True, db_default=""
+    )  # drawn with the form, so that sending it twice is one refund
     refund_id = models.CharField(max_length=80, blank=True)
     state = models.CharField(max_length=12, default="asked")  # asked | succeeded | failed
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.CheckConstraint(name="refund_of_something", condition=Q(amount_cents__gt=0))]
+        constraints = [
+            models.CheckConstraint(name="refund_of_something", condition=Q(amount_cents__gt=0)),
+            models.UniqueConstraint(fields=["payment", "key"], condition=~Q(key=""), name="refund_once_per_key"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.payment}: {self.amount_cents}"

@@ -13,30 +13,41 @@ from companies.billing.payments.gateway import PaymentServiceDown, RefundRefused
 from companies.models import User
 
 
-def refund(*, payment: Payment, amount_cents: int, reason: str, actor: User, at: datetime) -> Refund:
-    """Send part or all of a received payment back. Its key at Stripe comes from our row, so a repeat sends nothing more.
+def refund(*, payment: Payment, amount_cents: int, reason: str, key: str, actor: User, at: datetime) -> Refund:
+    """Send part or all of a received payment back, once per key: a form sent twice sends money once.
 
-    Raises NotAllowed, RefundRefused, PaymentServiceDown.
+    Raises NotAllowed, RefundRefused, PaymentServiceDown; after the last, the same key asks Stripe again.
     """
     require(access.can_refund(actor))
     with transaction.atomic(durable=True):
-        locked = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
-        asked = sum(row.amount_cents for row in locked.refunds.exclude(state="failed"))
-        if locked.state != PaymentState.SUCCEEDED or not 0 < amount_cents <= locked.amount_cents - asked:
-            raise RefundRefused
-        row = Refund.objects.create(
-            payment=locked, amount_cents=amount_cents, reason=reason[:240], created_by=actor, created_at=at
-        )
-        audit.record(
-            "invoice.refund_asked",
-            target=payment.invoice,
-            at=at,
-            actor=actor,
-            company=payment.invoice.company,
-            reason=reason,
-            data={"cents": amount_cents},
-        )
-    return send_refund(row, at=at)
+        locked = Payment.objects.select_for_update(of=("self",)).select_related("invoice__company").get(pk=payment.pk)
+        made = locked.refunds.filter(key=key).first() or _ask(locked, amount_cents, reason, key, actor, at)
+    return _sent(made, at=at)
+
+
+def _ask(payment: Payment, cents: int, reason: str, key: str, actor: User, at: datetime) -> Refund:
+    """The row of a refund of a locked payment. Its key at Stripe comes from it, so that a repeat sends nothing more."""
+    if payment.state != PaymentState.SUCCEEDED or not 0 < cents <= _room(payment):
+        raise RefundRefused
+    row = Refund.objects.create(
+        payment=payment, amount_cents=cents, key=key, reason=reason[:240], created_by=actor, created_at=at
+    )
+    audit.record(
+        "invoice.refund_asked", target=payment.invoice, at=at, actor=actor, company=payment.invoice.company,
+        reason=reason, data={"cents": cents},
+    )  # fmt: skip
+    return row
+
+
+def _room(payment: Payment) -> int:
+    return payment.amount_cents - sum(row.amount_cents for row in payment.refunds.exclude(state="failed"))
+
+
+def _sent(row: Refund, *, at: datetime) -> Refund:
+    """Ask Stripe unless it has answered already."""
+    if row.state == "failed":
+        raise RefundRefused
+    return row if row.refund_id else send_refund(row, at=at)
 
 
 def send_refund(row: Refund, *, at: datetime) -> Refund:
@@ -76,22 +87,26 @@ def _refused(row: Refund, *, at: datetime) -> None:
             returns.stays(waiting, at=at, reason=row.reason, label="Stripe")
 
 
-def refund_in_proportion(*, invoice: Invoice, cents: int, reason: str, actor: User, at: datetime) -> list[Refund]:
-    """Send an amount back over the payments an invoice was paid with, each in proportion to what is left of it.
+def refund_in_proportion(
+    *, invoice: Invoice, cents: int, reason: str, key: str, actor: User, at: datetime
+) -> list[Refund]:
+    """Send an amount back over an invoice's payments, each in proportion to what is left of it; once per key.
 
     Raises NotAllowed, RefundRefused, PaymentServiceDown.
     """
     require(access.can_refund(actor))
-    rows = list(invoice.payments.filter(state=PaymentState.SUCCEEDED).order_by("pk").prefetch_related("refunds"))
-    rooms = [
-        row.amount_cents - sum(back.amount_cents for back in row.refunds.all() if back.state != "failed")
-        for row in rows
-    ]
-    if not 0 < cents <= sum(rooms):
-        raise RefundRefused
-    made = []
-    for row, part in zip(rows, money.share(cents, rooms), strict=True):
-        if part:
-            row.invoice = invoice
-            made.append(refund(payment=row, amount_cents=part, reason=reason, actor=actor, at=at))
-    return made
+    with transaction.atomic(durable=True):
+        rows = list(
+            Payment.objects.select_for_update(of=("self",))
+            .filter(invoice=invoice, state=PaymentState.SUCCEEDED)
+            .select_related("invoice__company")
+            .order_by("pk")
+        )
+        made = list(Refund.objects.filter(payment__in=rows, key=key).select_related("payment").order_by("pk"))
+        if not made:
+            rooms = [_room(row) for row in rows]
+            if not 0 < cents <= sum(rooms):
+                raise RefundRefused
+            parts = zip(rows, money.share(cents, rooms), strict=True)
+            made = [_ask(row, part, reason, key, actor, at) for row, part in parts if part]
+    return [_sent(row, at=at) for row in made]

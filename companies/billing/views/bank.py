@@ -154,7 +154,7 @@ def _parts(request: HttpRequest) -> dict[int, int]:
     """Invoice → cents of the fields `part-<id>` that were filled in."""
     found = {}
     for name, value in request.POST.items():
-        if name.startswith("part-") and name[5:].isdecimal() and str(value).strip():
+        if name.startswith("part-") and name[5:].isdecimal() and len(name) < 24 and str(value).strip():
             found[int(name[5:])] = parse_cents(str(value))
     return {pk: cents for pk, cents in found.items() if cents}
 
@@ -180,7 +180,7 @@ def _line_context(request: HttpRequest, line: BankLine, error: str) -> dict[str,
     is_open = line.state == LineState.OPEN
     found = matching.suggestion(line) if is_open and line.cents > 0 else None
     chosen = request.GET.get("company", "")
-    if chosen.isdecimal():
+    if chosen.isdecimal() and len(chosen) < 19:
         company = Company.objects.filter(pk=int(chosen)).first()
     else:
         company = found.company if found else Company.objects.filter(name__iexact=line.name).first()

@@ -27,6 +27,7 @@ from companies.billing import (
     write_offs,
 )
 from companies.billing.models import (
+    CreditNote,
     Invoice,
     InvoiceState,
     PlanState,
@@ -224,16 +225,17 @@ def credit(request: HttpRequest, invoice: int) -> HttpResponse:
             messages.success(request, _("Credit note %(number)s is issued.") % {"number": note.number})
             row.refresh_from_db()
             if data.get("refund") and row.balance_cents < 0:
-                _send_back(request, row, note.number, user)
+                _send_back(request, row, note, user)
             return redirect("billing:invoice", row.company_id, row.pk)
     return render(request, "billing/credit.html", {"invoice": row, "company": row.company, "form": form})
 
 
-def _send_back(request: HttpRequest, row: Invoice, reason: str, user: Any) -> None:
+def _send_back(request: HttpRequest, row: Invoice, note: CreditNote, user: Any) -> None:
     try:
         payments.refund_in_proportion(
-            invoice=row, cents=-row.balance_cents, reason=reason, actor=user, at=timezone.now()
-        )
+            invoice=row, cents=-row.balance_cents, reason=note.number, key=f"credit-note-{note.pk}", actor=user,
+            at=timezone.now(),
+        )  # fmt: skip
     except DomainError as error:
         messages.error(request, error.sentence)
     else:

@@ -26,8 +26,10 @@ SHOWN = 50
 class DepositForm(forms.Form):
     """One amount an invoice; filled in beforehand, the oldest due first or the one that was asked for."""
 
-    def __init__(self, data: object, *, rows: list[Invoice], kept: int, wanted: str) -> None:
-        super().__init__(data)  # type: ignore[arg-type]  # request.POST or None
+    seen = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, data: object, *, rows: list[Invoice], kept: int, wanted: str, seen: int) -> None:
+        super().__init__(data, initial={"seen": seen})  # type: ignore[arg-type]  # request.POST or None
         first = sorted(rows, key=lambda row: str(row.pk) != wanted)
         parts = dict(
             zip([row.pk for row in first], allocation.spread(kept, [r.balance_cents for r in first]), strict=True)
@@ -42,7 +44,8 @@ class DepositForm(forms.Form):
             )
 
     def parts(self) -> dict[int, int]:
-        return {int(name.rpartition("_")[2]): cents or 0 for name, cents in self.cleaned_data.items()}
+        given = self.cleaned_data.items()
+        return {int(name.rpartition("_")[2]): cents or 0 for name, cents in given if name != "seen"}
 
 
 @require_http_methods(["GET", "POST"])
@@ -52,10 +55,15 @@ def deposit(request: HttpRequest, company: int) -> HttpResponse:
     uses = access.can_pay(request.user, owner) or access.can_collect(request.user)
     rows = list(Invoice.objects.filter(company=owner).payable().order_by("due_on", "pk")[:SHOWN])
     kept = allocation.kept_for(owner)
-    form = DepositForm(request.POST or None, rows=rows, kept=kept, wanted=request.GET.get("invoice", ""))
+    seen, wanted = allocation.last_entry(owner), request.GET.get("invoice", "")
+    form = DepositForm(request.POST or None, rows=rows, kept=kept, wanted=wanted, seen=seen)
     if request.method == "POST":
         require(uses)
-        if form.is_valid() and _used(request, owner, form):
+        try:
+            if form.is_valid() and _used(request, owner, form):
+                return redirect("billing:deposit", owner.pk)
+        except allocation.KeptChanged as error:
+            messages.error(request, error.sentence)
             return redirect("billing:deposit", owner.pk)
     context = {"company": owner, "kept": kept, "form": form, "rows": rows, "uses": uses}
     context |= {"refunds": _refunds(owner), "too_much": deposits.paid_too_much().filter(company=owner)[:SHOWN]}
@@ -65,7 +73,11 @@ def deposit(request: HttpRequest, company: int) -> HttpResponse:
 def _used(request: HttpRequest, owner: Company, form: DepositForm) -> bool:
     assert isinstance(request.user, User)
     try:
-        done = allocation.spend(company=owner, parts=form.parts(), actor=request.user, at=timezone.now())
+        done = allocation.spend(
+            company=owner, parts=form.parts(), actor=request.user, at=timezone.now(), seen=form.cleaned_data["seen"]
+        )
+    except allocation.KeptChanged:
+        raise
     except DomainError as error:
         form_error(form, error)
         return False

@@ -126,6 +126,8 @@ def _act(request: HttpRequest, found: DuesRun, user: Any) -> HttpResponse:
         job = dues.start_issuing(run=found, actor=user, at=at)
         return redirect("companies:job", job.pk)
     wanted = request.POST.get("line", "")
-    line = get_object_or_404(found.lines.select_related("company"), pk=int(wanted) if wanted.isdecimal() else 0)
+    line = get_object_or_404(
+        found.lines.select_related("company"), pk=int(wanted) if wanted.isdecimal() and len(wanted) < 19 else 0
+    )
     dues.include(line=line, included="include" in request.POST, actor=user, at=at)
     return redirect("billing:dues_run", found.pk)

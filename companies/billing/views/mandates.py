@@ -42,9 +42,8 @@ class MandateForm(forms.Form):
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """Where the request comes from; behind our proxy, what the proxy saw."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.SECURE_PROXY_SSL_HEADER else ""
-    return forwarded.split(",")[-1].strip() or request.META.get("REMOTE_ADDR") or None
+    """Where the request comes from; behind our proxy, what the proxy saw (`deploy.http.address`)."""
+    return request.META.get("REMOTE_ADDR") or None
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,5 +1,7 @@
 """What the association's staff watch: every invoice, every payment, refunds."""
 
+from uuid import uuid4
+
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -77,6 +79,7 @@ class RefundForm(forms.Form):
 
     amount_cents = MoneyField(label=gettext_lazy("Amount to refund (€)"), min_value=1)
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=240)
+    key = forms.CharField(widget=forms.HiddenInput, max_length=60)
 
 
 @require_http_methods(["GET", "POST"])
@@ -85,7 +88,7 @@ def refund(request: HttpRequest, payment: int) -> HttpResponse:
     staff_user(request)
     found = get_object_or_404(Payment.objects.select_related("invoice__company"), pk=payment)
     left = found.amount_cents - found.refunded_cents
-    form = RefundForm(request.POST or None, initial={"amount_cents": left})
+    form = RefundForm(request.POST or None, initial={"amount_cents": left, "key": f"page-{uuid4()}"})
     if request.method == "POST" and form.is_valid():
         assert isinstance(request.user, User)
         try:
