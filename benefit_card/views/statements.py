@@ -67,7 +67,7 @@ def staff_index(request: HttpRequest) -> HttpResponse:
     latest = rows[0]["month"] if rows else None
     context = {
         "months": rows,
-        "differences": statements.differences(latest) if latest else [],
+        "differences": statements.checked(latest, statements=rows[0]["count"]) if latest else [],
         "latest": latest,
         "due": months.last_closed(now),
         "missing": statements.missing(at=now),
