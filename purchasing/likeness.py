@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from companies.models import Company
 from purchasing.models import Article, Pool, PoolLine, Price, QuoteLine, RequestLine
 from purchasing.rules.matching import Need, cluster, read, same
+from purchasing.rules.units import MEASURES, kind_of, recount
 from purchasing.rules.units import alike as same_measure
 from purchasing.selectors import NeedGroup
 from purchasing.states import LineState, PoolState, RequestState
@@ -64,7 +65,8 @@ def candidates(text: str) -> QuerySet[RequestLine]:
 
 def _open_pools(wanted: Need, unit: str) -> Iterable[Pool]:
     """Pools that gather needs now and have a line like this; few enough to compare one by one."""
-    lines = PoolLine.objects.filter(pool__state=PoolState.GATHERING, unit=unit, state="open").select_related("pool")
+    fitting = PoolLine.objects.filter(pool__state=PoolState.GATHERING, unit__in=same_measure(unit), state="open")
+    lines = fitting.select_related("pool")
     seen: set[int] = set()
     for line in lines.order_by("pool_id", "position")[:500]:
         if line.pool_id not in seen and same(wanted, read(line.text)):
@@ -73,12 +75,12 @@ def _open_pools(wanted: Need, unit: str) -> Iterable[Pool]:
 
 
 def grouped(lines: Iterable[RequestLine]) -> list[NeedGroup]:
-    """Needs that are probably the same thing, largest number of companies first: same article, else like words and unit."""
+    """Needs that are probably the same thing, largest number of companies first: same article, else like words and units that convert."""
     rows = list(lines)
     words = [line.article.name if line.article else line.text for line in rows]
     groups: list[NeedGroup] = []
     by_article: dict[int, NeedGroup] = {}
-    for positions in cluster(words, [line.unit for line in rows]):
+    for positions in cluster(words, [kind_of(line.unit) for line in rows]):
         members = [rows[position] for position in positions]
         for part in _by_article(members):
             head = next((line for line in part if line.article_id), part[0])
@@ -89,7 +91,42 @@ def grouped(lines: Iterable[RequestLine]) -> list[NeedGroup]:
                 if head.article_id:
                     by_article[head.article_id] = known
             known.lines.extend(part)
-    return sorted(groups, key=lambda g: (-g.companies, -len(g.lines), g.text.lower()))
+    for group in groups:
+        _count(group)
+    return sorted(_weighed(groups), key=lambda g: (-g.companies, -len(g.lines), g.text.lower()))
+
+
+def _count(group: NeedGroup) -> None:
+    """The unit all needs of a group turn into: the article's, else the largest in which each comes out whole."""
+    if group.article is not None:
+        group.unit = group.article.unit
+        return
+    units = sorted({line.unit for line in group.lines}, key=lambda unit: -MEASURES[unit][1] if unit in MEASURES else 0)
+    whole = (unit for unit in units if all(recount(line.quantity, None, line.unit, unit) for line in group.lines))
+    group.unit = next(whole, group.unit)
+
+
+def _weighed(groups: Sequence[NeedGroup]) -> list[NeedGroup]:
+    """Needs in kilos join the pieces of an article whose weight is known, and the other way round, where they come out whole."""
+    heads = [group for group in groups if group.article is not None and group.article.unit_weight_grams]
+    kept: list[NeedGroup] = []
+    for group in groups:
+        joined = None
+        if group.article is None:
+            joined = next((head for head in heads if _turns_into(group, head)), None)
+        if joined is None:
+            kept.append(group)
+        else:
+            joined.lines.extend(group.lines)
+    return kept
+
+
+def _turns_into(group: NeedGroup, head: NeedGroup) -> bool:
+    assert head.article is not None
+    if kind_of(group.unit) == kind_of(head.unit) or not same(read(head.article.name), read(group.text)):
+        return False
+    grams = head.article.unit_weight_grams
+    return all(recount(line.quantity, None, line.unit, head.unit, grams=grams) is not None for line in group.lines)
 
 
 def _by_article(members: Sequence[RequestLine]) -> list[list[RequestLine]]:
@@ -127,11 +164,10 @@ class Suggestion:
     @property
     def paid_e4(self) -> int | None:
         """What the companies pay today on average, weighted by quantity; None when nobody said."""
-        priced = [line for line in self.group.lines if line.ref_price_e4]
-        units = sum(line.quantity for line in priced)
-        if not units:
-            return None
-        return sum(line.quantity * (line.ref_price_e4 or 0) for line in priced) // units
+        counted = [self.group.counted(line) for line in self.group.lines]
+        priced = [(quantity, price) for quantity, price in counted if price]
+        units = sum(quantity for quantity, _price in priced)
+        return sum(quantity * price for quantity, price in priced) // units if units else None
 
     @property
     def saves_cents(self) -> int:

@@ -41,7 +41,18 @@ class NeedGroup:
 
     @property
     def quantity(self) -> int:
-        return sum(line.quantity for line in self.lines)
+        return sum(self.counted(line)[0] for line in self.lines)
+
+    def counted(self, line: RequestLine) -> tuple[int, int | None]:
+        """A need and the price paid today, in the unit of the group."""
+        grams = self.article.unit_weight_grams if self.article else None
+        found = units.recount(line.quantity, line.ref_price_e4, line.unit, self.unit, grams=grams)
+        return found or (line.quantity, line.ref_price_e4)
+
+    @property
+    def rows(self) -> list[tuple[RequestLine, int | None]]:
+        """The needs, each with its quantity in the unit of the group where it was written in another."""
+        return [(line, self.counted(line)[0] if line.unit != self.unit else None) for line in self.lines]
 
     @property
     def companies(self) -> int:

@@ -54,6 +54,15 @@ def alike(unit: str) -> list[str]:
     return [other for other, (kind, _many) in MEASURES.items() if kind == MEASURES[unit][0]]
 
 
+def kind_of(unit: str) -> str:
+    """What a unit measures: needs of one kind turn into each other.
+
+    >>> kind_of("gram") == kind_of("kilo"), kind_of("piece")
+    (True, 'piece')
+    """
+    return MEASURES[unit][0] if unit in MEASURES else unit
+
+
 COUNTED = frozenset({"piece", "pair", "box"})  # what an article of known weight may be counted in
 
 

@@ -56,7 +56,9 @@ def count_in(need: RequestLine, line: PoolLine, *, actor: User | None, at: datet
 
 
 def _counted(need: RequestLine, unit: str, line: PoolLine | None) -> tuple[int, int, int | None] | None:
-    grams = line.unit_weight_grams if line is not None else None
+    grams = None
+    if line is not None:
+        grams = line.unit_weight_grams or (line.article.unit_weight_grams if line.article else None)
     found = units.recount(need.quantity, need.ref_price_e4, need.unit, unit, grams=grams)
     more = units.recount(need.tolerance, None, need.unit, unit, grams=grams)
     return None if found is None or more is None else (found[0], more[0], found[1])

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from purchasing.rules.matching import cluster
+from purchasing.rules.units import kind_of
 
 SET = Path(__file__).with_name("matching_needs.csv")
 
@@ -54,7 +55,7 @@ def figures(rows: Sequence[Labelled]) -> Figures:
     truth: dict[str, list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
         truth[row.group].append(position)
-    found = cluster([row.text for row in rows], [row.unit for row in rows])
+    found = cluster([row.text for row in rows], [kind_of(row.unit) for row in rows])
     wanted, got = pairs(list(truth.values())), pairs(found)
     exact = {frozenset(group) for group in truth.values()} & {frozenset(group) for group in found}
     name = lambda pair: (rows[pair[0]].text, rows[pair[1]].text)  # noqa: E731  # shorter than a function

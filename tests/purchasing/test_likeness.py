@@ -100,6 +100,21 @@ class TestSuggestedPools:
         groups = likeness.grouped(RequestLine.objects.poolable().select_related("request", "article"))
         assert sorted(group.companies for group in groups) == [1, 2]
 
+    def test_count_units_that_convert_together(self):
+        """Units and conversions: 2 kg and 500 g are one suggested pool; kilos join pieces whose weight is known."""
+        needs(1, text="Clous acier 70 mm", unit="kilo", quantity=2, ref_price_e4=100_000)
+        needs(1, text="clous acier 70 mm", unit="gram", quantity=500, ref_price_e4=100)
+        bar = ArticleFactory(name="Savon de Marseille", unit="piece", unit_weight_grams=250)
+        needs(1, text=bar.name, article=bar, unit="piece", quantity=40)
+        needs(1, text="savon de marseille", unit="kilo", quantity=10)
+        needs(1, text="savon de marseille", unit="litre", quantity=10)
+        groups = likeness.grouped(RequestLine.objects.poolable().select_related("request", "article"))
+        found = {(group.companies, group.unit, group.quantity) for group in groups}
+        assert found == {(2, "gram", 2_500), (2, "piece", 80), (1, "litre", 10)}
+        (nails,) = [row for row in likeness.suggestions(groups) if row.group.unit == "gram"]
+        assert nails.paid_e4 == 100
+        assert {counted for _line, counted in nails.group.rows} == {2_000, None}
+
     def test_tell_the_tier_they_would_reach(self):
         article = ArticleFactory(name="Gants cuir confort")
         needs(3, text=article.name, article=article, quantity=40, ref_price_e4=70_000)
