@@ -50,6 +50,16 @@ def _seed(original: Path) -> None:
         [sys.executable, "-c", SEED], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    _at_rest(original)
+
+
+def _at_rest(original: Path) -> None:
+    """The database is stopped as its last holder ends, within a minute at most: on a loaded machine it may take another."""
+    for _try in range(5):
+        if not (_data(original) / "postgres" / "postmaster.pid").exists():
+            return
+        servers.stop(original)
+    raise AssertionError("the seeded database does not stop: its files cannot be copied")
 
 
 def _data(state_dir: Path) -> Path:
