@@ -240,14 +240,14 @@ class TestACardReservedAtTheLastMoment:
             double.pays(again.url)
             threads.append(threading.Thread(target=reserve))
             threads[0].start()
-            seen.wait()
+            seen.wait(timeout=30)
             return sending(*args, **more)
 
         sending = employee_supplier.send
         monkeypatch.setattr(personal, "apply", heard)
         monkeypatch.setattr(employee_supplier, "send", meanwhile)
         w.order()
-        threads[0].join()
+        threads[0].join(timeout=30)
         employee_lock.settle(pool=w.pool, at=AFTER)
         late.refresh_from_db()
         again.refresh_from_db()
