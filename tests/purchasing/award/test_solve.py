@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purchasing.rules.award import Evaluation, Watch, evaluate, highs, parse, solve, tree, worker
+from purchasing.rules.award import Evaluation, Watch, boxes, evaluate, highs, parse, solve, tree, worker
 from purchasing.rules.award.limits import limit_rows
 from purchasing.rules.award.local_search import Search
 from purchasing.rules.award.model import build
@@ -179,7 +179,7 @@ class TestTheJudge:
         assert best.evaluation is None and "breaks demand" in caplog.text
 
 
-def searched(instance, known=None, hears=(), boxes=None):
+def searched(instance, known=None, hears=(), part=None):
     """Everything the search over tiers says, in this process; `known` is the cost of an award found elsewhere."""
     lines, heard = [], list(hears)
     search = Tree(
@@ -189,7 +189,7 @@ def searched(instance, known=None, hears=(), boxes=None):
         lambda seconds: heard.pop(0) if heard else None,
         cost=known,
     )
-    search.run(boxes)
+    search.run(part)
     return lines, search.best
 
 
@@ -222,9 +222,19 @@ class TestTheSearchOverTiers:
             for line in lines:
                 if "shared" in line:
                     lots += 1
-                    best = searched(instance, known=best, hears=[{"boxes": line["shared"]}], boxes=[])[1]
+                    best = searched(instance, known=best, hears=[{"boxes": line["shared"]}], part=[])[1]
             assert best == cheapest(instance), data
         assert lots >= 8
+
+    def test_gives_away_exactly_what_it_no_longer_keeps(self):
+        lines = []
+        search = Tree(parse(SAMPLES["A12"]), highs.options("choose", 30.0), lines.append)
+        nodes = [(float(n), {(0, 0): (-1, n)}) for n in range(9)]
+        search.heap = [(value, n, box) for n, (value, box) in enumerate(nodes)]
+        search._share()
+        given = [(value, boxes.unpack(rows)) for value, rows in lines[-1]["shared"]]
+        kept = [(value, box) for value, _, box in search.heap]
+        assert len(given) == 4 and sorted(given + kept, key=lambda node: node[0]) == nodes
 
     def test_says_when_an_award_exists_that_it_had_ruled_out(self):
         instance, lines = parse(SAMPLES["A12"]), []
