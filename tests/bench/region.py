@@ -195,7 +195,7 @@ def _nights(book: Book, made: dict[str, Any]) -> None:
 def _till(place: Place, book: Book) -> None:
     """Look-ups and sales through the real server among all these rows."""
     with running("serve", log=place.directory / "region.log") as (port, _ready):
-        tills.looks(place, book, port, area="region", name="region_look_up", turns=1)
+        tills.looks(place, book, port, area="region", name="region_look_up")
         for clients, count in SALES.items():
             tills.load(place, port, clients, 100)  # warm
             seconds, latencies = tills.load(place, port, clients, count)

@@ -10,7 +10,7 @@ from tests.bench.place import Place
 from tests.bench.server import Caller, running, together
 
 COUNT = {1: 800, 8: 2_400}  # redemptions by number of clients
-LOOKS, LOOKING = 50, 6  # within the limit of a till, and how many tills look one after the other
+LOOKS = 50  # within the limit of a till
 RECORDED = 300
 ACCEPTS = "INSERT INTO benefit_card_redemptionrequest"
 
@@ -57,19 +57,14 @@ def load(place: Place, port: int, clients: int, count: int) -> tuple[float, list
     return seconds, [value for caller in callers for value in caller.seconds]
 
 
-def looks(
-    place: Place, book: Book, port: int, *, area: str = "tills", name: str = "look_up", turns: int = LOOKING
-) -> None:
-    waits: list[float] = []
-    for _till in range(turns):
-        sales = _prepare(place, LOOKS)
-        caller = Caller(port, sales["headers"])
-        for body in sales["bodies"]:
-            if (status := caller.post("/api/v1/scans/", {"code": body["code"]})) != 200:
-                raise RuntimeError(f"a look-up was answered {status}")
-        waits += caller.seconds
+def looks(place: Place, book: Book, port: int, *, area: str = "tills", name: str = "look_up") -> None:
+    sales = _prepare(place, LOOKS)
+    caller = Caller(port, sales["headers"])
+    for body in sales["bodies"]:
+        if (status := caller.post("/api/v1/scans/", {"code": body["code"]})) != 200:
+            raise RuntimeError(f"a look-up was answered {status}")
     for part in (50, 95, 99):
-        book.note(area, f"{name}_p{part}", percentile(waits, part / 100) * 1000, "ms", f"{len(waits)}, 1 client")
+        book.note(area, f"{name}_p{part}", percentile(caller.seconds, part / 100) * 1000, "ms", f"{LOOKS}, 1 client")
 
 
 def _client(sales: dict[str, Any]) -> Any:
