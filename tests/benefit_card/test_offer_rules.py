@@ -217,6 +217,7 @@ class TestHolder:
         made, usual = card(), offer(till.merchant)
         row = offer(till.merchant, first_visit=True, per_person_limit=1)
         sell(sale(made, usual))
+        clock.shift(timedelta(hours=2))
         assert deals(made)[row.pk]["usable"], "the same day is the same visit"
         clock.shift(DAY)
         assert deals(made)[row.pk]["code"] == "not_first_visit"
