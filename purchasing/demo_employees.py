@@ -60,11 +60,11 @@ class _Teller:
         return [row.person for row in rows if row.person.user_id is None][:count]
 
     def pool(
-        self, title: str, words: str, at: datetime, closes: datetime, articles: list[Offered], **terms: Any
+        self, title: str, words: str, at: datetime, closes: datetime, articles: list[Offered], **more: Any
     ) -> EmployeePool:
         supplier = Supplier.objects.filter(active=True).order_by("pk").first()
         expected = timezone.localdate(closes) + timedelta(days=12)
-        frame = Frame(title, words, closes, supplier=supplier, expected_on=expected, **terms)
+        frame = Frame(title, words, closes, supplier=supplier, expected_on=expected, **more)
         pool = employee_pool.save(actor=self.staff, frame=frame, at=at)
         for article in articles:
             employee_pool.offer(actor=self.staff, pool=pool, offered=article, at=at)
