@@ -281,7 +281,7 @@ class TestTheTill:
         services.revoke(actor=boss, till=till, at=datetime.now(UTC))
         page.context.set_offline(False)
         expect(word(page)).to_have_text("Caisse déconnectée", timeout=WAIT)
-        expect(page.locator("#result-sentence")).to_contain_text("1 passages y attendent")
+        expect(page.locator("#result-sentence")).to_contain_text("Passages encore en attente : 1")
         go_on(page)
         waiting(page, 1)
         page.get_by_role("button", name="1 à envoyer").click()
