@@ -14,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
+from deploy import openapi_names
 from deploy.standalone import servers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -352,29 +353,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {
-        "InvoiceState": "companies.billing.models.InvoiceState",
-        "MandateState": "companies.billing.models.MandateState",
-        "BankLineState": "companies.billing.models.LineState",
-        "ReceivedInvoiceState": "companies.billing.models.ReceivedState",
-        "InvoiceLegalModel": "companies.billing.models.invoice.LegalModel",
-        "PoolLegalModel": "purchasing.models.pool.Pool.LegalModel",
-        "PriceListState": "purchasing.models.price.PriceListState",
-        "PriceListLineKind": "purchasing.models.price.PriceListRow.Kind",
-        "RequestState": "purchasing.states.RequestState",
-        "RequestLineState": "purchasing.states.LineState",
-        "PoolState": "purchasing.states.PoolState",
-        "PoolLineState": "purchasing.states.PoolLineState",
-        "TenderState": "purchasing.states.TenderState",
-        "QuoteState": "purchasing.states.QuoteState",
-        "AwardState": "purchasing.states.AwardState",
-        "CommitmentState": "purchasing.states.CommitmentState",
-        "ClaimState": "purchasing.states.ClaimState",
-        "ClaimKind": "purchasing.models.claim.Claim.Kind",
-        "HandOverState": "purchasing.states.HandOverState",
-        "FrameworkState": "purchasing.states.FrameworkState",
-        "RebateState": "purchasing.states.RebateState",
-    },
+    "ENUM_NAME_OVERRIDES": openapi_names.ENUMS,
 }
 
 # --- Mail, payments, card keys -------------------------------------------------------------------------------------

@@ -1,0 +1,26 @@
+"""The names by which the API's reference tells choices of the same field name apart."""
+
+ENUMS = {
+    "InvoiceState": "companies.billing.models.InvoiceState",
+    "MandateState": "companies.billing.models.MandateState",
+    "BankLineState": "companies.billing.models.LineState",
+    "ReceivedInvoiceState": "companies.billing.models.ReceivedState",
+    "InvoiceLegalModel": "companies.billing.models.invoice.LegalModel",
+    "PoolLegalModel": "purchasing.models.pool.Pool.LegalModel",
+    "PriceListState": "purchasing.models.price.PriceListState",
+    "PriceListLineKind": "purchasing.models.price.PriceListRow.Kind",
+    "RequestState": "purchasing.states.RequestState",
+    "RequestLineState": "purchasing.states.LineState",
+    "PoolState": "purchasing.states.PoolState",
+    "PoolLineState": "purchasing.states.PoolLineState",
+    "TenderState": "purchasing.states.TenderState",
+    "QuoteState": "purchasing.states.QuoteState",
+    "AwardState": "purchasing.states.AwardState",
+    "PurchaseOrderState": "purchasing.states.OrderState",
+    "CommitmentState": "purchasing.states.CommitmentState",
+    "ClaimState": "purchasing.states.ClaimState",
+    "ClaimKind": "purchasing.models.claim.Claim.Kind",
+    "HandOverState": "purchasing.states.HandOverState",
+    "FrameworkState": "purchasing.states.FrameworkState",
+    "RebateState": "purchasing.states.RebateState",
+}
