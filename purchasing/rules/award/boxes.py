@@ -9,11 +9,8 @@ FREE = (-1, TOP)
 
 
 def within(box: Box, tiers: Mapping[tuple[int, int], int]) -> bool:
-    """Whether an award of these tiers is in the box. A scheme that delivers nothing may count as unused or at its first."""
-    return all(
-        low <= tiers.get(scheme, -1) <= high or (low < 0 and tiers.get(scheme, -1) == 0)
-        for scheme, (low, high) in box.items()
-    )
+    """Whether an award is in the box; `tiers` names the schemes that deliver something, all others are unused."""
+    return all(low <= tiers.get(scheme, -1) <= high for scheme, (low, high) in box.items())
 
 
 def pack(box: Box) -> list[list[int]]:

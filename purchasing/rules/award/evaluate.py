@@ -96,6 +96,12 @@ def forced_tiers(instance: Instance, supplier: Supplier, lines: list[tuple[int, 
     return tuple(bisect_right(s.starts, r) - 1 for s, r in zip(supplier.schemes, reached, strict=True))
 
 
+def delivering(instance: Instance, packs: Mapping[int, int], orders: tuple[Order, ...]) -> list[list[int]]:
+    """Supplier, scheme and forced tier of every scheme of which an award buys something."""
+    bought = {(instance.offers[o].supplier, instance.offers[o].scheme) for o, count in packs.items() if count}
+    return [[o.supplier, g, r] for o in orders for g, r in enumerate(o.tiers) if (o.supplier, g) in bought]
+
+
 def _products(instance: Instance, units: list[int], buyers: list[list[int]]) -> Violation | None:
     for k, product in enumerate(instance.products):
         if units[k] < product.demand:

@@ -18,7 +18,7 @@ from typing import Any
 
 from purchasing.rules.award import highs, reasons
 from purchasing.rules.award.bound import floor_cents
-from purchasing.rules.award.evaluate import Evaluation, evaluate
+from purchasing.rules.award.evaluate import Evaluation, delivering, evaluate
 from purchasing.rules.award.instance import Instance, dump
 from purchasing.rules.award.local_search import Search
 from purchasing.rules.award.model import build
@@ -74,6 +74,9 @@ class Incumbent:
     packs: dict[int, int] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     _lock: Lock = field(default_factory=Lock)  # two solves may answer at the same time
+
+    def cost(self) -> int | None:
+        return self.evaluation.cost_cents if self.evaluation else None
 
     def offer(self, packs: Mapping[int, int]) -> None:
         result = evaluate(self.instance, packs)
@@ -178,7 +181,7 @@ class _Solving:
 
     def _over_tiers(self) -> None:
         """The search over tiers, in two processes; on large problems the second one buys whole packs instead."""
-        self._known = self.best.evaluation.cost_cents if self.best.evaluation else None
+        self._known = self.best.cost()
         first = self._start("choose", tree={"boxes": None, "cost": self._known})
         if self.columns >= LARGE_COLUMNS:
             self.search.deadline = self.until
@@ -195,13 +198,14 @@ class _Solving:
 
     def _beside(self) -> bool:
         """What is done now and then while the search over tiers runs; whether somebody says stop."""
-        found = self.best.evaluation
-        if found is not None and found.cost_cents != self._known:
+        packs = self.best.packs
+        found = evaluate(self.best.instance, packs) if packs and self.best.cost() != self._known else None
+        if isinstance(found, Evaluation):
             self._known = found.cost_cents
-            tiers = [[o.supplier, g, r] for o in found.orders for g, r in enumerate(o.tiers)]
+            line = {"cost": self._known, "tiers": delivering(self.best.instance, packs, found.orders)}
             for run in self.runs:
                 if run.tree:
-                    run.tell({"cost": self._known, "tiers": tiers})
+                    run.tell(line)
         self._refine()
         return self._tick()
 
@@ -264,7 +268,7 @@ class _Solving:
         """Tell how far it is, now and then, and hear whether to stop."""
         if not self._stopped and self.clock() >= self._told + TICK_SECONDS:
             self._told = self.clock()
-            cost = self.best.evaluation.cost_cents if self.best.evaluation else None
+            cost = self.best.cost()
             bounds = [
                 b for run in self.runs if not (run.only_awards or run.unused) and (b := certified(run)) is not None
             ]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from purchasing.rules.award import Evaluation, Watch, boxes, evaluate, highs, parse, solve, tree, worker
+from purchasing.rules.award.evaluate import delivering
 from purchasing.rules.award.limits import limit_rows
 from purchasing.rules.award.local_search import Search
 from purchasing.rules.award.model import build
@@ -236,12 +237,22 @@ class TestTheSearchOverTiers:
         kept = [(value, box) for value, _, box in search.heap]
         assert len(given) == 4 and sorted(given + kept, key=lambda node: node[0]) == nodes
 
+    def test_denies_no_award_of_another_box(self):
+        """Ruled out where supplier 0 delivers nothing: an award that buys from it, at its first tier, is elsewhere."""
+        lines = []
+        search = Tree(parse(SAMPLES["A12"]), highs.options("choose", 30.0), lines.append, cost=30_000)
+        search._closed.append((30_000.0, {(0, 0): (-1, -1)}))
+        search._take({"cost": 21_030, "tiers": [[0, 0, 0], [1, 0, 0]]})
+        assert not lines
+        search._take({"cost": 21_030, "tiers": [[1, 0, 0]]})
+        assert lines[-1]["denied"] == 21_030
+
     def test_says_when_an_award_exists_that_it_had_ruled_out(self):
         instance, lines = parse(SAMPLES["A12"]), []
         search = Tree(instance, highs.options("choose", 30.0), lines.append, cost=21_030)
         search.run()
-        orders = evaluate(instance, {0: 16, 1: 4, 3: 1}).orders
-        tiers = [[o.supplier, g, r] for o in orders for g, r in enumerate(o.tiers)]
+        packs = {0: 16, 1: 4, 3: 1}
+        tiers = delivering(instance, packs, evaluate(instance, packs).orders)
         search._take({"cost": 21_030, "tiers": tiers})
         assert not any("denied" in line for line in lines)
         search._take({"cost": 21_000, "tiers": tiers})
