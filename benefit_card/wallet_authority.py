@@ -25,8 +25,13 @@ def available() -> bool:
 
 def signer() -> Signer:
     """The signer of passes; raises `RuntimeError` where there is none."""
+    return _read(certificate_file())
+
+
+def certificate_file() -> Path:
+    """The PEM with certificate, key and intermediate: it signs passes, and Apple's push service knows us by it."""
     if settings.APPLE_WALLET_CERTIFICATE:
-        return _read(Path(settings.APPLE_WALLET_CERTIFICATE))
+        return Path(settings.APPLE_WALLET_CERTIFICATE)
     if not settings.WALLET_TEST_AUTHORITY:
         raise RuntimeError("APPLE_WALLET_CERTIFICATE names the file with certificate, key and intermediate")
     path = keyring.directory() / TEST_FILE
@@ -35,7 +40,7 @@ def signer() -> Signer:
         draft.touch(mode=0o600)
         draft.write_bytes(_test_authority())
         draft.replace(path)
-    return _read(path)
+    return path
 
 
 @lru_cache(maxsize=4)

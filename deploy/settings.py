@@ -415,6 +415,7 @@ APPLE_WALLET_CERTIFICATE = env.str("APPLE_WALLET_CERTIFICATE", "")  # PEM: certi
 APPLE_PASS_TYPE = env.str("APPLE_PASS_TYPE", "pass.example.erb.card")
 APPLE_TEAM = env.str("APPLE_TEAM", "ERBDEMO000")
 APPLE_PUSH_URL = env.str("APPLE_PUSH_URL", "")  # empty: wallets hear of a change when they next ask
+APPLE_PUSH_AUTHORITY = env.str("APPLE_PUSH_AUTHORITY", "")  # PEM; empty: the authorities the system trusts
 GOOGLE_WALLET_KEY = env.str("GOOGLE_WALLET_KEY", "")  # the key file of a service account
 GOOGLE_WALLET_ISSUER = env.str("GOOGLE_WALLET_ISSUER", "3388000000000000000")
 GOOGLE_WALLET_SAVE_BASE = env.str("GOOGLE_WALLET_SAVE_BASE", "")  # both empty: Google itself; the demo has a double

@@ -4,12 +4,11 @@ import hashlib
 import io
 import json
 import subprocess
-import threading
 import zipfile
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from benefit_card import credential
 from benefit_card.models import WalletRegistration
@@ -17,6 +16,7 @@ from benefit_card.services import cards, wallets
 from benefit_card.services.keys import current_keys
 from benefit_card.tasks import tell_wallets
 from benefit_card.wallet_authority import signer
+from tests.benefit_card.push_double import PushDouble
 from tests.factories.benefit_card import TillFactory, card, print_code
 from tests.factories.companies import UserFactory
 
@@ -52,26 +52,12 @@ def register(client, made):
 
 
 @pytest.fixture
-def apple(settings):
-    """A double of the push service over real HTTP; `answer` is what it says."""
-
-    class Double(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append((self.path, self.headers["apns-topic"]))
-            self.send_response(self.server.answer)
-            self.end_headers()
-
-        def log_message(self, *words):
-            pass
-
-    asked = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Double)
-    server.answer, server.asked = 200, asked
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings.APPLE_PUSH_URL = f"http://127.0.0.1:{server.server_port}"
-    yield server
-    server.shutdown()
-    server.server_close()
+def apple(settings, tmp_path):
+    """A double of the push service over real HTTP/2; `answer` is what it says."""
+    double = PushDouble(tmp_path, signer().chain[-1].public_bytes(Encoding.PEM))
+    settings.APPLE_PUSH_URL, settings.APPLE_PUSH_AUTHORITY = double.url, str(double.certificate)
+    yield double
+    double.close()
 
 
 class TestPass:
@@ -81,8 +67,6 @@ class TestPass:
         for name, digest in json.loads(manifest).items():
             assert hashlib.sha1(archive.read(name), usedforsecurity=False).hexdigest() == digest
         assert set(archive.namelist()) == {*json.loads(manifest), "manifest.json", "signature"}
-        from cryptography.hazmat.primitives.serialization import Encoding
-
         (tmp_path / "manifest").write_bytes(manifest)
         (tmp_path / "signature").write_bytes(archive.read("signature"))
         (tmp_path / "root.pem").write_bytes(signer().chain[-1].public_bytes(Encoding.PEM))
@@ -117,7 +101,7 @@ class TestUpdates:
         _numbers, tag = wallets.changed_since("phone-1", "")
         cards.block(actor=holder.person.user, card=holder, reason="lost", at=datetime.now(UTC))
         tell_wallets(cards=[holder.pk])
-        assert apple.asked == [("/3/device/abc", KIND)]
+        assert apple.asked == [("/3/device/abc", KIND, f"Pass Type ID: {KIND}")]
         listed = client.get(f"/wallet/apple/v1/devices/phone-1/registrations/{KIND}").json()
         assert listed["serialNumbers"] == [wallets.serial(holder)] and int(listed["lastUpdated"]) >= int(tag)
         fresh = client.get(**door(holder, f"passes/{KIND}/{wallets.serial(holder)}"))
@@ -137,6 +121,22 @@ class TestUpdates:
         wallets.push([holder.pk], at=datetime.now(UTC) + timedelta(seconds=2))
         numbers, _tag = wallets.changed_since("phone-1", tag)
         assert numbers == [wallets.serial(holder)] and wallets.content(type(holder).objects.get())["voided"] is False
+
+    def test_are_told_over_one_connection_and_a_service_that_is_down_fails_nothing(
+        self, client, holder, apple, settings
+    ):
+        register(client, holder)
+        WalletRegistration.objects.create(
+            card=holder,
+            device="phone-2",
+            push_token="d/e",
+            registered_at=datetime.now(UTC),
+            changed_at=datetime.now(UTC),
+        )
+        assert wallets.push([holder.pk], at=datetime.now(UTC)) == 2
+        assert [path for path, *_rest in apple.asked] == ["/3/device/abc", "/3/device/d%2Fe"] and apple.connections == 1
+        settings.APPLE_PUSH_URL = "https://127.0.0.1:1"  # nobody listens there
+        assert wallets.push([holder.pk], at=datetime.now(UTC)) == 0 and WalletRegistration.objects.count() == 2
 
     def test_forget_a_wallet_that_is_gone(self, client, holder, apple):
         register(client, holder)
