@@ -126,7 +126,7 @@ class TestThePage:
         page = client.get(address).content.decode()
         assert "La marchandise n’est pas arrivée" in page and "Envoyer la réponse" in page
         refused = client.post(address, {"text": "Livré en mars", "file": SimpleUploadedFile("x.exe", b"MZ")})
-        assert "4,5 Mo" in refused.content.decode() and "Livré en mars" in refused.content.decode()
+        assert "4,5\xa0Mo" in refused.content.decode() and "Livré en mars" in refused.content.decode()
         sent = client.post(
             address, {"text": "Livré en mars", "file": SimpleUploadedFile("bl.pdf", PROOF)}, follow=True
         ).content.decode()

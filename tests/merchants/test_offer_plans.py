@@ -92,7 +92,7 @@ class TestTerms:
             excluded=[["2027-07-14", "2027-07-14"]],
         ).as_version()  # fmt: skip
         with translation.override("fr"):
-            assert words.conditions(version) == [
+            assert [text.replace("\xa0", " ") for text in words.conditions(version)] == [
                 "2 fois sur 30 jours glissants et par personne",
                 "non cumulable avec une autre offre le même jour",
                 "pour les entreprises de 10–49 salariés · contrats sans date de fin",

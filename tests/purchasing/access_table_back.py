@@ -27,7 +27,7 @@ def prepare(w):
     w.open_pool, w.open_line = open_.pool, open_.line
     w.commitment_proof = CommitmentProof.objects.get(company=w.company)
     proof_of_commitment.write(proof_id=w.commitment_proof.pk, at=now)
-    done = Delivered(title="Cartons")
+    done = Delivered(paper=True, title="Cartons")
     w.goods_pool, w.goods_order = done.w.pool, done.order
     w.receipt = done.receive(36)
     w.own_hand_over = delivery.HandOver.objects.create(receipt=w.receipt, company=w.company)
@@ -116,7 +116,7 @@ VISITS = [
     Visit(A + "commitment_change", {"buyer"}, lambda w: {"company": w.company.pk, "answer": w.answer.pk}, "post"),
     Visit(A + "shares", READERS, company),
     Visit(A + "company_orders", READERS, company),
-    Visit(A + "company_order", set(), lambda w: company(w) | {"pk": w.goods_order.pk}),  # it holds nothing of theirs
+    Visit(A + "company_order", READERS, lambda w: company(w) | {"pk": w.goods_order.pk}),
     Visit(A + "pool_lock", {"staff"}, of("open_pool"), "post"),
     Visit(A + "pool_orders", {"staff"}, of("goods_pool"), "post"),
     Visit(A + "orders", {"buyer", "staff", "foreign"}),

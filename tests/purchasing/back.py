@@ -217,9 +217,9 @@ def add_quote(
 class Delivered:
     """An order of 36 gloves for four companies."""
 
-    def __init__(self, **pool):
+    def __init__(self, *, paper=False, **pool):
         self.w = world(**pool)
-        self.order = self.w.sent()
+        self.order = self.w.order() if paper else self.w.sent()
         self.line = self.order.lines.get()
 
     def receive(self, counted, refused=0, **rest):

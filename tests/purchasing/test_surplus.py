@@ -307,8 +307,8 @@ class TestAnOffer:
 
     def test_list_takes_the_same_queries_whatever_its_length(self, client, django_assert_max_num_queries):
         market = Market()
-        for _ in range(12):
-            draft = surplus.Draft("Palettes", 5, 10_000, expires_at=AT + timedelta(days=90))
+        for number in range(12):
+            draft = surplus.Draft(f"Palettes {number}", 5, 10_000, expires_at=AT + timedelta(days=90))
             surplus.offer(actor=market.sells, company=market.seller, draft=draft, at=AT)
         client.force_login(market.takes)
         with django_assert_max_num_queries(24):
