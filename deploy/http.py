@@ -54,6 +54,21 @@ def _prefers_english(request: HttpRequest) -> bool:
     return request.path.startswith("/api/") and translation.get_language_from_request(request) == "en"
 
 
+def discreet(get_response: Handler) -> Handler:
+    """What a page says stays with its reader: no cache on the way keeps it, and the browser asks again before it shows it.
+
+    Not `no-store`: going back to a half-filled form must still find what was typed. `shell.js` reloads a page that is
+    gone back to after signing out.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response
+
+    return middleware
+
+
 def legible(get_response: Handler) -> Handler:
     """An address or a form with a NUL byte is refused here: PostgreSQL takes none, and nobody types one."""
 

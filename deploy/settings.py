@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "companies.second_factor.SecondFactor",
     "django_htmx.middleware.HtmxMiddleware",
+    "deploy.http.discreet",
     "deploy.http.legible",
     "deploy.http.DomainErrors",
 ]
@@ -391,6 +392,44 @@ SELLER = {
     "exemption": "TVA non applicable.",
     **dict(env.json("SELLER", {})),
 }
+# Who publishes the site and works for it, on the legal pages; each is JSON that replaces these entries.
+PUBLISHER = {
+    "director": "La présidence de l’association",
+    "email": "contact@erb.example",
+    "privacy": "donnees@erb.example",
+    "phone": "04 75 00 00 00",
+    "host": {
+        "name": "Hébergeur de démonstration",
+        "address": "1 rue de l’Exemple, 26100 Romans-sur-Isère",
+        "phone": "",
+    },
+    **dict(env.json("PUBLISHER", {})),
+}
+PROCESSORS: list[dict[str, str]] = list(
+    env.json(
+        "PROCESSORS",
+        [
+            {
+                "name": "Stripe Payments Europe Ltd",
+                "does": "cartes et prélèvements",
+                "does_en": "cards and debits",
+                "where": "Irlande",
+            },
+            {
+                "name": "Hébergeur de démonstration",
+                "does": "serveurs et sauvegardes",
+                "does_en": "servers and backups",
+                "where": "France",
+            },
+            {
+                "name": "Relais de courriel de démonstration",
+                "does": "envoi des courriels",
+                "does_en": "sending mails",
+                "where": "France",
+            },
+        ],
+    )
+)
 # Electronic invoices: how the approved platform is reached, and from when (money.md, "E-invoicing").
 EINVOICE_CHANNEL = env.str("EINVOICE_CHANNEL", "folder")  # folder, mailbox or http
 EINVOICE_DIR = Path(env.str("EINVOICE_DIR", str(STATE_DIR / "einvoices")))

@@ -8,7 +8,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
-from deploy import api_docs, gallery, health, home
+from deploy import api_docs, gallery, health, home, legal
 
 # The card stands before the merchants: its /me/offers/ is theirs with the uses left to the reader.
 ROOMS = ["companies", "companies.billing", "benefit_card", "merchants", "purchasing"]
@@ -20,6 +20,10 @@ urlpatterns = [
     path("me/", home.person, name="home_person"),
     path("merchant/<int:merchant>/start/", home.merchant, name="home_merchant"),
     path("language/", login_not_required(set_language), name="set_language"),
+    path("legal/", legal.notice, name="legal_notice"),
+    path("legal/data/", legal.privacy, name="legal_privacy"),
+    path("legal/terms/", legal.terms, name="legal_terms"),
+    path("legal/accessibility/", legal.accessibility, name="legal_accessibility"),
     path("healthz", health.healthz, name="healthz"),
     path("ui/", gallery.gallery, name="gallery"),
     path("accounts/", include("allauth.urls")),

@@ -109,3 +109,13 @@ class TestARequestThatCannotBeMeant:
             (400, "application/problem+json")
         ] * 2
         assert answers[1].headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.django_db
+class TestAPageOfSomebody:
+    @pytest.mark.parametrize("path", ["/", "/legal/", "/accounts/login/", "/api/v1/schema/"])
+    def test_is_kept_by_no_cache_on_the_way(self, client, path):
+        assert client.get(path).headers["Cache-Control"] in {
+            "private, no-cache",
+            "max-age=0, no-cache, no-store, must-revalidate, private",
+        }

@@ -32,3 +32,9 @@ document.addEventListener("submit", (event) => {
   form.dataset.sent = "1";
   window.addEventListener("pageshow", () => { delete form.dataset.sent; }, { once: true });
 });
+// Whoever goes back after signing out, on a shared machine, must not find the last person's page.
+const opened = Date.now();
+document.querySelector("form[action$='/logout/']")?.addEventListener("submit", () => localStorage.setItem("left", Date.now()));
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && Number(localStorage.getItem("left")) >= opened) location.reload();
+});
