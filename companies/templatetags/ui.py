@@ -13,7 +13,10 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide as _lucide
 
+from companies.typography import NO_BREAK
+
 register = template.Library()
+_DAY = f"EEE{NO_BREAK}d{NO_BREAK}MMMM y"  # in a narrow column only the year may stand on a line of its own
 
 
 def _locale() -> str:
@@ -74,7 +77,7 @@ def day(value: date | datetime | None) -> str:
         return "–"
     if isinstance(value, datetime):
         value = timezone.localtime(value).date()
-    return str(format_date(value, "EEE d MMMM y", locale=_locale()))
+    return str(format_date(value, _DAY, locale=_locale()))
 
 
 @register.filter
@@ -83,8 +86,8 @@ def moment(value: datetime | None) -> str:
     if value is None:
         return "–"
     local = timezone.localtime(value)
-    joined = "EEE d MMMM y 'à' HH:mm" if _locale() == "fr_FR" else "EEE d MMMM y 'at' HH:mm"
-    return str(format_datetime(local, joined, locale=_locale()))
+    at = "'à'" if _locale() == "fr_FR" else "'at'"
+    return str(format_datetime(local, f"{_DAY} {at}{NO_BREAK}HH:mm", locale=_locale()))
 
 
 @register.filter
@@ -116,13 +119,15 @@ def colon() -> str:
     return "\u00a0: " if _locale() == "fr_FR" else ": "
 
 
+_MEASURE = re.compile(r"(?<=\d) (?=(?:mm|cm|m|ml|cl|l|L|kg|g|W|V)\b)")
 _NUMBER = re.compile(r"(?<![\w-])(?=[\w./:-]*\d)[\w./:]{1,12}(?:-[\w./:]{1,12}){1,3}(?![\w-])")
 
 
 @register.filter
 def unbroken(text: str) -> SafeString:
-    """A title whose numbers (`F-2026-00012`) stay on one line: browsers break after a hyphen."""
-    return mark_safe(_NUMBER.sub(r'<span class="unbroken">\g<0></span>', conditional_escape(text)))  # noqa: S308  # escaped in the same line
+    """A title whose numbers (`F-2026-00012`, `4 mm`) stay on one line: browsers break after a hyphen."""
+    whole = _MEASURE.sub(NO_BREAK, conditional_escape(text))
+    return mark_safe(_NUMBER.sub(r'<span class="unbroken">\g<0></span>', whole))  # noqa: S308  # escaped in the same line
 
 
 @register.simple_tag(takes_context=True)

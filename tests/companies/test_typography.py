@@ -1,11 +1,13 @@
 """French sentences are set as printed: what must not break does not, and doing it twice changes nothing."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companies.templatetags.ui import colon, unbroken
+from companies.templatetags.ui import colon, day, moment, unbroken
 from companies.typography import french
 
 TYPED = st.text("aé s:;?!«»%€'0123456789()d\n\u00a0\u202f", max_size=40)
@@ -44,3 +46,15 @@ class TestATitle:
     def test_keeps_its_number_on_one_line_and_escapes_the_rest(self):
         shown = unbroken("Facture F-2026-00012 <b> Bourg-de-Péage")
         assert shown == 'Facture <span class="unbroken">F-2026-00012</span> &lt;b&gt; Bourg-de-Péage'
+
+    def test_keeps_a_measure_on_one_line(self):
+        assert unbroken("Forets HSS 4 mm, flacon 500 ml") == "Forets HSS 4\u00a0mm, flacon 500\u00a0ml"
+
+
+class TestADate:
+    def test_breaks_before_its_year_and_its_hour_only(self):
+        at = datetime(2026, 3, 3, 13, 5, tzinfo=UTC)
+        with translation.override("fr"):
+            assert (day(at), moment(at)) == ("mar.\u00a03\u00a0mars 2026", "mar.\u00a03\u00a0mars 2026 à\u00a014:05")
+        with translation.override("en"):
+            assert moment(at) == "Tue\u00a03\u00a0March 2026 at\u00a014:05"
