@@ -16,7 +16,7 @@ from companies.access import require
 from companies.api import ApiView
 from companies.billing import access, payments
 from companies.billing.api_fields import Euros
-from companies.billing.models import Invoice, InvoiceLine, InvoiceState, InvoiceVat
+from companies.billing.models import DocumentType, Invoice, InvoiceLine, InvoiceState, InvoiceVat
 from companies.models import User
 
 
@@ -45,6 +45,7 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
     net = Euros(source="net_cents")
     vat = Euros(source="vat_cents")
     gross = Euros(source="gross_cents")
+    prepaid = Euros(source="prepaid_cents", help_text="Paid on advance invoices that this one deducts.")
     balance = Euros(source="balance_cents")
 
     class Meta:
@@ -52,6 +53,8 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
         fields = [
             "id",
             "number",
+            "type_code",
+            "corrects",
             "company",
             "state",
             "legal_model",
@@ -62,6 +65,7 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
             "net",
             "vat",
             "gross",
+            "prepaid",
             "balance",
         ]
 
@@ -76,13 +80,14 @@ class InvoiceDetailSerializer(InvoiceSerializer):
 
 class InvoiceFilter(filters.FilterSet):
     state = filters.MultipleChoiceFilter(choices=InvoiceState.choices)
+    type_code = filters.MultipleChoiceFilter(choices=DocumentType.choices)
     due_before = filters.DateFilter(field_name="due_on", lookup_expr="lt")
     issued_from = filters.DateFilter(field_name="issued_on", lookup_expr="gte")
     issued_until = filters.DateFilter(field_name="issued_on", lookup_expr="lte")
 
     class Meta:
         model = Invoice
-        fields = ["company", "number", "state"]
+        fields = ["company", "number", "state", "order_reference"]
 
 
 class _Invoices(ApiView):
@@ -98,7 +103,10 @@ class _Invoices(ApiView):
 
 
 class InvoiceList(_Invoices, ListAPIView[Invoice]):
-    """Invoices, newest first. Filters: company, number, state (several), due_before, issued_from, issued_until."""
+    """Invoices, newest first.
+
+    Filters: company, number, order_reference, state and type_code (several), due_before, issued_from, issued_until.
+    """
 
     serializer_class = InvoiceSerializer
     filterset_class = InvoiceFilter

@@ -19,6 +19,7 @@ NUMBERS: dict[AccountKind, tuple[str, str]] = {
     AccountKind.RECEIVABLE: ("411000", "Clients et adhérents"),
     AccountKind.DEPOSITS: ("419100", "Avances reçues des adhérents"),
     AccountKind.REFUNDS: ("419800", "Avances à rembourser aux adhérents"),
+    AccountKind.ADVANCES: ("419110", "Acomptes facturés"),
     AccountKind.BANK: ("512000", "Banque"),
     AccountKind.STRIPE: ("517000", "Stripe, fonds à recevoir"),
     AccountKind.SUPPLIERS: ("401000", "Fournisseurs"),
@@ -29,6 +30,7 @@ NUMBERS: dict[AccountKind, tuple[str, str]] = {
     AccountKind.FEES: ("706000", "Prestations de services"),
     AccountKind.DUES: ("756000", "Cotisations"),
     AccountKind.VAT_COLLECTED: ("44571", "TVA collectée"),
+    AccountKind.VAT_PENDING: ("44574", "TVA sur acomptes facturés, non encaissés"),
     AccountKind.VAT_DEDUCTIBLE: ("44566", "TVA déductible"),
     AccountKind.ROUNDING: ("658000", "Différences d'arrondi"),
     AccountKind.BANK_CHARGES: ("627000", "Services bancaires"),
@@ -46,6 +48,7 @@ JOURNALS = {
 JOURNAL_OF = {
     "invoice": "VT",
     "credit_note": "VT",
+    "replaced": "VT",
     "supplier_invoice": "HA",
     "payment": "ST",
     "fee": "ST",

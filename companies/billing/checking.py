@@ -44,9 +44,10 @@ CHECKS: list[tuple[str, str]] = [
     ),
     (
         "invoice {0} is not posted with its gross of {1} cents",
-        "SELECT i.number, i.gross_cents FROM billing_invoice i LEFT JOIN billing_ledgertransaction t "
+        "SELECT i.number, i.gross_cents - i.prepaid_cents FROM billing_invoice i LEFT JOIN billing_ledgertransaction t "
         "ON t.key = 'invoice-' || i.id LEFT JOIN billing_ledgerentry e ON e.transaction_id = t.id "
-        "AND e.invoice_id = i.id WHERE e.cents IS DISTINCT FROM i.gross_cents ORDER BY i.id LIMIT 1",
+        "AND e.invoice_id = i.id WHERE t.id IS NULL OR coalesce(e.cents, 0) <> i.gross_cents - i.prepaid_cents "
+        "ORDER BY i.id LIMIT 1",
     ),
     (
         "payment {0} of invoice {1} arrived but is not in the books",
@@ -65,6 +66,23 @@ CHECKS: list[tuple[str, str]] = [
         "FROM billing_ledgerentry e JOIN billing_account a ON a.id = e.account_id AND a.kind = 'refunds' GROUP BY 1) b "
         "LEFT JOIN (SELECT company_id, sum(cents) AS cents FROM billing_depositrefund WHERE state = 'asked' GROUP BY 1) "
         "r ON r.company_id = b.company_id WHERE coalesce(r.cents, 0) <> b.cents ORDER BY 1 LIMIT 1",
+    ),
+    (
+        "invoice {0} deducts {1} cents, its advance invoices come to {2}",
+        "SELECT i.number, i.prepaid_cents, coalesce(d.cents, 0) FROM billing_invoice i LEFT JOIN (SELECT invoice_id, "
+        "sum(gross_cents) AS cents FROM billing_advancededuction GROUP BY 1) d ON d.invoice_id = i.id "
+        "WHERE i.prepaid_cents <> coalesce(d.cents, 0) ORDER BY i.id LIMIT 1",
+    ),
+    (
+        "company {0} has {1} cents of advances invoiced, the books say {2}",
+        # every advance not deducted yet, less what credit notes took back
+        "SELECT a.company_id, coalesce(o.cents, 0), b.cents FROM (SELECT a.company_id, -sum(e.cents) AS cents FROM "
+        "billing_ledgerentry e JOIN billing_account a ON a.id = e.account_id AND a.kind = 'advances' GROUP BY 1) b "
+        "JOIN billing_account a ON a.kind = 'advances' AND a.company_id = b.company_id LEFT JOIN (SELECT i.company_id, "
+        "sum(i.net_cents - coalesce(c.cents, 0)) AS cents FROM billing_invoice i LEFT JOIN (SELECT invoice_id, "
+        "sum(net_cents) AS cents FROM billing_creditnote GROUP BY 1) c ON c.invoice_id = i.id LEFT JOIN "
+        "billing_advancededuction d ON d.advance_id = i.id WHERE i.type_code = '386' AND d.id IS NULL GROUP BY 1) o "
+        "ON o.company_id = b.company_id WHERE coalesce(o.cents, 0) <> b.cents ORDER BY 1 LIMIT 1",
     ),
     (
         "credit notes of line {0} come to {1} of {2} cents",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +23,13 @@ from companies.errors import DomainError
 from companies.models import User
 
 
+class CreditElsewhere(DomainError):
+    """The document is not the one that is in force."""
+
+    code = "credit_elsewhere"
+    message = _("Invoice %(number)s took the place of this one: issue the credit note there.")
+
+
 class CreditRefused(DomainError):
     """More would be taken back than was invoiced."""
 
@@ -36,7 +43,7 @@ def issue(
     """Take back `nets` (line id → net cents) of an invoice, inside the caller's transaction; once per key.
 
     VAT is given back per line in the proportion it was charged, so that crediting a whole line gives back its whole VAT.
-    Raises CreditRefused.
+    Raises CreditRefused, CreditElsewhere.
     """
     from companies.billing.tasks import render_credit_note
 
@@ -44,6 +51,7 @@ def issue(
     earlier = CreditNote.objects.filter(key=key).first()
     if earlier is not None:
         return earlier
+    _in_force(locked)
     lines = {line.pk: line for line in locked.lines.all()}
     if not nets or not set(nets) <= set(lines):
         raise CreditRefused
@@ -94,6 +102,13 @@ def issue(
     return note
 
 
+def _in_force(invoice: Invoice) -> None:
+    """Raises CreditElsewhere for an invoice that was replaced, and an advance that its final invoice deducted."""
+    later = Invoice.objects.filter(Q(corrects=invoice) | Q(deductions__advance=invoice)).first()
+    if later is not None:
+        raise CreditElsewhere(number=later.number)
+
+
 def taken(invoice: Invoice) -> dict[int, int]:
     """Net cents already taken back, by line."""
     rows = CreditNoteLine.objects.filter(line__invoice=invoice)
@@ -123,6 +138,12 @@ def _sides(note: CreditNote, rows: list[CreditNoteLine]) -> list[ledger.Side]:
     goods = AccountKind.REBILLED if invoice.legal_model == LegalModel.AGENT else AccountKind.SALES
     fees = AccountKind.DUES if invoice.legal_model == LegalModel.DUES else AccountKind.FEES
     accounts = {LineKind.GOODS: goods, LineKind.FREIGHT: AccountKind.FREIGHT, LineKind.FEE: fees}
+    if invoice.is_advance:  # no sale yet: what is due of its VAT follows with the balance
+        return [
+            ledger.Side(AccountKind.RECEIVABLE, -note.gross_cents, company=invoice.company, invoice=invoice),
+            ledger.Side(AccountKind.ADVANCES, note.net_cents, company=invoice.company),
+            *[ledger.Side(AccountKind.VAT_PENDING, row.vat_cents, vat_bp=row.line.vat_bp) for row in rows],
+        ]
     sides = [ledger.Side(AccountKind.RECEIVABLE, -note.gross_cents, company=invoice.company, invoice=invoice)]
     for row in rows:
         sides.append(ledger.Side(accounts[LineKind(row.line.kind)], row.net_cents))

@@ -19,9 +19,10 @@ from companies.billing.models import CreditNote, Invoice, InvoiceLine, InvoiceVa
 from companies.billing.references import creditor_reference
 
 LEVEL = "en16931"
-INVOICE, CREDIT_NOTE = "380", "381"
+CREDIT_NOTE = "381"
 TRANSFER = "30"
 PROCESSES = {"goods": "B1", "services": "S1", "mixed": "M1"}  # BT-23, BR-FR-08
+AFTER_ADVANCE = {"goods": "B4", "services": "S4", "mixed": "M4"}  # a final invoice that deducts advance invoices
 SIREN, SIRET, E_ADDRESS = "0002", "0009", "0225"  # ISO 6523 schemes
 PIECE = "C62"
 UNITS = {  # UN/ECE recommendation 20, by our words
@@ -45,14 +46,15 @@ def invoice_xml(invoice: Invoice) -> bytes:
     with override(invoice.language):
         rows = list(invoice.vat_rows.all())
         return document_xml(
-            _head(invoice, invoice.number, INVOICE, invoice.issued_on)
+            _head(invoice, invoice.number, invoice.type_code, invoice.issued_on)
+            | _before(invoice)
             | _payment(invoice)
             | {
                 "BG-1": _notes(invoice, rows),
                 "BG-23": [_vat(row.vat_bp, row.base_cents, row.vat_cents, row.exemption) for row in rows],
                 "BG-25": [_line(line, invoice) for line in invoice.lines.all()],
             }
-            | _totals(invoice.net_cents, invoice.vat_cents, invoice.gross_cents)
+            | _totals(invoice.net_cents, invoice.vat_cents, invoice.gross_cents, invoice.prepaid_cents)
         )
 
 
@@ -104,6 +106,15 @@ def _head(invoice: Invoice, number: str, kind: str, issued_on: date) -> dict[str
     return terms
 
 
+def _before(invoice: Invoice) -> dict[str, Any]:
+    """The invoice that this one replaces, or the advance invoices that it deducts (BG-3)."""
+    before = [invoice.corrects] if invoice.corrects else [row.advance for row in invoice.deductions.all()]
+    if not before:
+        return {}
+    terms: dict[str, Any] = {"BG-3": [{"BT-25": one.number, "BT-26": one.issued_on} for one in before]}
+    return terms if invoice.corrects else terms | {"BT-23": AFTER_ADVANCE[invoice.nature]}
+
+
 def _payment(invoice: Invoice) -> dict[str, Any]:
     terms: dict[str, Any] = {"BT-9": invoice.due_on, "BT-83": creditor_reference(invoice.number)}
     if iban := str(invoice.seller.get("iban", "")).replace(" ", ""):
@@ -138,6 +149,7 @@ def _address(who: Mapping[str, Any]) -> dict[str, str]:
 def _notes(invoice: Invoice, rows: list[InvoiceVat]) -> list[dict[str, str]]:
     notes = [{"BT-21": code, "BT-22": words} for code, words in mentions.payment_notes(invoice.due_on).items()]
     notes += [{"BT-22": words} for words in mentions.vat_notes(invoice, rows)]
+    notes += [{"BT-22": words} for words in mentions.advance_notes(invoice)]
     return notes + ([{"BT-22": invoice.notes}] if invoice.notes else [])
 
 
@@ -202,11 +214,12 @@ def _item(line: InvoiceLine, invoice: Invoice, net_cents: int) -> dict[str, str]
     }
 
 
-def _totals(net: int, vat: int, gross: int) -> dict[str, str]:
-    return {
+def _totals(net: int, vat: int, gross: int, prepaid: int = 0) -> dict[str, str]:
+    terms = {
         "BT-106": money.euros(net),
         "BT-109": money.euros(net),
         "BT-110": money.euros(vat),
         "BT-112": money.euros(gross),
-        "BT-115": money.euros(gross),
+        "BT-115": money.euros(gross - prepaid),
     }
+    return terms | {"BT-113": money.euros(prepaid)} if prepaid else terms

@@ -34,6 +34,9 @@ LABELS = {
     "bank": "Banque",
     "reversal": "Contre-passation",
     "manual": "Écriture",
+    "advance_vat": "TVA sur acompte encaissé",
+    "replaced": "Facture remplacée",
+    "moved": "Règlement reporté",
     "write_off": "Perte sur créance",
 }
 

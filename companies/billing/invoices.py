@@ -1,15 +1,25 @@
 """Issuing invoices: drafts in, a numbered and immutable document out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
-from companies.billing import exemptions, ledger, numbering
-from companies.billing.models import AccountKind, Invoice, InvoiceLine, InvoiceVat, LegalModel, LineKind
+from companies.billing import advance_books, exemptions, ledger, numbering, terms
+from companies.billing.models import (
+    AccountKind,
+    DocumentType,
+    Invoice,
+    InvoiceLine,
+    InvoiceState,
+    InvoiceVat,
+    LegalModel,
+    LineKind,
+)
 from companies.billing.seller import buyer, seller
 from companies.errors import DomainError
 from companies.models import Company, User
@@ -39,6 +49,11 @@ class LineDraft:
     vat_cents: int | None = None
     kind: LineKind = LineKind.GOODS
     exemption: str = ""
+
+
+def with_vat(draft: LineDraft, vat_cents: int) -> LineDraft:
+    """A line whose VAT is given."""
+    return replace(draft, vat_cents=vat_cents)
 
 
 @dataclass(frozen=True)
@@ -85,8 +100,10 @@ def prepare(
     notes: str = "",
     language: str = "fr",
     delivery: Mapping[str, str] | None = None,
+    type_code: str = DocumentType.INVOICE,
+    corrects: Invoice | None = None,
 ) -> Prepared:
-    """Check the drafts and compute the totals. Raises InvoiceRefused with the reason."""
+    """Check the drafts and compute the totals. Raises InvoiceRefused with the reason, TermsRefused for a day too late."""
     if not lines:
         raise InvoiceRefused(_("There is nothing to invoice: no line was given."))
     if legal_model not in LegalModel.values:
@@ -96,6 +113,7 @@ def prepare(
     rows = vat_rows(lines, exemptions.ASSOCIATION if legal_model == LegalModel.DUES else exemptions.OTHER)
     if not company.vat_no and any(row.exemption and exemptions.EXEMPTIONS[row.exemption].needs_vat_no for row in rows):
         raise InvoiceRefused(_("Without the buyer's VAT number this invoice cannot leave the VAT to the buyer."))
+    terms.check(due_on, issued_on=timezone.localdate(at))
     net = sum(line.net_cents for line in lines)
     vat = sum(row.vat_cents for row in rows)
     if net + vat <= 0:
@@ -104,6 +122,8 @@ def prepare(
         company=company,
         key=key,
         source=source,
+        type_code=type_code,
+        corrects=corrects,
         legal_model=legal_model,
         nature=nature(lines),
         issued_at=at,
@@ -140,14 +160,22 @@ def prepare(
 
 def nature(lines: Sequence[LineDraft]) -> str:
     """Goods, services or mixed; freight follows the goods it carries."""
-    kinds = {line.kind for line in lines}
+    kinds = {LineKind(line.kind) for line in lines}
     if kinds <= {LineKind.FEE}:
         return "services"
     return "mixed" if LineKind.FEE in kinds else "goods"
 
 
 def sides_of(invoice: Invoice, lines: Sequence[LineDraft], rows: Sequence[InvoiceVat]) -> list[ledger.Side]:
-    """The posting of an invoice: the company owes the gross; revenue by kind of line, VAT by rate."""
+    """The posting of an invoice: the company owes the gross; revenue by kind of line, VAT by rate.
+
+    An advance invoice is no sale yet, and its VAT is due only when it is paid.
+    """
+    company = invoice.company
+    sides = [ledger.Side(AccountKind.RECEIVABLE, invoice.gross_cents, company=company, invoice=invoice)]
+    if invoice.is_advance:
+        sides.append(ledger.Side(AccountKind.ADVANCES, -invoice.net_cents, company=company))
+        return sides + [ledger.Side(AccountKind.VAT_PENDING, -row.vat_cents, vat_bp=row.vat_bp) for row in rows]
     goods = AccountKind.REBILLED if invoice.legal_model == LegalModel.AGENT else AccountKind.SALES
     fees = AccountKind.DUES if invoice.legal_model == LegalModel.DUES else AccountKind.FEES
     accounts = {LineKind.GOODS: goods, LineKind.FREIGHT: AccountKind.FREIGHT, LineKind.FEE: fees}
@@ -155,10 +183,22 @@ def sides_of(invoice: Invoice, lines: Sequence[LineDraft], rows: Sequence[Invoic
     for line in lines:
         kind = accounts[LineKind(line.kind)]
         revenue[kind] = revenue.get(kind, 0) + line.net_cents
-    sides = [ledger.Side(AccountKind.RECEIVABLE, invoice.gross_cents, company=invoice.company, invoice=invoice)]
     sides += [ledger.Side(kind, -cents) for kind, cents in revenue.items()]
     sides += [ledger.Side(AccountKind.VAT_COLLECTED, -row.vat_cents, vat_bp=row.vat_bp) for row in rows]
     return sides
+
+
+def _deduct(prepared: Prepared, advances: Sequence[Invoice]) -> list[advance_books.Left]:
+    """Take the paid advances of the order off a final invoice, before it is saved."""
+    invoice = prepared.invoice
+    deducted = advance_books.deductible(advances, invoice.gross_cents)
+    invoice.prepaid_cents = sum(one.gross_cents for one in deducted)
+    invoice.balance_cents = invoice.asked_cents
+    if not invoice.asked_cents:
+        invoice.state = InvoiceState.PAID
+    owed = ledger.Side(AccountKind.RECEIVABLE, invoice.asked_cents, company=invoice.company, invoice=invoice)
+    prepared.sides[:1] = [owed, *advance_books.sides_of(invoice.company, deducted)]
+    return deducted
 
 
 def issue(
@@ -175,15 +215,18 @@ def issue(
     order_reference: str = "",
     notes: str = "",
     delivery: Mapping[str, str] | None = None,
+    type_code: str = DocumentType.INVOICE,
+    corrects: Invoice | None = None,
 ) -> Invoice:
     """Issue an invoice inside the caller's transaction; the same key returns the first one and changes nothing.
 
     The number is given here, unbroken. The PDF is rendered and mailed to the company's accountants after commit, in their
     language. `delivery` (name, street, postcode, city) is given when the goods went elsewhere than to the buyer's address.
-    Raises InvoiceRefused when there is nothing to pay, a rate is unknown or VAT is given for some lines of a rate only.
+    Paid advance invoices of the same order are deducted; those nobody paid are taken back, so nothing is asked twice.
+    Raises InvoiceRefused when there is nothing to pay, a rate is unknown or VAT is given for some lines of a rate only,
+    TermsRefused when it is due later than the law allows.
     """
     from companies.billing.printing import language_of
-    from companies.billing.tasks import render_invoice
 
     numbering.lock(numbering.INVOICE_SERIES, at=at)
     earlier = Invoice.objects.filter(key=key).first()
@@ -202,8 +245,23 @@ def issue(
         notes=notes,
         language=language_of(company),
         delivery=delivery,
+        type_code=type_code,
+        corrects=corrects,
     )
+    final = type_code == DocumentType.INVOICE
+    advances = advance_books.open_for(company, order_reference) if final else []
+    invoice = _save(prepared, advances, actor=actor, at=at)
+    if advances:
+        _take_back_unpaid(advances, invoice, actor=actor, at=at)
+    return invoice
+
+
+def _save(prepared: Prepared, advances: Sequence[Invoice], *, actor: User | None, at: datetime) -> Invoice:
+    """Number the invoice, write it with its posting, and have its file made after commit."""
+    from companies.billing.tasks import render_invoice
+
     invoice = prepared.invoice
+    deducted = _deduct(prepared, advances) if advances else []
     (number,) = numbering.take(numbering.INVOICE_SERIES, at=at)
     invoice.number = numbering.text(numbering.INVOICE_SERIES, numbering.year_of(at), number)
     invoice.save(force_insert=True)
@@ -213,14 +271,35 @@ def issue(
         row.invoice = invoice
     InvoiceLine.objects.bulk_create(prepared.lines)
     InvoiceVat.objects.bulk_create(prepared.vat_rows)
+    advance_books.write(invoice, deducted)
     ledger.post(key=f"invoice-{invoice.pk}", kind="invoice", at=at, sides=prepared.sides, reason=invoice.number)
-    audit.record(
-        "invoice.issued",
-        target=invoice,
-        at=at,
-        actor=actor,
-        company=company,
-        data={"number": invoice.number, "gross_cents": invoice.gross_cents, "source": source},
-    )
+    data = {"number": invoice.number, "gross_cents": invoice.gross_cents, "source": invoice.source}
+    if invoice.type_code != DocumentType.INVOICE:
+        data["type"] = invoice.type_code
+    if deducted:
+        data["deducted"] = [one.advance.number for one in deducted]
+    audit.record("invoice.issued", target=invoice, at=at, actor=actor, company=invoice.company, data=data)
     render_invoice.delay_on_commit(invoice_id=invoice.pk)
     return invoice
+
+
+def _take_back_unpaid(advances: Sequence[Invoice], final: Invoice, *, actor: User | None, at: datetime) -> None:
+    """A credit note for each advance of the order on which no money stands or is on its way."""
+    from companies.billing import credit_notes
+
+    for advance in advances:
+        idle = advance.state in (InvoiceState.ISSUED, InvoiceState.DUE, InvoiceState.FAILED)
+        if not idle or advance_books.received(advance):
+            continue
+        taken = credit_notes.taken(advance)
+        nets = {line.pk: line.net_cents - taken.get(line.pk, 0) for line in advance.lines.all()}
+        with override(advance.language):
+            reason = gettext("Never paid: the final invoice %(number)s asks for the whole.") % {"number": final.number}
+        credit_notes.issue(
+            invoice=advance,
+            nets={pk: net for pk, net in nets.items() if net},
+            reason=reason,
+            key=f"advance-{advance.pk}-unpaid",
+            actor=actor,
+            at=at,
+        )

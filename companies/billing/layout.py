@@ -1,5 +1,6 @@
 """What stands on the page of an invoice or a credit note: formatted words, ready for the template."""
 
+from datetime import date
 from typing import Any
 
 from django.utils.translation import get_language, override, pgettext
@@ -53,12 +54,20 @@ def _words() -> dict[str, str]:
     }
 
 
-def _totals(net: int, vat: int, gross: int) -> list[list[str]]:
-    return [
+def _totals(net: int, vat: int, gross: int, prepaid: int = 0) -> list[list[str]]:
+    rows = [
         [_("Total excl. VAT"), amount(net)],
         [_("VAT"), amount(vat)],
         [_("Total incl. VAT"), amount(gross)],
     ]
+    if prepaid:
+        rows += [[_("Advances deducted"), amount(-prepaid)], [_("Left to pay"), amount(gross - prepaid)]]
+    return rows
+
+
+def _of(number: str, issued_on: date) -> str:
+    """How another document is named."""
+    return _("%(number)s of %(day)s") % {"number": number, "day": day(issued_on)}
 
 
 def invoice_data(invoice: Invoice) -> dict[str, Any]:
@@ -70,17 +79,18 @@ def invoice_data(invoice: Invoice) -> dict[str, Any]:
 def _invoice(invoice: Invoice) -> dict[str, Any]:
     vat_rows = list(invoice.vat_rows.all())
     return {
-        "title": _("Invoice"),
+        "title": invoice.get_type_code_display(),
         "number": invoice.number,
         "language": invoice.language,
         "issued": [invoice.issued_on.year, invoice.issued_on.month, invoice.issued_on.day],
         "words": _words(),
         "facts": [
             [_("Issued on"), day(invoice.issued_on)],
-            [_("Delivered or supplied on"), day(invoice.supply_on)],
+            [_("Delivered or supplied on"), "" if invoice.is_advance else day(invoice.supply_on)],
             [_("Payment due on"), day(invoice.due_on)],
             [pgettext("invoice", "Purchase order"), invoice.order_reference],
             [_("Nature of the operation"), mentions.nature(invoice)],
+            [_("Replaces invoice"), _of(old.number, old.issued_on) if (old := invoice.corrects) else ""],
         ],
         "seller": invoice.seller | {"legal": mentions.legal_information(invoice.seller)},
         "buyer": invoice.buyer | {"legal": mentions.legal_information(invoice.buyer)},
@@ -100,10 +110,11 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
             {"rate": _rate(row.vat_bp), "base": amount(row.base_cents), "vat": amount(row.vat_cents)}
             for row in vat_rows
         ],
-        "totals": _totals(invoice.net_cents, invoice.vat_cents, invoice.gross_cents),
+        "totals": _totals(invoice.net_cents, invoice.vat_cents, invoice.gross_cents, invoice.prepaid_cents),
         "notes": invoice.notes,
         "mentions": [
             *mentions.vat_notes(invoice, vat_rows),
+            *mentions.advance_notes(invoice),
             _("To be paid by %(day)s at the latest.") % {"day": day(invoice.due_on)},
             *mentions.payment_notes(invoice.due_on).values(),
         ],
@@ -113,7 +124,7 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
 
 def _transfer(invoice: Invoice) -> str:
     iban = invoice.seller.get("iban", "")
-    if not iban:
+    if not iban or not invoice.asked_cents:
         return ""
     return _(
         "By bank transfer: IBAN %(iban)s, reference %(reference)s. Or by card or SEPA debit from your ERB space."
@@ -140,7 +151,7 @@ def _credit_note(note: CreditNote) -> dict[str, Any]:
             [_("Issued on"), day(note.issued_on)],
             [
                 _("Corrected invoice"),
-                _("%(number)s of %(day)s") % {"number": invoice.number, "day": day(invoice.issued_on)},
+                _of(invoice.number, invoice.issued_on),
             ],
             [_("Reason"), note.reason],
             [_("Nature of the operation"), mentions.nature(invoice)],

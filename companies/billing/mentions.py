@@ -48,6 +48,31 @@ def vat_notes(invoice: Invoice, rows: list[InvoiceVat]) -> list[str]:
     return notes + [str(exemption.sentence) for exemption in exempt if exemption is not None]
 
 
+def advance_notes(invoice: Invoice) -> list[str]:
+    """What an advance invoice is, and what each deducted advance came to, with its VAT by rate."""
+    if invoice.is_advance:
+        return [
+            _(
+                "Advance on an order: the VAT is due when the advance is paid (CGI art. 269, 2). The final invoice deducts it."
+            )
+        ]
+    notes = []
+    for row in invoice.deductions.all():
+        rates = ", ".join(f"{amount(int(cents))} ({int(rate) / 100:g}\u00a0%)" for rate, cents in row.vat.items())
+        facts = {
+            "number": row.advance.number,
+            "day": day(row.advance.issued_on),
+            "net": amount(row.net_cents),
+            "vat": rates,
+            "gross": amount(row.gross_cents),
+        }
+        notes.append(
+            _("Deducted: advance invoice %(number)s of %(day)s, %(net)s excl. VAT, VAT %(vat)s, %(gross)s incl. VAT.")
+            % facts
+        )
+    return notes
+
+
 def legal_information(party: Mapping[str, Any]) -> str:
     """Legal form, capital and register of a party, as far as it has them."""
     capital = party.get("capital", "")

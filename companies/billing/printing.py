@@ -20,7 +20,7 @@ TEMPLATE = "billing/documents/invoice.typ"
 
 def invoice_pdf(invoice: Invoice) -> bytes:
     """The Factur-X file of an invoice: PDF/A-3 with its EN 16931 XML. Reads only stored values."""
-    prefetch_related_objects([invoice], "lines", "vat_rows")
+    prefetch_related_objects([invoice], "lines", "vat_rows", "deductions__advance", "corrects")
     return _facturx(layout.invoice_data(invoice), facturx.invoice_xml(invoice))
 
 
@@ -86,7 +86,7 @@ def language_of(company: Company) -> str:
 
 
 def deliver(*, invoice_id: int, at: datetime) -> None:
-    """Make the file, mail it to the company, and say that the invoice now waits for its payment."""
+    """Make the file, mail it to the company once, and say that the invoice now waits for its payment, unless it is paid."""
     from companies.billing.channel import exchange
 
     invoice = Invoice.objects.select_related("company", "document").get(pk=invoice_id)
@@ -94,8 +94,6 @@ def deliver(*, invoice_id: int, at: datetime) -> None:
     exchange.hand_over(invoice, at=at)
     with transaction.atomic(durable=True):
         locked = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice_id)
-        if locked.state != InvoiceState.ISSUED:
-            return
         url = mail.absolute(reverse("billing:invoice", args=[locked.company_id, locked.pk]))
         for user in readers(locked.company):
             mail.queue(
@@ -107,4 +105,5 @@ def deliver(*, invoice_id: int, at: datetime) -> None:
                 attachments=[document],
                 at=at,
             )
-        set_invoice(locked, InvoiceState.DUE, at=at, label="ERB")
+        if locked.state == InvoiceState.ISSUED:
+            set_invoice(locked, InvoiceState.DUE, at=at, label="ERB")

@@ -61,6 +61,7 @@ WORDS = {
     "invoice.write_off_asked": _("Proposed to give the debt up"),
     "invoice.write_off_refused": _("The debt is not given up"),
     "invoice.refund_asked": _("Refund sent to the payer"),
+    "invoice.replaced": _("Replaced by a corrective invoice"),
     "invoice.kept": _("What was paid too much is kept for the company"),
 }
 OWED_AGAIN = _("Owed again")

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from companies import audit
-from companies.billing import ledger, returns
+from companies.billing import advance_books, ledger, returns
 from companies.billing.models import (
     AccountKind,
     DepositRefund,
@@ -135,6 +135,7 @@ def set_invoice(
     when the first one is taken back, and what follows is decided when the second ends.
     """
     balance = ledger.owed([invoice])[invoice.pk]
+    advance_books.follow(invoice, at=at)
     if invoice.state == to or to not in TRANSITIONS[invoice.state]:
         Invoice.objects.filter(pk=invoice.pk).update(balance_cents=balance)
         invoice.balance_cents = balance
@@ -157,14 +158,16 @@ def by_balance(invoice: Invoice, *, when_open: InvoiceState) -> InvoiceState:
     """The state that follows from the books: settled, partly paid, or `when_open` when nothing is paid."""
     balance = ledger.owed([invoice])[invoice.pk]
     if balance > 0:
-        return InvoiceState.PART_PAID if balance < invoice.gross_cents else when_open
+        return InvoiceState.PART_PAID if balance < invoice.asked_cents else when_open
+    if Invoice.objects.filter(corrects=invoice).exists():
+        return InvoiceState.CREDITED
     arrived = invoice.payments.filter(state=PaymentState.SUCCEEDED).exists() or _transferred(invoice)
     return InvoiceState.PAID if arrived else InvoiceState.CREDITED
 
 
 def _transferred(invoice: Invoice) -> bool:
     """Whether money came by another way than Stripe, and was not reversed since."""
-    posted = LedgerEntry.objects.filter(invoice=invoice, transaction__kind="transfer")
+    posted = LedgerEntry.objects.filter(invoice=invoice, transaction__kind__in=["transfer", "moved"])
     return posted.filter(transaction__reversed_by=None).exists()
 
 

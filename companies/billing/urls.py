@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from companies.billing import webhooks
-from companies.billing.views import company, staff
+from companies.billing.views import company, documents, staff
 
 app_name = "billing"
 urlpatterns = [
@@ -27,6 +27,9 @@ urlpatterns = [
     ),
     path("", include("companies.billing.urls_books")),
     path("", include("companies.billing.urls_collection")),
+    path("erb/invoices/advances/", documents.advance_list, name="advances"),
+    path("erb/invoices/advances/new/", documents.advance_new, name="advance_new"),
+    path("erb/invoices/<int:invoice>/correct/", documents.correct, name="correct"),
     path("erb/invoices/", staff.invoices, name="staff_invoices"),
     path("erb/payments/", staff.staff_payments, name="staff_payments"),
     path("erb/payments/<int:payment>/refund/", staff.refund, name="staff_refund"),

@@ -1,5 +1,6 @@
 """Tables of the room, one module per concept."""
 
+from companies.billing.models.advance import AdvanceDeduction
 from companies.billing.models.bank import BankLine, BankMatch, BankStatement, LineState
 from companies.billing.models.books import BooksCheck, ClosedMonth
 from companies.billing.models.collection import (
@@ -30,6 +31,7 @@ from companies.billing.models.einvoice import (
     TransmissionState,
 )
 from companies.billing.models.invoice import (
+    DocumentType,
     Invoice,
     InvoiceLine,
     InvoiceState,
@@ -46,6 +48,7 @@ from companies.billing.models.personal import PersonalPayment, PersonalRefund, P
 __all__ = [
     "Account",
     "AccountKind",
+    "AdvanceDeduction",
     "BankLine",
     "BankMatch",
     "BankStatement",
@@ -59,6 +62,7 @@ __all__ = [
     "DepositRefundState",
     "Dispute",
     "DisputeAnswer",
+    "DocumentType",
     "DuesBracket",
     "DuesLine",
     "DuesRun",

@@ -5,6 +5,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from companies.access import companies_of, is_staff
 from companies.models import Company, Document, Role, User
@@ -32,6 +33,14 @@ class LegalModel(models.TextChoices):
     AGENT = "agent", _("Commission agent")
     LISTING = "listing", _("Listing")
     DUES = "dues", _("Membership")
+
+
+class DocumentType(models.TextChoices):
+    """What an invoice is (UNTDID 1001, BT-3)."""
+
+    INVOICE = "380", pgettext_lazy("document", "Invoice")
+    PREPAYMENT = "386", _("Advance invoice")
+    CORRECTIVE = "384", _("Corrective invoice")
 
 
 class LineKind(models.TextChoices):
@@ -112,6 +121,8 @@ class Invoice(models.Model):
     key = models.CharField(max_length=120, unique=True)
     source = models.CharField(max_length=120, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=InvoiceState, default=InvoiceState.ISSUED)
+    type_code = models.CharField(max_length=3, choices=DocumentType, default=DocumentType.INVOICE, db_default="380")
+    corrects = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="corrected_by")
     legal_model = models.CharField(max_length=8, choices=LegalModel)
     nature = models.CharField(max_length=8)  # goods | services | mixed
     issued_at = models.DateTimeField()
@@ -127,6 +138,9 @@ class Invoice(models.Model):
     net_cents = models.BigIntegerField()
     vat_cents = models.BigIntegerField()
     gross_cents = models.BigIntegerField()
+    prepaid_cents = models.BigIntegerField(
+        default=0, db_default=0
+    )  # paid on advance invoices that this one deducts (BT-113)
     balance_cents = models.BigIntegerField()
     document = models.OneToOneField(Document, models.PROTECT, null=True, blank=True, related_name="invoice")
 
@@ -143,6 +157,14 @@ class Invoice(models.Model):
                 name="invoice_gross_is_net_and_vat", condition=Q(gross_cents=F("net_cents") + F("vat_cents"))
             ),
             models.CheckConstraint(name="invoice_is_of_something", condition=Q(gross_cents__gt=0)),
+            models.CheckConstraint(
+                name="invoice_corrective_says_what",
+                condition=Q(type_code="384", corrects__isnull=False) | (~Q(type_code="384") & Q(corrects__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="invoice_deducts_at_most_itself",
+                condition=Q(prepaid_cents__gte=0, prepaid_cents__lte=F("gross_cents")),
+            ),
             models.CheckConstraint(name="invoice_state_known", condition=Q(state__in=InvoiceState.values)),
             models.CheckConstraint(
                 name="invoice_settled_owes_nothing",
@@ -184,6 +206,15 @@ class Invoice(models.Model):
     @property
     def paid_cents(self) -> int:
         return self.gross_cents - self.balance_cents
+
+    @property
+    def asked_cents(self) -> int:
+        """What this invoice itself asked for: its total less what advance invoices had asked before."""
+        return self.gross_cents - self.prepaid_cents
+
+    @property
+    def is_advance(self) -> bool:
+        return self.type_code == DocumentType.PREPAYMENT
 
 
 class InvoiceLine(models.Model):

@@ -47,6 +47,7 @@ class AccountKind(models.TextChoices):
     RECEIVABLE = "receivable", _("Receivable")
     DEPOSITS = "deposits", _("Deposits")
     REFUNDS = "refunds", _("Deposits on their way back")
+    ADVANCES = "advances", _("Advances invoiced")
     BANK = "bank", _("Bank")
     STRIPE = "stripe", _("Stripe clearing")
     SUPPLIERS = "suppliers", _("Suppliers")
@@ -57,6 +58,7 @@ class AccountKind(models.TextChoices):
     FEES = "fees", _("Fees")
     DUES = "dues", _("Dues")
     VAT_COLLECTED = "vat_collected", _("VAT collected")
+    VAT_PENDING = "vat_pending", _("VAT on advances not paid yet")
     VAT_DEDUCTIBLE = "vat_deductible", _("Deductible VAT")
     ROUNDING = "rounding", _("Rounding")
     BANK_CHARGES = "bank_charges", _("Bank charges")
@@ -65,8 +67,14 @@ class AccountKind(models.TextChoices):
     EMPLOYEES = "employees", _("Received for employees' purchases")
 
 
-OF_COMPANY = (AccountKind.RECEIVABLE, AccountKind.DEPOSITS, AccountKind.REFUNDS, AccountKind.SUBSIDIES)
-BY_RATE = (AccountKind.VAT_COLLECTED, AccountKind.VAT_DEDUCTIBLE)
+OF_COMPANY = (
+    AccountKind.RECEIVABLE,
+    AccountKind.DEPOSITS,
+    AccountKind.REFUNDS,
+    AccountKind.ADVANCES,
+    AccountKind.SUBSIDIES,
+)
+BY_RATE = (AccountKind.VAT_COLLECTED, AccountKind.VAT_PENDING, AccountKind.VAT_DEDUCTIBLE)
 
 
 class Account(models.Model):

@@ -27,7 +27,7 @@ def owned_company(request: HttpRequest, pk: int) -> Company:
 
 def company_invoice(request: HttpRequest, company: int, pk: int) -> Invoice:
     owner = owned_company(request, company)
-    rows = Invoice.objects.visible_to(request.user).select_related("company", "document")
+    rows = Invoice.objects.visible_to(request.user).select_related("company", "document", "corrects")
     return get_object_or_404(rows, company=owner, pk=pk)
 
 
@@ -66,6 +66,9 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "history": selectors.timeline(row),
         "can_pay": access.can_pay(request.user, row.company) and row.is_payable,
         "transmission": transmission_of(row),
+        "deductions": row.deductions.select_related("advance") if row.prepaid_cents else [],
+        "deducted_on": Invoice.objects.filter(deductions__advance=row).first() if row.is_advance else None,
+        "replaced_by": Invoice.objects.filter(corrects=row).first(),
         "reference": spaced(creditor_reference(row.number)),
         "debit": row.debits.filter(state=DebitState.PLANNED).select_related("mandate").first(),
         "plan": row.plans.filter(state__in=[PlanState.PROPOSED, PlanState.AGREED]).first(),
