@@ -14,7 +14,7 @@ from companies.billing.settlement import set_invoice
 from companies.documents import render_pdf, store
 from companies.models import Company, Document, Role, User
 
-STANDARD = "a-3b"  # what Factur-X asks for
+STANDARD = ["a-3a", "ua-1"]  # an archive, as Factur-X asks for, that a screen reader can follow
 TEMPLATE = "billing/documents/invoice.typ"
 
 

@@ -5,8 +5,9 @@ from itertools import count
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
-from companies.billing import invoices
+from companies.billing import invoices, terms
 from companies.billing.invoices import LineDraft
 from companies.billing.models import Invoice, Payment, PaymentState
 from companies.models import Company
@@ -36,7 +37,7 @@ def invoice(company: Company | None = None, *lines: LineDraft, **more: Any) -> I
         "company": company or CompanyFactory(),
         "lines": lines or [line()],
         "at": AT,
-        "due_on": date(2026, 4, 2),
+        "due_on": min(date(2026, 4, 2), terms.latest(timezone.localdate(more.get("at", AT)))),
         "source": "test",
         "key": f"test-{next(_numbers)}",
         "actor": None,
