@@ -1,4 +1,4 @@
-"""What a machine without a validator can check of PDF/A-3b and Factur-X: the marks, colours, fonts and the embedded file."""
+"""What a machine without a validator can check of PDF/A-3a, PDF/UA-1 and Factur-X: the marks, colours, fonts and the embedded file."""
 
 import io
 import re
@@ -8,13 +8,14 @@ from pypdf import PdfReader
 
 
 def faults(content: bytes) -> list[str]:
-    """What keeps a file from being PDF/A-3b with Factur-X EN 16931 inside (ISO 19005-3, Factur-X 1.0 chapter 6)."""
+    """What keeps a file from being PDF/A-3a and PDF/UA-1 with Factur-X EN 16931 inside (ISO 19005-3, Factur-X 1.0 chapter 6)."""
     reader = PdfReader(io.BytesIO(content))
     root = reader.trailer["/Root"]
     metadata = root["/Metadata"].get_object().get_data().decode()
     marks = [
         "pdfaid:part>3<",
-        "pdfaid:conformance>B<",
+        "pdfaid:conformance>A<",
+        "pdfuaid:part>1<",
         "ConformanceLevel>EN 16931<",
         "DocumentFileName>factur-x.xml<",
     ]
@@ -26,6 +27,10 @@ def faults(content: bytes) -> list[str]:
         found.append("no output intent")
     if "/Encrypt" in reader.trailer or "/ID" not in reader.trailer:
         found.append("encrypted, or without identifier")
+    if not (root.get("/MarkInfo", {}).get("/Marked") and "/StructTreeRoot" in root and root.get("/Lang")):
+        found.append("not tagged, or of no language")
+    if not root.get("/ViewerPreferences", {}).get("/DisplayDocTitle"):
+        found.append("the title is not shown")
     if "/AA" in root or "/OpenAction" in root:
         found.append("actions")
     if not content.startswith(b"%PDF-1.7"):
