@@ -205,6 +205,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
     "watch framework agreements": {"task": "purchasing.watch_frameworks", "schedule": crontab(hour="5", minute="20")},
     "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
+    "price what companies would pay alone": {"task": "purchasing.price_alone", "schedule": 300.0},
     "employee pools": {"task": "purchasing.sweep_employee_pools", "schedule": 20.0},
     "ask employees to pay": {"task": "purchasing.ask_employees_to_pay", "schedule": 900.0},
     "tell that pools close": {"task": "purchasing.warn_closing", "schedule": 900.0},

@@ -82,6 +82,10 @@ def _rule(share: CostShare, total: int, base: int | None) -> str:
     if share.kind == CostShare.Kind.FEE:
         return _("Fee of the association on your net share.")
     if share.kind == CostShare.Kind.FAIRNESS:
+        if share.rule[-1:].isdigit():
+            return _(
+                "%(percent)s\u00a0%% of the saving goes in proportion to the price alone: this is what it moves for you."
+            ) % {"percent": share.rule.rsplit("_", 1)[1]}
         if share.net_cents < 0:
             return _("You never pay more than buying alone: this is what the others carry for you.")
         return _("Nobody pays more than alone; you carry part of this in proportion to what you save.")

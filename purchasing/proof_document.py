@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from companies import documents
 from companies.billing.seller import seller
 from companies.models import Company
-from companies.money import euros
-from purchasing import proof, savings
+from purchasing import alone_words, proof, savings
 from purchasing.models import Pool
 
 
@@ -30,7 +29,7 @@ def pdf(pool: Pool, company: Company, found: Sequence[proof.Document], *, at: da
             "Largest remainder: each exact share is cut to whole cents; the cents left over go one by one to the largest "
             "rests, equal rests to the earliest commitment. The place says in which turn a cent was yours."
         ),
-        "alone": _sentence(savings.of_pool(company, pool)),
+        "alone": _sentence(pool, savings.of_pool(company, pool)),
         "documents": [
             {
                 "title": _("Invoice %(number)s of %(supplier)s")
@@ -40,13 +39,17 @@ def pdf(pool: Pool, company: Company, found: Sequence[proof.Document], *, at: da
                         step.source,
                         step.rule,
                         str(step.share.rank or ""),
-                        _amount(step.share.net_cents),
+                        alone_words.amount(step.share.net_cents),
                         f"{step.share.vat_bp / 100:g}\u00a0%".replace(".", ","),
-                        _amount(step.share.vat_cents),
+                        alone_words.amount(step.share.vat_cents),
                     ]
                     for step in document.steps
                 ],
-                "sums": [_amount(document.net_cents), _amount(document.vat_cents), _amount(document.gross_cents)],
+                "sums": [
+                    alone_words.amount(document.net_cents),
+                    alone_words.amount(document.vat_cents),
+                    alone_words.amount(document.gross_cents),
+                ],
             }
             for document in found
         ],
@@ -54,12 +57,5 @@ def pdf(pool: Pool, company: Company, found: Sequence[proof.Document], *, at: da
     return documents.render_pdf("purchasing/documents/proof.typ", data)
 
 
-def _sentence(found: tuple[int, int] | None) -> str:
-    if found is None:
-        return ""
-    facts = {"alone": _amount(found[0]), "pooled": _amount(found[1])}
-    return _("Alone %(alone)s, in the pool %(pooled)s") % facts + "."
-
-
-def _amount(cents: int) -> str:
-    return euros(cents).replace(".", ",") + "\u00a0€"
+def _sentence(pool: Pool, found: savings.Alone | None) -> str:
+    return "" if found is None else " ".join([alone_words.title(found) + ".", *alone_words.sentences(found, pool)])

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import F, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, ExtractYear, NullIf
 
 from companies.models import Company
 from companies.money import share
-from purchasing.models import Category, ClaimCredit, Commitment, CostShare, Pool, PooledNeed, PurchaseOrder
+from purchasing.models import Category, ClaimCredit, Commitment, CostShare, Pool, PooledNeed, PurchaseOrder, StandAlone
 from purchasing.services.three_way import all_billed
 from purchasing.states import CommitmentState, OrderState, SupplierInvoiceState
 
@@ -188,19 +188,45 @@ def by_company(rows: Iterable[Line]) -> list[Figure]:
     return grouped(rows, lambda row: row.company_id, lambda row: row.company)
 
 
-def of_pool(company: Company, pool: Pool) -> tuple[int, int] | None:
+class Alone(NamedTuple):
+    """What a company would have paid alone at the same quotes for the units it got, and what it paid in the pool, net.
+
+    `proven`: the first is the optimum; False: alone at least so much; None: nobody knows how sure it is.
+    """
+
+    alone: int
+    pooled: int
+    proven: bool | None = None
+    short: bool = False  # about what came, for less came than was granted
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise holds. It can fail where all together paid more than everybody alone would have."""
+        return self.pooled <= self.alone
+
+
+def of_pool(company: Company, pool: Pool) -> Alone | None:
     """`alone`, where the pool promises that nobody pays more than that."""
     return alone(company, pool.pk) if pool.fairness == Pool.Fairness.STAND_ALONE_CAP else None
 
 
-def alone(company: Company, pool_id: int) -> tuple[int, int] | None:
-    """What the company would pay alone at the same quotes, and what it pays in the pool, net; None when nobody knows.
+def alone(company: Company, pool_id: int) -> Alone | None:
+    """The promise in figures; None when nobody knows them.
 
-    The promise is about what was ordered: it is said when nothing was short, once every order of the pool is shared.
+    It is about the units that came, and said once every order of the pool is shared.
     """
     held = Commitment.objects.filter(company=company, pool_line__pool=pool_id, state=CommitmentState.LOCKED)
-    rows = list(held.annotate(got=Sum("allocations__quantity")).values_list("stand_alone_cents", "granted", "got"))
-    if not rows or any(cents is None or (got or 0) < (granted or 0) for cents, granted, got in rows):
+    rows = list(
+        held.annotate(got=Sum("allocations__quantity")).values_list(
+            "stand_alone_cents", "alone_received_cents", "granted", "got"
+        )
+    )
+    short = any((got or 0) < (granted or 0) for _one, _two, granted, got in rows)
+    prices = [received if received is not None else whole for whole, received, _granted, _got in rows]
+    unknown = any(
+        (got or 0) < (granted or 0) and received is None for _whole, received, granted, got in rows
+    )  # less came, and alone nobody sells so little
+    if not rows or unknown or any(cents is None for cents in prices):
         return None
     orders = PurchaseOrder.objects.filter(pool=pool_id).exclude(state=OrderState.CANCELLED)
     shared = orders.filter(supplier_invoices__state__in=SHARED).distinct()
@@ -208,7 +234,10 @@ def alone(company: Company, pool_id: int) -> tuple[int, int] | None:
         return None
     paid = CostShare.objects.filter(invoice__order__pool=pool_id, invoice__state__in=SHARED, company=company)
     net = paid.exclude(kind=CostShare.Kind.FEE).aggregate(total=Sum("net_cents"))["total"]
-    return (sum(cents or 0 for cents, _granted, _got in rows), net) if net is not None else None
+    if net is None:
+        return None
+    proven = StandAlone.objects.filter(pool=pool_id, company=company).values_list("proven", flat=True).first()
+    return Alone(sum(cents or 0 for cents in prices), net, False if short and proven is not None else proven, short)
 
 
 def _billed_in_part(order: PurchaseOrder) -> bool:

@@ -33,7 +33,7 @@ class PoolOut(serializers.ModelSerializer[Pool]):
     class Meta:
         model = Pool
         fields = ["id", "title", "description", "category", "state", "legal_model", "minimum_missed", "shortage",
-                  "freight", "fairness", "fee_bp", "consent_limit_bp", "opens_at", "closes_at", "completes_at", "order_on",
+                  "freight", "fairness", "fairness_mix", "fee_bp", "consent_limit_bp", "opens_at", "closes_at", "completes_at", "order_on",
                   "companies"]  # fmt: skip
 
 
@@ -109,6 +109,7 @@ class PoolIn(serializers.Serializer[Any]):
     shortage = serializers.ChoiceField(choices=Pool.Shortage.choices, default="proportional")
     freight = serializers.ChoiceField(choices=Pool.Freight.choices, default="value")
     fairness = serializers.ChoiceField(choices=Pool.Fairness.choices, default="stand_alone_cap")
+    fairness_mix = serializers.IntegerField(min_value=0, max_value=100, default=0)
     fee_bp = serializers.IntegerField(min_value=0, max_value=3000, default=0)
     consent_limit_bp = serializers.IntegerField(min_value=0, max_value=3000, default=200)
     lines = LineIn(many=True)

@@ -13,6 +13,7 @@ from purchasing.models import Category, Pool, PoolLine, VatRate
 from purchasing.services.pool import Calendar, PoolDraft
 
 PERCENTS = [(0, "0 %"), (100, "1 %"), (150, "1,5 %"), (200, "2 %"), (300, "3 %"), (500, "5 %")]
+MIXES = [(n, f"{n}\u00a0%") for n in (0, 10, 25, 50, 100)]
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 MOMENT_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%d/%m/%Y %H:%M"]
@@ -39,6 +40,18 @@ class PoolForm(forms.ModelForm):
     """Words and policies. The defaults are the ones the association explains to its members."""
 
     fee_bp = forms.TypedChoiceField(label=_("Management fee"), choices=PERCENTS, coerce=int, initial=0)
+    fairness_mix = forms.TypedChoiceField(
+        label=_("Saving shared in proportion"),
+        choices=MIXES,
+        coerce=int,
+        initial=0,
+        required=False,
+        empty_value=0,  # type: ignore[arg-type]  # what `coerce` makes
+        help_text=_(
+            "Only with “Nobody pays more than alone”. Choose more than 0 % where a large company reaches the best tier by "
+            "itself and should gain something too."
+        ),
+    )
     consent_limit_bp = forms.TypedChoiceField(
         label=_("Change of price or quantity accepted without asking"),
         choices=PERCENTS,
@@ -55,7 +68,7 @@ class PoolForm(forms.ModelForm):
     class Meta:
         model = Pool
         fields = ["title", "description", "category", "lead", "legal_model", "minimum_missed", "shortage", "freight",
-                  "fairness", "fee_bp", "consent_limit_bp"]  # fmt: skip
+                  "fairness", "fairness_mix", "fee_bp", "consent_limit_bp"]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
             "legal_model": _("Resale: the association buys and sells on. Agent: it buys in the companies' name."),

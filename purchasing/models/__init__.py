@@ -52,6 +52,7 @@ from purchasing.models.recurring import RecurringNeed, RecurringRun, RequestFile
 from purchasing.models.request import PurchaseRequest, RequestDecision, RequestLine
 from purchasing.models.review import SupplierReview
 from purchasing.models.settlement import CostShare, SupplierInvoice, SupplierInvoiceLine
+from purchasing.models.stand_alone import StandAlone
 from purchasing.models.supplier import Supplier, SupplierClosure, SupplierContact, SupplierDocument
 from purchasing.models.tender import Award, AwardLine, PriceTier, Quote, QuoteLine, Tender, TenderInvitation
 
@@ -132,6 +133,7 @@ __all__ = [
     "RequestFile",
     "RequestLine",
     "Reservation",
+    "StandAlone",
     "Supplier",
     "SupplierClosure",
     "SupplierContact",

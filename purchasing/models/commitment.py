@@ -61,8 +61,10 @@ class Commitment(models.Model):
     # The company's part of the order, set at the lock.
     granted = models.PositiveIntegerField(null=True, blank=True)
     drop_reason = models.CharField(max_length=10, choices=DropReason, blank=True)
-    # Net cost of buying alone at the same quotes, for the fairness cap; null = no alternative.
+    # Net cost of buying what was granted alone at the same quotes, for the fairness cap; null = no alternative.
     stand_alone_cents = models.PositiveBigIntegerField(null=True, blank=True)
+    # The same for what came, when that was less.
+    alone_received_cents = models.PositiveBigIntegerField(null=True, blank=True)
 
     objects = CommitmentQuerySet.as_manager()
 

@@ -79,6 +79,8 @@ class Pool(models.Model):
     )
     freight = models.CharField(_("freight is shared"), max_length=10, choices=Freight, default=Freight.VALUE)
     fairness = models.CharField(_("fairness"), max_length=16, choices=Fairness, default=Fairness.STAND_ALONE_CAP)
+    # How much of what the pool saves is shared in proportion to the price alone, in percent; 0: one price for all.
+    fairness_mix = models.PositiveSmallIntegerField(_("saving shared with everybody"), default=0)
     fee_bp = models.PositiveIntegerField(_("management fee"), default=0)
     # Above this net value whoever opened the quotes cannot award alone.
     second_person_above_cents = models.PositiveBigIntegerField(_("second person above"), default=500_000)
@@ -104,6 +106,7 @@ class Pool(models.Model):
         indexes = [models.Index(fields=["state", "closes_at"], name="pool_by_deadline")]
         constraints = [
             models.CheckConstraint(condition=Q(fee_bp__lte=3_000), name="pool_fee_within_bounds"),
+            models.CheckConstraint(condition=Q(fairness_mix__lte=100), name="pool_fairness_mix_is_a_percentage"),
             models.CheckConstraint(
                 condition=Q(opens_at__isnull=True) | Q(closes_at__isnull=True) | Q(closes_at__gt=F("opens_at")),
                 name="pool_closes_after_it_opens",

@@ -135,6 +135,7 @@ def settle(
     freight: str = VALUE,
     model: str = AGENT,
     stand_alone_cap: bool = False,
+    mix: int = 0,
     carried: Sequence[Goods] = (),
 ) -> Statement:
     """Split a supplier's document between the members, net and VAT, every sum exact.
@@ -154,7 +155,7 @@ def settle(
     net = _net(parties, parts)
     if stand_alone_cap:
         uniform = [p.before_cents + sum(net[p.member].values()) for p in parties]
-        whole = equalisation(uniform, [p.stand_alone_cents for p in parties])
+        whole = equalisation(uniform, [p.stand_alone_cents for p in parties], mix)
         moves = [move - p.moved_cents for move, p in zip(whole, parties, strict=True)]
         used = sorted({rate for row in net.values() for rate in row})
         main = max(used, key=lambda r: sum(row.get(r, 0) for row in net.values()), default=0)
@@ -244,12 +245,12 @@ def _net(parties: Sequence[Party], parts: Sequence[Part]) -> dict[str, dict[int,
     return net
 
 
-def equalisation(uniform: Sequence[int], alone: Sequence[int | None]) -> list[int]:
+def equalisation(uniform: Sequence[int], alone: Sequence[int | None], mix: int = 0) -> list[int]:
     """Rule R3: what to add to each uniform share so that nobody pays more than alone; the sum is zero.
 
     What the guarantee costs is carried by those who save, in proportion to what they save; members without an
     alternative (None) carry only what the others cannot. If the pool costs more than everybody alone, nothing
-    moves: no split exists.
+    moves: no split exists. `mix` percent of the way leads to rule R2, the same percentage saved by everybody.
 
     >>> equalisation([33000, 18000, 12000], [30000, 23900, 17900])
     [-3000, 1500, 1500]
@@ -259,13 +260,33 @@ def equalisation(uniform: Sequence[int], alone: Sequence[int | None]) -> list[in
     room = [max(0, s - u) if s is not None and u > 0 else 0 for u, s in taking]
     open_ended = [u if s is None and u > 0 else 0 for u, s in taking]
     excess = sum(over)
-    if not excess or (excess > sum(room) and not any(open_ended)):
+    if excess > sum(room) and not any(open_ended):
         return [0] * len(uniform)
     within = min(excess, sum(room))
     added = share(within, room) if within else [0] * len(room)
     if excess > within:
         added = [a + b for a, b in zip(added, share(excess - within, open_ended), strict=True)]
-    return [a - o for a, o in zip(added, over, strict=True)]
+    moves = [a - o for a, o in zip(added, over, strict=True)]
+    return _mixed(uniform, alone, moves, mix) if mix else moves
+
+
+def _mixed(uniform: Sequence[int], alone: Sequence[int | None], moves: Sequence[int], mix: int) -> list[int]:
+    """(1 − β)·R3 + β·R2 between those who could buy alone: each stays below alone, as both rules do; the sum is kept."""
+    taking = [n for n, (u, s) in enumerate(zip(uniform, alone, strict=True)) if s is not None and u > 0]
+    capped = [uniform[n] + moves[n] for n in taking]
+    prices = [alone[n] or 0 for n in taking]
+    if not any(prices):
+        return list(moves)
+    same = share(sum(capped), prices)
+    exact = [(100 - mix) * x + mix * y for x, y in zip(capped, same, strict=True)]
+    paid = [cents // 100 for cents in exact]
+    rest = sum(capped) - sum(paid)
+    for k in sorted(range(len(exact)), key=lambda k: -(exact[k] % 100))[:rest]:
+        paid[k] += 1
+    found = list(moves)
+    for n, cents in zip(taking, paid, strict=True):
+        found[n] = cents - uniform[n]
+    return found
 
 
 def vat_shares(net: Mapping[str, Mapping[int, int]], model: str) -> tuple[dict[str, dict[int, int]], int]:

@@ -281,7 +281,7 @@ def _keep_versions(
     """Keep what was promised together with the terms that were shown."""
     common = {
         "closes_at": pool.closes_at.isoformat() if pool.closes_at else None,
-        **{name: getattr(pool, name) for name in ("legal_model", "minimum_missed", "shortage", "freight", "fairness")},
+        **{name: getattr(pool, name) for name in proofs.POLICIES},
         "fee_bp": pool.fee_bp,
     }
     versions = []

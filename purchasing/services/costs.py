@@ -11,11 +11,11 @@ from purchasing.models import (
     Commitment,
     CostShare,
     Pool,
-    PurchaseOrder,
     SupplierInvoice,
     SupplierInvoiceLine,
 )
 from purchasing.rules import shares
+from purchasing.services import alone
 from purchasing.services.billed_units import Units, arrivals, billed_by, through
 from purchasing.services.delivery import claimants
 
@@ -111,11 +111,12 @@ def cost_shares(invoice: SupplierInvoice) -> list[CostShare]:
     ]
     capped = pool.fairness == Pool.Fairness.STAND_ALONE_CAP
     paid, moved = _so_far(invoice) if capped else ({}, {})
+    most = alone.caps(order, basis.commitments) if capped else {}
     parties = [
         shares.Party(
             str(pk),
             basis.grams.get(pk),
-            _stand_alone(order, basis, pk) if capped else None,
+            most.get(pk),
             len(basis.places.get(pk, ())),
             paid.get(pk, 0),
             moved.get(pk, 0),
@@ -130,6 +131,7 @@ def cost_shares(invoice: SupplierInvoice) -> list[CostShare]:
         freight=pool.freight,
         model=model,
         stand_alone_cap=capped,
+        mix=pool.fairness_mix,
         carried=basis.carried,
     )
     rows = [
@@ -140,11 +142,6 @@ def cost_shares(invoice: SupplierInvoice) -> list[CostShare]:
     rows += _fees(invoice, statement, pool)
     _set_vat(rows, model)
     return rows
-
-
-def _stand_alone(order: PurchaseOrder, basis: _Basis, company_id: int) -> int | None:
-    costs = [c.stand_alone_cents for (_line, pk), c in basis.commitments.items() if pk == company_id]
-    return None if any(cost is None for cost in costs) else sum(cost or 0 for cost in costs)
 
 
 def _row(
@@ -161,7 +158,7 @@ def _row(
         commitment=basis.commitments.get((order_line or 0, company)),
         quantity=basis.units.get(line.pk, {}).get(part.member) if line and order_line else None,
         weight=part.weight,
-        rule=rule.get(part.kind, pool.fairness),
+        rule=rule.get(part.kind, f"{pool.fairness}_{pool.fairness_mix}" if pool.fairness_mix else pool.fairness),
         rank=part.rank,
         net_cents=part.cents,
         vat_bp=part.vat_bp,

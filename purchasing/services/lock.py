@@ -17,13 +17,12 @@ from companies.states import move
 from purchasing import access, mails_back
 from purchasing.models import Commitment, Pool, PooledNeed, PoolLine
 from purchasing.rules.tiers import Outcome
-from purchasing.selectors import current_quotes, tender_of
+from purchasing.services import alone as stand_alone
 from purchasing.services import approval
 from purchasing.services import standing as standings
-from purchasing.services.alone import stand_alone
 from purchasing.services.bulk import CLOCK, move_many, needs_of, release
 from purchasing.services.pool import locked
-from purchasing.services.standing import LineStanding, Said, Standing
+from purchasing.services.standing import LineStanding, Standing
 from purchasing.states import COMMITMENT, POOL, POOL_LINE, CommitmentState, PoolLineState, PoolState
 
 EXTENSION_DAYS = 7
@@ -48,14 +47,22 @@ class TooEarly(DomainError):
     message = _("Companies may still commit until %(until)s. The pool locks by itself after that.")
 
 
-@transaction.atomic(durable=True)
 def lock(*, pool: Pool, at: datetime, actor: User | None = None) -> Pool:
     """Apply the pool's rules after its deadline: lock, begin the completion of packs, extend once, or fail.
 
     `actor` is None for the clock. A second call, a second worker or a double click finds it done and changes nothing.
+    What companies would pay alone is computed before the pool's row is held.
     """
     if actor is not None:
         require(access.can_run_pool(actor, pool))
+    deadline = standings.deadline_of(pool)
+    if pool.state in (PoolState.COMMITTING, PoolState.COMPLETING) and (deadline is None or at >= deadline):
+        stand_alone.prepare(pool=pool, at=at)
+    return _lock(pool=pool, at=at, actor=actor)
+
+
+@transaction.atomic(durable=True)
+def _lock(*, pool: Pool, at: datetime, actor: User | None) -> Pool:
     pool = locked(pool)
     if pool.state in OVER:
         return pool
@@ -239,7 +246,7 @@ class Kept:
 
 def _split(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) -> list[Kept]:
     """Lock the commitments that get something; drop the others with the reason."""
-    alone = _stand_alone(pool, standing)
+    alone = stand_alone.at_lock(pool, standing, at=at)
     staying: list[Kept] = []
     leaving: dict[int, str] = {}
     for row in standing.lines:
@@ -260,24 +267,6 @@ def _split(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) 
         gone.granted, gone.drop_reason = None, leaving[gone.pk]
     _drop(pool, dropped, actor=actor, at=at)
     return staying
-
-
-def _stand_alone(pool: Pool, standing: Standing) -> dict[int, int]:
-    """What each commitment's company would pay alone for it, from the quotes of the same tender."""
-    if pool.fairness != Pool.Fairness.STAND_ALONE_CAP:
-        return {}
-    tender = tender_of(pool)
-    quotes = current_quotes(tender) if tender else []
-    wanted: dict[int, dict[int, Said]] = {}
-    for row in standing.lines:
-        for c in row.commitments:
-            if row.granted(c):
-                wanted.setdefault(c.company_id, {})[row.line.pk] = c
-    found: dict[int, int] = {}
-    for rows in wanted.values():
-        costs = stand_alone(quotes, {pk: c.quantity for pk, c in rows.items()})
-        found |= {c.pk: costs[pk] for pk, c in rows.items()} if costs is not None else {}
-    return found
 
 
 def _proof(standing: Standing) -> dict[str, object]:

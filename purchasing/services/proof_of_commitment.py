@@ -20,7 +20,13 @@ from purchasing.models import Commitment, CommitmentProof, Pool
 from purchasing.rules.tiers import Terms
 from purchasing.unit_words import units
 
-POLICIES = ("legal_model", "minimum_missed", "shortage", "freight", "fairness")
+POLICIES = ("legal_model", "minimum_missed", "shortage", "freight", "fairness", "fairness_mix")
+
+
+def fairness(pool: Pool) -> str:
+    """The pool's fairness rule in words, with how much of the saving is shared in proportion."""
+    mixed = _("%(n)s\u00a0%% of the saving in proportion") % {"n": pool.fairness_mix} if pool.fairness_mix else ""
+    return " · ".join(filter(None, [str(pool.get_fairness_display()), mixed]))
 
 
 def begin(
@@ -108,7 +114,7 @@ def render(proof: CommitmentProof) -> bytes:
 def _data(proof: CommitmentProof) -> dict[str, Any]:
     content = proof.content
     at = timezone.localtime(proof.at)
-    pool = Pool(**{name: content["pool"][name] for name in POLICIES})
+    pool = Pool(**{name: content["pool"][name] for name in POLICIES if name in content["pool"]})
     closes = content["pool"]["closes_at"]
     facts = [
         [_("Pool"), content["pool"]["title"]],
@@ -120,7 +126,7 @@ def _data(proof: CommitmentProof) -> dict[str, Any]:
         [_("If a minimum is missed"), pool.get_minimum_missed_display()],
         [_("If goods are missing"), pool.get_shortage_display()],
         [_("Freight is shared"), pool.get_freight_display()],
-        [_("Fairness"), pool.get_fairness_display()],
+        [_("Fairness"), fairness(pool)],
         [_("Management fee"), f"{content['pool']['fee_bp'] / 100:g}\u00a0%".replace(".", pgettext("decimal separator", "."))],
     ]  # fmt: skip
     return {

@@ -15,7 +15,7 @@ from companies.documents import download
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company
-from purchasing import access
+from purchasing import access, alone_words
 from purchasing.authority import may_approve_in
 from purchasing.forms_back import CommitForm
 from purchasing.models import Acknowledgement, CommitmentProof, Consent, Pool
@@ -44,6 +44,7 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     context = {
         "company": row,
         "pool": pool,
+        "promise": alone_words.promise(pool),
         "page": page,
         "speaks": pool.state in SPEAKING,
         "may": access.can_request(user, row) and pool.state in SPEAKING,

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companies.access import require
 from companies.models import Company
-from purchasing import access, history, savings, selectors
+from purchasing import access, alone_words, history, savings, selectors
 from purchasing.models import Pool, RequestLine
 from purchasing.services import pool as service
 from purchasing.services.standing import deadline_of
@@ -64,6 +64,7 @@ def company_pool(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     for line in lines:
         line.mine, line.joinable = mine.get(line.pk, []), joinable.get(line.pk, [])  # type: ignore[attr-defined]  # for the template
         line.winner = winners.get(line.pk)  # type: ignore[attr-defined]  # for the template
+    alone = savings.of_pool(row, pool) if pool.state in SHARED else None
     context = {
         "company": row,
         "pool": pool,
@@ -76,7 +77,9 @@ def company_pool(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "leads": Pool.objects.led_by(user).filter(pk=pool.pk).exists(),
         "numbers": numbers,
         "suppliers": selectors.winners_of(pool),
-        "alone": savings.of_pool(row, pool) if pool.state in SHARED else None,
+        "alone": alone,
+        "alone_title": alone_words.title(alone) if alone else "",
+        "alone_words": alone_words.sentences(alone, pool) if alone else [],
     }
     return render(request, "purchasing/company_pool.html", context)
 

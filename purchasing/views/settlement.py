@@ -19,7 +19,7 @@ from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company, Document, Role
 from companies.money import euros, line_total
-from purchasing import access, proof_document, savings
+from purchasing import access, alone_words, proof_document, savings
 from purchasing import proof as proofs
 from purchasing.forms_back import SupplierInvoiceForm
 from purchasing.models import Commitment, Pool, PurchaseOrder, PurchaseOrderLine, SupplierInvoice
@@ -197,11 +197,13 @@ def proof(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     user = reader(request)
     keys = [service.key_of(document.invoice, row.pk) for document in found]
     billed = Invoice.objects.filter(company=row, key__in=keys)
+    alone = savings.of_pool(row, pool)
     context = {
         "company": row,
         "pool": pool,
         "documents": found,
-        "alone": savings.of_pool(row, pool),
+        "alone": alone,
+        "alone_words": [alone_words.title(alone) + ".", *alone_words.sentences(alone, pool)] if alone else [],
         "saving": savings.total([line for line in savings.lines(row) if line.pool_id == pool.pk]),
         "spare": _spare(row, pool) if has_role(user, row, Role.BUYER) else [],
         "invoices": billed if has_role(user, row, Role.ACCOUNTANT, Role.ADMIN) or is_staff(user) else [],

@@ -9,7 +9,7 @@ from typing import Any
 from tests.bench.book import Book
 from tests.bench.place import Place
 
-COMPANIES, LINES = 70, 500
+COMPANIES, LINES, QUOTES = 70, 500, 50
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -20,6 +20,8 @@ def measure(place: Place, book: Book) -> None:
     )
     world, buyer = full_pool()
     _pages(book, world, buyer, where)
+    where += f", {QUOTES} quotes"
+    _alone(book, world, where)
     _words(book, world, buyer)
     _lock(book, world, where)
 
@@ -78,8 +80,64 @@ def full_pool() -> tuple[Any, Any]:
             for c in said
         ), batch_size=5_000,
     )  # fmt: skip
+    _more_quotes(w, lines, rng)
     _analyze()
     return w, buyers[0]
+
+
+def _more_quotes(w: Any, lines: list[Any], rng: random.Random) -> None:
+    """The quotes that lost: dearer here, cheaper there, each with its freight and some with a franco or a minimum."""
+    from django.db.models.functions import Now
+
+    from purchasing.models import PriceTier, Quote, QuoteLine, Supplier, TenderInvitation
+
+    tender, made = w.pool.tenders.get(), []
+    for n in range(QUOTES - 1):
+        supplier = Supplier.objects.create(name=f"Fournisseur {n}", category="protection", city="Valence")
+        invitation = TenderInvitation.objects.create(
+            tender=tender, supplier=supplier, email=f"f{n}@example.org", state="lost", token_hash=f"bench-{n}",
+            expires_at=w.pool.closes_at,
+        )  # fmt: skip
+        quote = Quote.objects.create(
+            invitation=invitation, valid_until=w.pool.closes_at.date() + timedelta(days=99), saved_at=hour(),
+            freight_cents=rng.randrange(2_000, 15_000), franco_cents=rng.choice([None, 80_000, 300_000]),
+            minimum_cents=rng.choice([0, 0, 10_000]),
+        )  # fmt: skip
+        offers = QuoteLine.objects.bulk_create(QuoteLine(quote=quote, pool_line=line, pack=6) for line in lines)
+        PriceTier.objects.bulk_create(
+            (
+                PriceTier(quote_line=offer, from_qty=start, unit_price_e4=price * part // 100)
+                for offer in offers
+                for price in [rng.randrange(38_000, 52_000)]
+                for start, part in ((1, 100), (1_000, 88), (2_500, 77))
+            ), batch_size=5_000,
+        )  # fmt: skip
+        made.append(quote.pk)
+    Quote.objects.filter(pk__in=made).update(submitted_at=Now())
+
+
+def hour() -> datetime:
+    from tests.purchasing.back import hours
+
+    return hours(1)
+
+
+def _alone(book: Book, world: Any, where: str) -> None:
+    """What every company would pay alone, as the worker prepares it before the pool closes."""
+    from django.utils import timezone
+
+    from purchasing.models import StandAlone
+    from purchasing.services import alone
+
+    started = time.perf_counter()
+    alone.prepare(pool=world.pool, at=timezone.now())
+    seconds = time.perf_counter() - started
+    rows = StandAlone.objects.filter(pool=world.pool).values_list("cents", "found_cents", "proven")
+    worst = max((found - cents) / found for cents, found, _proven in rows if cents is not None and found)
+    note = (
+        f"{where}; {sum(proven for *_, proven in rows)} proven, the others within {100 * worst:.2f} % of the way found"
+    )
+    book.note("pools", "alone_70x500_seconds", seconds, "s", note)
 
 
 def _analyze() -> None:
@@ -142,11 +200,14 @@ def _words(book: Book, world: Any, buyer: Any) -> None:
 def _lock(book: Book, world: Any, where: str) -> None:
     from companies.models import AuditEntry
     from purchasing.models import Commitment
-    from purchasing.services import lock
+    from purchasing.services import alone, lock
 
     at = world.pool.closes_at
     started = time.perf_counter()
-    pool = lock.lock(pool=world.pool, at=at)
+    alone.prepare(pool=world.pool, at=at)
+    before = time.perf_counter() - started
+    started = time.perf_counter()
+    pool = lock._lock(pool=world.pool, at=at, actor=None)
     seconds = time.perf_counter() - started
     locked = Commitment.objects.filter(pool_line__pool=pool, state="locked").count()
     if pool.state != "locked" or AuditEntry.objects.filter(action="commitment.locked", at=at).count() != locked:
@@ -154,6 +215,8 @@ def _lock(book: Book, world: Any, where: str) -> None:
     book.note(
         "pools", "lock_70x500_database_seconds", seconds, "s", f"{where}; {locked} locked, audited, told, needs kept"
     )
+    note = "one company's 40 lines had changed since the preparation; before the pool's row is held"
+    book.note("pools", "lock_70x500_alone_seconds", before, "s", note)
 
 
 def _rules(book: Book) -> None:

@@ -14,6 +14,7 @@ UNKNOWN_OFFER, MAX_PACKS = "unknown_offer", "max_packs"
 DEMAND, SURPLUS = "demand", "max_surplus"
 PRODUCT_SUPPLIERS, SINGLE_SOURCE = "product_max_suppliers", "single_source_group"
 MAX_SUPPLIERS, CONFLICT = "max_suppliers", "conflict"
+MIN_QUANTITY = "min_quantity"
 MIN_VALUE, MIN_UNITS = "min_order_value", "min_order_units"
 
 
@@ -78,7 +79,10 @@ def evaluate(instance: Instance, packs: Mapping[int, int]) -> Evaluation | Viola
 def invoice(instance: Instance, index: int, lines: list[tuple[int, int]]) -> Order | Violation:
     """One supplier's invoice for (offer index, packs)."""
     supplier = instance.suppliers[index]
-    tiers = forced_tiers(instance, supplier, lines)
+    reached = _reached(instance, supplier, lines)
+    if any(0 < r < s.least for s, r in zip(supplier.schemes, reached, strict=True)):
+        return Violation(MIN_QUANTITY, supplier=index)
+    tiers = _forced(supplier, reached)
     goods = sum(n * instance.offers[o].prices[tiers[instance.offers[o].scheme]] for o, n in lines)
     if goods < supplier.min_order_value:
         return Violation(MIN_VALUE, supplier=index)
@@ -89,10 +93,19 @@ def invoice(instance: Instance, index: int, lines: list[tuple[int, int]]) -> Ord
 
 
 def forced_tiers(instance: Instance, supplier: Supplier, lines: list[tuple[int, int]]) -> tuple[int, ...]:
+    return _forced(supplier, _reached(instance, supplier, lines))
+
+
+def _reached(instance: Instance, supplier: Supplier, lines: list[tuple[int, int]]) -> list[int]:
+    """How far the lines carry in each scheme."""
     reached = [0] * len(supplier.schemes)
     for index, count in lines:
         offer = instance.offers[index]
         reached[offer.scheme] += count * supplier.metric(offer)
+    return reached
+
+
+def _forced(supplier: Supplier, reached: list[int]) -> tuple[int, ...]:
     return tuple(bisect_right(s.starts, r) - 1 for s, r in zip(supplier.schemes, reached, strict=True))
 
 

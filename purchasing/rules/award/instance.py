@@ -34,6 +34,7 @@ class Scheme:
 
     metric: str
     starts: tuple[int, ...]
+    least: int = 0  # nothing, or at least so much: a minimum quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,10 @@ def dump(instance: Instance) -> dict[str, Any]:
                 "min_order_units": s.min_order_units,
                 "freight": s.freight,
                 "franco": s.franco,
-                "schemes": [{"metric": g.metric, "from": list(g.starts)} for g in s.schemes],
+                "schemes": [
+                    {"metric": g.metric, "from": list(g.starts), **({"least": g.least} if g.least else {})}
+                    for g in s.schemes
+                ],
                 "offers": [
                     {
                         "product": o.product,
@@ -199,7 +203,7 @@ def _scheme(value: Any, at: str) -> Scheme:
     for j in range(1, len(starts)):
         if starts[j] <= starts[j - 1]:
             raise RuleError("tiers_not_rising", "Each tier starts above the one before.", f"{at}.from[{j}]")
-    return Scheme(metric, tuple(starts))
+    return Scheme(metric, tuple(starts), _whole(row, "least", at, MOST_CENTS, default=0))
 
 
 def _offer(value: Any, at: str, index: int, supplier: int, products: int, schemes: tuple[Scheme, ...]) -> Offer:

@@ -141,6 +141,9 @@ def _scheme(
         if start > most:
             break
         end = min(starts[tier + 1] - 1, most) if tier + 1 < len(starts) else most
+        start = max(start, supplier.schemes[scheme].least)
+        if start > end:
+            continue  # the minimum quantity is in a later tier
         active = model.y[index, scheme, tier] = model.column(1)
         one_tier[active] = 1
         reached: dict[int, int] = {}

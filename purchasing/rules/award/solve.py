@@ -129,6 +129,19 @@ def solve(
     return judge(instance, best, runs, floor, columns, began, seconds, clock)
 
 
+def prove(instance: Instance, *, seconds: float, clock: Clock = time.monotonic) -> Result:
+    """The solver's word alone on a small problem, with and without presolve: no search before it, no search over tiers."""
+    began = clock()
+    if reason := reasons.product_reason(instance):
+        return Result(INFEASIBLE, clock() - began, reason=reason, proof={"by": "arithmetic"})
+    best, columns, floor = Incumbent(instance), len(build(instance).cost), floor_cents(instance)
+    if columns >= SECOND_SOLVE_COLUMNS:
+        return Result(UNKNOWN, clock() - began, reason=reasons.UNDECIDED, bound_cents=floor)
+    search = Search(instance, clock, began)
+    runs = _Solving(best, search, columns, floor, began + seconds, clock, Watch()).run()
+    return judge(instance, best, runs, floor, columns, began, seconds, clock)
+
+
 @dataclass(slots=True)
 class _Solving:
     """Small problems are solved with and without presolve: side by side where there are processors. Others over tiers."""

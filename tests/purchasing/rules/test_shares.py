@@ -124,13 +124,21 @@ class TestTheStandAloneCap:
         moves = equalisation([200, 100, 100], [100, None, 130])
         assert moves == [-100, 70, 30]
 
+    def test_lets_the_large_company_gain_when_a_part_is_shared_in_proportion(self):
+        """The free rider of the design: A alone has the best tier already. One price leaves it nothing, a mix a part."""
+        uniform, alone = [720_000, 64_000], [720_000, 100_000]
+        assert equalisation(uniform, alone) == [0, 0]
+        assert equalisation(uniform, alone, 25) == [-7_902, 7_902]
+        assert equalisation(uniform, alone, 100) == [-31_610, 31_610]  # both pay 95.6 % of alone
+
     @given(
-        st.lists(st.tuples(st.integers(0, 9_999), st.one_of(st.none(), st.integers(0, 9_999))), min_size=1, max_size=9)
+        st.lists(st.tuples(st.integers(0, 9_999), st.one_of(st.none(), st.integers(0, 9_999))), min_size=1, max_size=9),
+        st.sampled_from([0, 0, 10, 50, 99, 100]),
     )
     @settings(max_examples=400)
-    def test_is_never_above_alone_when_that_is_possible(self, rows):
+    def test_is_never_above_alone_when_that_is_possible(self, rows, mix):
         uniform, alone = [u for u, _ in rows], [s for _, s in rows]
-        moves = equalisation(uniform, alone)
+        moves = equalisation(uniform, alone, mix)
         assert sum(moves) == 0
         feasible = any(s is None and u for u, s in rows) or sum(u for u, _ in rows) <= sum(s or 0 for u, s in rows if u)
         for (u, s), move in zip(rows, moves, strict=True):
