@@ -1,5 +1,7 @@
 """Rate limits that hold: one atomic counter of the cache (Valkey) for each key and window."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +53,26 @@ def check(limit: Limit, key: Any) -> None:
     """Raise `TooMany` when the limit was reached, without counting."""
     if int(cache.get(_key(limit, key)) or 0) >= limit[1]:
         raise TooMany(wait=int(limit[2].total_seconds()))
+
+
+@contextmanager
+def failures(limit: Limit, key: Any) -> Iterator[None]:
+    """Count what is tried inside unless it goes well; raise `TooMany` beyond the limit, before anything is tried.
+
+    It is counted first and given back afterwards, so that guesses sent at the same moment are all counted.
+    """
+    spend(limit, key)
+    try:
+        yield
+    except TooMany:  # of another limit: nothing was guessed
+        _give_back(limit, key)
+        raise
+    _give_back(limit, key)
+
+
+def _give_back(limit: Limit, key: Any) -> None:
+    with suppress(ValueError):  # its window has ended
+        cache.decr(_key(limit, key))
 
 
 def forget(limit: Limit, key: Any) -> None:

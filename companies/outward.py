@@ -1,9 +1,11 @@
 """One POST to an address that somebody else chose: never into our own network, never followed elsewhere."""
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -12,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.errors import Invalid
 
-TIMEOUT = 10  # seconds
+TIMEOUT = 10  # seconds that one step may take
+WHOLE = 20  # seconds for all steps together: a receiver that drips its answer byte by byte holds nobody
 KEPT = "/%:@!$&'()*+,;=?~-._"  # what an address may hold as it is; the rest is escaped, as a browser does
 UNICAST = ipaddress.ip_network("2000::/3")  # all that is given out of IPv6 (RFC 4291, IANA)
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address as a network without IPv4 sees it (RFC 6052)
@@ -65,21 +68,40 @@ def is_public(host: str) -> bool:
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """Send a body and return the status. Raises `AddressRefused`, or `OSError` when nobody answered within ten seconds."""
+    """Send a body and return the status. Raises `AddressRefused`, or `OSError` when nobody answered in time."""
     parts, hosts = addresses_of(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    connection = http.client.HTTPConnection(parts.hostname, port, timeout=TIMEOUT)
+    connection, late = http.client.HTTPConnection(parts.hostname, port, timeout=TIMEOUT), threading.Event()
+    clock = threading.Timer(WHOLE, _cut, [connection, late])
+    clock.daemon = True
+    clock.start()
     try:
         connection.sock = socket.create_connection((hosts[0], port), timeout=TIMEOUT)
         if parts.scheme == "https":
             context = ssl.create_default_context()
-            connection.sock = context.wrap_socket(connection.sock, server_hostname=parts.hostname)
+            connection.sock = context.wrap_socket(
+                connection.sock, server_hostname=parts.hostname, do_handshake_on_connect=False
+            )
+            connection.sock.do_handshake()
         path = quote(parts.path or "/", safe=KEPT) + (f"?{quote(parts.query, safe=KEPT)}" if parts.query else "")
         connection.request("POST", path, body=body, headers=headers)
         answer = connection.getresponse()
         answer.read(1_000)
-        return answer.status
-    except http.client.HTTPException as error:
+    except (http.client.HTTPException, OSError) as error:
+        if late.is_set():
+            raise TimeoutError("the answer took too long") from error
         raise OSError(str(error) or type(error).__name__) from error
     finally:
+        clock.cancel()
         connection.close()
+    if late.is_set():  # cut off in the middle of the body, which then seems to end
+        raise TimeoutError("the answer took too long")
+    return answer.status
+
+
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
+    """End a connection that another thread waits for: what it reads next is the end."""
+    late.set()
+    if connection.sock is not None:
+        with contextlib.suppress(OSError):  # it has ended just now
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)

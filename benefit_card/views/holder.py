@@ -168,9 +168,11 @@ def activate(request: HttpRequest) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         try:
-            limits.spend(limits.ACTIVATIONS_PER_ADDRESS, request.META.get("REMOTE_ADDR", ""))
             validate_email(values["email"])
-            activation.request_link(code=values["code"], email=values["email"], at=timezone.now())
+            address = request.META.get("REMOTE_ADDR", "")
+            limits.spend(limits.ACTIVATIONS_PER_ADDRESS, address)
+            with limits.failures(limits.WRONG_ACTIVATIONS_PER_ADDRESS, address):
+                activation.request_link(code=values["code"], email=values["email"], at=timezone.now())
             return render(request, "benefit_card/activate_sent.html", values)
         except ValidationError:
             problem = _("Type an e-mail address such as name@example.fr.")

@@ -47,9 +47,11 @@ def _ask(request: HttpRequest, values: dict[str, str], template: str) -> HttpRes
     problem = ""
     if request.method == "POST":
         try:
-            limits.spend(limits.TEXTS_PER_ADDRESS, request.META.get("REMOTE_ADDR", ""))
+            address = request.META.get("REMOTE_ADDR", "")
+            limits.spend(limits.TEXTS_PER_ADDRESS, address)
             send = texts.request_activation if "code" in values else texts.request_sign_in
-            request.session[KEPT] = str(send(**values, at=timezone.now()))
+            with limits.failures(limits.WRONG_TEXTS_PER_ADDRESS, address):
+                request.session[KEPT] = str(send(**values, at=timezone.now()))
             return redirect("benefit_card:text_code")
         except DomainError as error:
             problem = error.sentence

@@ -15,7 +15,9 @@ from companies.billing.models import CreditNote, CreditNoteLine, DuesLine, Invoi
 from companies.models import Role
 
 
-class _Accounts(ApiView):
+class AccountsView(ApiView):
+    """Rows of companies whose accountant or administrator asks; all for the staff."""
+
     scope = "invoices"
 
     def asked(self) -> bool:
@@ -48,7 +50,7 @@ class MandateFilter(filters.FilterSet):
         fields = ["company", "state", "reference"]
 
 
-class _Mandates(_Accounts):
+class _Mandates(AccountsView):
     queryset = Mandate.objects.none()
 
     def get_queryset(self) -> QuerySet[Mandate]:
@@ -89,7 +91,7 @@ class DuesFilter(filters.FilterSet):
         fields = ["company", "year"]
 
 
-class DuesList(_Accounts, ListAPIView[DuesLine]):
+class DuesList(AccountsView, ListAPIView[DuesLine]):
     """Yearly dues and how they were calculated, newest first: a company's own once invoiced; drafts too for the staff.
     Filters: company, year."""
 
@@ -143,7 +145,7 @@ class CreditNoteFilter(filters.FilterSet):
         fields = ["company", "invoice", "number"]
 
 
-class CreditNoteList(_Accounts, ListAPIView[CreditNote]):
+class CreditNoteList(AccountsView, ListAPIView[CreditNote]):
     """Credit notes with what they take back, newest first. Filters: company, invoice, number, issued_from, issued_until."""
 
     queryset = CreditNote.objects.none()

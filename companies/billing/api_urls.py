@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing import api, api_accounts, api_books
+from companies.billing import api, api_accounts, api_books, api_deposits
 
 app_name = "billing_api"
 urlpatterns = [
@@ -13,6 +13,11 @@ urlpatterns = [
     path("mandates/", api_accounts.MandateList.as_view(), name="mandates"),
     path("mandates/<int:pk>/", api_accounts.MandateDetail.as_view(), name="mandate"),
     path("dues/", api_accounts.DuesList.as_view(), name="dues"),
+    path("deposits/", api_deposits.DepositList.as_view(), name="deposits"),
+    path("deposits/<int:pk>/", api_deposits.DepositDetail.as_view(), name="deposit"),
+    path("deposit-refunds/", api_deposits.RefundList.as_view(), name="deposit_refunds"),
+    path("deposit-refunds/<int:pk>/", api_deposits.RefundDetail.as_view(), name="deposit_refund"),
+    path("deposit-refunds/<int:pk>/cancel/", api_deposits.RefundCancel.as_view(), name="deposit_refund_cancel"),
     path("bank-statements/", api_books.BankStatements.as_view(), name="bank_statements"),
     path("bank-lines/", api_books.BankLineList.as_view(), name="bank_lines"),
     path("bank-lines/<int:pk>/match/", api_books.BankLineMatch.as_view(), name="bank_line_match"),

@@ -150,6 +150,7 @@ def ask(
     """
     require(access.can_pay(actor, company) or access.can_collect(actor))
     Company.objects.select_for_update().get(pk=company.pk)
+    key = f"{company.pk}-{key}"  # a company's keys are its own
     if (earlier := DepositRefund.objects.filter(key=key, company=company).first()) is not None:
         return earlier
     if cents <= 0:

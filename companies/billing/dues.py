@@ -1,8 +1,9 @@
 """Yearly dues: calculated as a draft that is reviewed, then issued as invoices, or undone."""
 
 from datetime import date, datetime
+from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Min
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +27,12 @@ class DuesRefused(DomainError):
     code = "dues_refused"
 
 
+class CalculatedBefore(DuesRefused):
+    """One calculation of a year is open at a time."""
+
+    message = _("There is a calculation of this year already. Issue it or undo it first.")
+
+
 def brackets() -> list[DuesBracket]:
     """The brackets as the staff set them, the smallest first; made on first use."""
     found = list(DuesBracket.objects.all())
@@ -43,6 +50,8 @@ def set_brackets(*, rows: list[tuple[int | None, int]], actor: User, at: datetim
     limits = [up_to for up_to, _cents in rows]
     if limits.count(None) != 1 or len(set(limits)) != len(limits) or any(cents <= 0 for _limit, cents in rows):
         raise DuesRefused(_("Give each bracket another limit and an amount, and leave exactly one without a limit."))
+    with connection.cursor() as cursor:  # people who save at once do so one after the other
+        cursor.execute("LOCK TABLE billing_duesbracket IN SHARE ROW EXCLUSIVE MODE")
     DuesBracket.objects.all().delete()
     DuesBracket.objects.bulk_create(DuesBracket(up_to=up_to, net_cents=cents) for up_to, cents in rows)
     made = brackets()
@@ -84,14 +93,15 @@ def prepare(*, year: int, due_on: date, actor: User, at: datetime) -> DuesRun:
     """Calculate a year's dues for every member that has none yet: nothing is invoiced. Joiners of the year pay their months."""
     require(access.can_collect(actor))
     if DuesRun.objects.filter(year=year, state__in=[DuesState.DRAFT, DuesState.ISSUING]).exists():
-        raise DuesRefused(_("There is a calculation of this year already. Issue it or undo it first."))
+        raise CalculatedBefore
     if due_on <= timezone.localdate(at):
         raise DuesRefused(_("The due date must lie ahead."), field="due_on")
+    # The draft comes first: whoever invoiced the year meanwhile is seen by what is read after it.
+    run = _draft(year=year, due_on=due_on, created_by=actor, created_at=at)
     rows, done = brackets(), invoiced(year)
     members = Company.objects.filter(status__in=[CompanyStatus.ADMITTED, CompanyStatus.SUSPENDED]).exclude(pk__in=done)
     companies = list(members.order_by("name"))
     joined = joined_on(companies)
-    run = DuesRun.objects.create(year=year, due_on=due_on, created_by=actor, created_at=at)
     lines = []
     for company in companies:
         months, full = months_of(joined[company.pk], year), full_dues(company.headcount, rows)
@@ -107,6 +117,15 @@ def prepare(*, year: int, due_on: date, actor: User, at: datetime) -> DuesRun:
     DuesLine.objects.bulk_create(lines, batch_size=1_000)
     audit.record("duesrun.draft", target=run, at=at, actor=actor, data={"year": year, "companies": len(lines)})
     return run
+
+
+def _draft(**values: Any) -> DuesRun:
+    """The run's row; of two people who calculate the same year at once the database lets one in."""
+    try:
+        with transaction.atomic():
+            return DuesRun.objects.create(**values)
+    except IntegrityError:
+        raise CalculatedBefore from None
 
 
 @transaction.atomic(durable=True)

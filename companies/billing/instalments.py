@@ -65,6 +65,9 @@ def propose(*, invoice: Invoice, parts: Sequence[tuple[date, int]], actor: User,
     )
     if wrong:
         raise PlanRefused
+    for earlier in row.plans.filter(state=PlanState.PROPOSED):
+        if [(part.due_on, part.amount_cents) for part in earlier.instalments.all()] == list(parts):
+            return earlier  # the same form sent twice
     row.plans.filter(state=PlanState.PROPOSED).update(state=PlanState.CANCELLED)
     plan = InstalmentPlan.objects.create(invoice=row, proposed_by=actor, proposed_at=at)
     Instalment.objects.bulk_create(

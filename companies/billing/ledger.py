@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -80,9 +80,13 @@ def post(
     Sides that do not sum to zero are refused by the database when the transaction commits. Raises MonthClosed.
     """
     require_open(at)
-    row, new = LedgerTransaction.objects.get_or_create(
-        key=key, defaults={"kind": kind, "at": at, "reason": reason[:240], "reverses": reverses}
-    )
+    try:
+        row, new = LedgerTransaction.objects.get_or_create(
+            key=key, defaults={"kind": kind, "at": at, "reason": reason[:240], "reverses": reverses}
+        )
+    except IntegrityError:
+        require_open(at)  # it was closed a moment ago
+        raise
     if not new:
         return None
     moved = [side for side in sides if side.cents]

@@ -102,13 +102,22 @@ def ask(
     user_agent: str,
     actor: User,
     at: datetime,
+    key: str = "",
 ) -> Mandate:
-    """Keep the evidence of a consent: the words shown, when, from where, by whom. It is in force once Stripe has it."""
+    """Keep the evidence of a consent: the words shown, when, from where, by whom. It is in force once Stripe has it.
+
+    A form sent twice under one key signs once; when nothing came of it, or it ended, the same key may be used again.
+    """
     require(access.can_pay(actor, company))
     seller, days = settings.SELLER, policy().notice_days
     number = clean_iban(iban)
+    Company.objects.select_for_update().get(pk=company.pk)
+    signed = Mandate.objects.filter(company=company, key=key, state__in=[MandateState.ASKED, MandateState.ACTIVE])
+    if key and (earlier := signed.first()) is not None:
+        return earlier
     row = Mandate.objects.create(
         company=company,
+        key=key,
         creditor_name=seller["name"],
         creditor_ics=seller["ics"],
         holder=holder[:120],

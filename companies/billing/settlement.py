@@ -271,6 +271,8 @@ def record_refund(payment: Payment, refund_id: str, cents: int, *, at: datetime)
 
     A refund of what was kept for the company touches no invoice: it leaves the account on which it waited.
     """
+    if Refund.objects.filter(refund_id=refund_id, state="failed").exists():
+        return  # read before it came back: it never leaves again under the same id
     invoice = payment.invoice
     kept = DepositRefund.objects.select_for_update(of=("self",)).filter(refund__refund_id=refund_id).first()
     other = (

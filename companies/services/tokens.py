@@ -29,6 +29,9 @@ SCOPES: dict[str, str | Promise] = {
     "employee-pools": _("read employees' group purchases and what is to be counted"),
     "employee-pools:write": _("count goods and hand parcels out at work"),
     "invoices": _("read invoices, credit notes, mandates and dues"),
+    "invoices:write": _("open a payment page for an invoice"),
+    "deposits": _("read the money kept on account and what was sent back of it"),
+    "deposits:write": _("ask for money kept on account to be sent back"),
     "accounts": _("read ERB's bank lines and received invoices"),
     "accounts:write": _("take in statements and suppliers' invoices, match them and decide"),
 }
@@ -50,7 +53,8 @@ class RoleLacking(DomainError):
 BUYING = (Role.BUYER, Role.APPROVER)
 STAFF = "accounts"  # not a company's: only the association's staff hands it out, and only while they are staff
 NEEDS: dict[str, tuple[Role, ...]] = {
-    "hr": (Role.HR, Role.ADMIN), "invoices": (Role.ACCOUNTANT, Role.ADMIN),
+    "hr": (Role.HR, Role.ADMIN), "invoices": (Role.ACCOUNTANT, Role.ADMIN), "deposits": (Role.ACCOUNTANT, Role.ADMIN),
+    "invoices:write": (Role.ACCOUNTANT,), "deposits:write": (Role.ACCOUNTANT,),
     "requests": BUYING, "pools": BUYING, "commitments": BUYING, "orders": BUYING, "exchange": BUYING,
     "employee-pools": (Role.HR, Role.ADMIN),
 }  # fmt: skip
@@ -59,7 +63,7 @@ NEEDS: dict[str, tuple[Role, ...]] = {
 def may_give(user: User, company: Company, scope: str) -> bool:
     """Whether a person may do themselves what a scope allows."""
     kind = scope.partition(":")[0]
-    return is_staff(user) if kind == STAFF else has_role(user, company, *NEEDS[kind])
+    return is_staff(user) if kind == STAFF else has_role(user, company, *NEEDS.get(scope, NEEDS.get(kind, ())))
 
 
 @transaction.atomic(durable=True)

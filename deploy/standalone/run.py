@@ -83,6 +83,7 @@ def _environment(mode: str, port: int, state_dir: Path) -> dict[str, str]:
 def _prepare(mode: str, state_dir: Path) -> None:
     """Bring the database, translations and static files up to date; fill an empty demo."""
     import django
+    import pgtrigger
     from django.core.management import call_command
     from django.db import connection
 
@@ -94,7 +95,8 @@ def _prepare(mode: str, state_dir: Path) -> None:
     if mode == "demo" and not seeded.exists():
         sys.stdout.write("First start: filling the association (about a minute)…\n")
         sys.stdout.flush()
-        call_command("flush", verbosity=0, interactive=False)  # what an interrupted first start left
+        with pgtrigger.ignore():  # what nobody may empty, but nothing has happened yet
+            call_command("flush", verbosity=0, interactive=False)  # what an interrupted first start left
         call_command("seed", scale=os.environ.get("SEED_SCALE", "erb"), json=state_dir / "seed.json")
         seeded.touch()
     connection.close()

@@ -249,7 +249,13 @@ class TestActivation:
             assert page.status_code == 200
             assert "prive.example" not in page.content.decode()
 
-    def test_slows_down_guessing(self, client):
+    def test_slows_down_guessing_and_not_an_office_behind_one_address(self, client):
+        for right in range(12):
+            ask = {
+                "code": activation.draw_codes([card()], channel="letter", at=now()).popitem()[1],
+                "email": f"m{right}@b.fr",
+            }
+            assert client.post("/activate/", ask).status_code == 200
         answers = [client.post("/activate/", {"code": "x", "email": "a@b.fr"}) for _guess in range(11)]
         assert {answer.status_code for answer in answers} == {400}
         assert "Too many" in answers[-1].content.decode() or "Trop" in answers[-1].content.decode()

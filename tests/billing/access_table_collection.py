@@ -118,6 +118,12 @@ VISITS = [
     Visit("billing_api:mandate", SEES, lambda w: {"pk": w.mandate.pk}),
     Visit("billing_api:dues", SEES | {"foreign"}),
     Visit("billing_api:credit_notes", SEES | {"foreign"}),
+    Visit("billing_api:deposits", SEES | {"foreign"}),
+    Visit("billing_api:deposit", SEES, lambda w: {"pk": w.company.pk}),
+    Visit("billing_api:deposit_refunds", SEES | {"foreign"}),
+    Visit("billing_api:deposit_refunds", SEES | {"foreign"}, method="post"),  # an empty body is refused in words
+    Visit("billing_api:deposit_refund", SEES, lambda w: {"pk": w.deposit_refund.pk}),
+    Visit("billing_api:deposit_refund_cancel", {"accountant", "staff"}, lambda w: {"pk": w.deposit_refund.pk}, "post"),
     Visit("billing:pay_by_link", EVERYBODY, _token),
     Visit("billing:link_pdf", EVERYBODY, _token),
 ]

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from companies.billing import credit_notes, dues, ledger
-from companies.billing.models import AccountKind, BankLine, DuesBracket, Invoice, Mandate, ReceivedInvoice
+from companies.billing import allocation, checking, credit_notes, deposits, dues, ledger, payments
+from companies.billing.models import AccountKind, BankLine, DuesBracket, Invoice, Mandate, ReceivedInvoice, Refund
 from companies.models import ApiToken, Role
 from companies.services import tokens
-from tests.billing.statements import camt, entry
+from tests.billing.statements import IBAN, camt, entry
 from tests.billing.test_received import theirs
 from tests.factories.billing import AT, invoice
 from tests.factories.companies import CompanyFactory, MembershipFactory, member, staff
@@ -36,6 +36,12 @@ def mandate(company, reference):
         iban_country="FR", iban_last4="2606", notice_days=2, text_version="t", text="Les mots", language="fr", signed_at=AT,
         method_id="pm", stripe_id=f"m-{reference}", setup_id=f"s-{reference}",
     )  # fmt: skip
+
+
+def keep(company, cents):
+    """Money that came in advance."""
+    with transaction.atomic():
+        allocation.receive(company=company, cents=cents, key=f"kept-{company.pk}", at=timezone.now(), actor=None)
 
 
 class TestACompanysProgram:
@@ -68,6 +74,63 @@ class TestACompanysProgram:
         assert [(row["company"], row["state"]) for row in drafts] == [(company.pk, "draft")]
         assert client.get(f"/api/v1/mandates/{Mandate.objects.get(company=other).pk}/").status_code == 404
         assert program(accountant, company, "requests").get("/api/v1/mandates/").status_code == 403
+
+    def test_reads_what_is_kept_and_asks_for_it_back_once(self):
+        company, other = CompanyFactory(), CompanyFactory()
+        accountant = member(company, Role.ACCOUNTANT)
+        MembershipFactory(user=accountant, company=other, role=Role.ACCOUNTANT)
+        keep(company, 10_000)
+        client = program(accountant, company, "deposits:write")
+        read = lambda: client.get("/api/v1/deposits/").json()["results"]  # noqa: E731  # shorter than a function
+        assert read() == [{"company": company.pk, "name": company.name, "kept": "100.00", "on_its_way_back": "0.00"}]
+        assert client.get(f"/api/v1/deposits/{company.pk}/").json()["means"] == []
+        assert client.get(f"/api/v1/deposits/{other.pk}/").status_code == 404
+        body = {"company": company.pk, "amount": "40.00", "reason": "Trop versé", "key": "k", "iban": IBAN}
+        ask = lambda **more: client.post(  # noqa: E731  # shorter than a function
+            "/api/v1/deposit-refunds/", {**body, **more}, content_type="application/json"
+        )
+        made = ask()
+        assert (made.status_code, made.json()["state"], made.json()["amount"]) == (201, "asked", "40.00")
+        assert ask().json() == made.json(), "the same key asks once"
+        assert ask(key="l", amount="60.01").json()["code"] == "deposit_too_small"
+        assert [ask(key="l", **wrong).status_code for wrong in ({"amount": "-1"}, {"payment": 1}, {"iban": "FR00"})] == [
+            400, 400, 400,
+        ]  # fmt: skip
+        assert ask(company=other.pk).status_code == 404, "a token is of one company"
+        assert read()[0] | {"name": ""} == {
+            "company": company.pk, "name": "", "kept": "60.00", "on_its_way_back": "40.00",
+        }  # fmt: skip
+        address = f"/api/v1/deposit-refunds/{made.json()['id']}/"
+        assert client.get(address).json()["reference"] in client.get("/api/v1/deposit-refunds/").content.decode()
+        assert client.post(f"{address}cancel/").json()["state"] == "cancelled"
+        assert client.post(f"{address}cancel/").json()["code"] == "deposit_refund_left"
+        assert read()[0]["kept"] == "100.00" and not checking.first_break()
+        assert program(accountant, company, "deposits").post("/api/v1/deposit-refunds/").status_code == 403
+        assert program(staff(), company, "deposits").get("/api/v1/deposits/").json()["results"][0]["kept"] == "100.00"
+        with pytest.raises(tokens.RoleLacking):
+            tokens.create(
+                company=company, name="x", scopes=["deposits:write"], actor=member(company, Role.ADMIN), at=AT
+            )
+
+    def test_sends_kept_money_back_to_the_card_it_came_from(self, double, at_once):
+        company = CompanyFactory()
+        accountant, bill = member(company, Role.ACCOUNTANT), invoice(company)
+        Invoice.objects.filter(pk=bill.pk).update(state="due")
+        page = payments.start(invoice=bill, actor=accountant, at=timezone.now())
+        with transaction.atomic():
+            allocation.receive(company=company, cents=5_339, key="t", at=timezone.now(), actor=None, only=[bill])
+        double.pays(page.url)
+        payments.refresh(payment_id=page.pk, at=timezone.now())
+        bill.refresh_from_db()
+        deposits.keep(invoice=bill, actor=accountant, at=timezone.now())
+        client = program(accountant, company, "deposits:write")
+        (means,) = client.get(f"/api/v1/deposits/{company.pk}/").json()["means"]
+        assert means == {"payment": page.pk, "means": "visa … 4242", "most": "53.39"}
+        body = {"company": company.pk, "amount": "53.39", "reason": "x", "key": "k", "payment": page.pk}
+        for _time in range(2):
+            row = client.post("/api/v1/deposit-refunds/", body, content_type="application/json").json()
+            assert (row["state"], row["payment"]) == ("done", page.pk)
+        assert Refund.objects.count() == 1 and not checking.first_break()
 
     def test_never_reaches_the_associations_books(self):
         company = CompanyFactory()

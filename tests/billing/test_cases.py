@@ -16,6 +16,7 @@ PROMISES = [
     # Ledger
     ("Entries sum to zero, by trigger.", f"{B}/test_ledger.py", "test_is_refused_when_the_sides_do_not_sum_to_zero"),
     ("Never updated or deleted.", f"{B}/test_ledger.py", "test_stays_as_written_even_for_sql"),
+    ("Nor emptied.", f"{B}/test_ledger.py", "test_is_not_emptied_either_nor_is_anything_else_that_nobody_may_delete"),
     ("A mistake is reversed.", f"{B}/test_ledger.py", "test_is_put_right_by_a_reversal_once"),
     ("The check reports any difference.", f"{B}/test_ledger.py", "test_names_the_first_break"),
     ("The nightly check.", f"{B}/test_books.py", "test_keeps_what_it_found"),
@@ -83,6 +84,14 @@ PROMISES = [
     ("C5: brackets.", f"{B}/test_dues.py", "test_follow_the_brackets"),
     ("C5: proration.", f"{B}/test_dues.py", "test_of_joiners_are_for_the_months_left_with_the_month_of_joining"),
     ("C5: dry run and undo.", f"{B}/test_dues.py", "test_are_only_calculated_at_first_and_can_be_undone"),
+    ("One draft of two people.", f"{B}/test_storms.py", "test_the_years_dues"),
+    ("Storms: a statement, a line.", f"{B}/test_storms.py", "test_a_statement_and_on_a_line_of_it"),
+    ("Storms: month close and issue.", f"{B}/test_storms.py", "test_the_close_of_a_month_and_what_is_still_issued_into_it"),
+    ("Storms: a refund.", f"{B}/test_storms.py", "test_a_refund"),
+    ("Storms: a debt given up.", f"{B}/test_storms.py", "test_a_debt_that_is_given_up"),
+    ("Storms: instalments.", f"{B}/test_storms.py", "test_a_plan_in_parts"),
+    ("Storms: reminders.", f"{B}/test_storms.py", "test_the_run_of_reminders"),
+    ("Storms: a deposit.", f"{B}/test_storms.py", "test_a_deposit"),
     # The issue's own
     ("Any sequence keeps the books.", f"{B}/test_sequences.py", "test_leaves_books_that_balance_and_numbers_without_a_gap"),
     ("A flood ends as the orderly run.", f"{B}/test_flood.py", "test_of_events_twice_and_shuffled_ends_where_the_orderly_run_ends"),
@@ -93,6 +102,8 @@ PROMISES = [
 STEPS = [
     *("issue", "issue_and_stumble", "try_to_pay", "stripe_decides", "payer_claims", "staff_refunds", "news_arrive"),
     *("old_news_arrive", "credit", "receive", "import_bank_line", "undo_bank_line", "use_what_was_kept", "give_up"),
+    *("deposit_arrives", "what_was_paid_too_much_is_kept", "deposit_is_used_from_two_tabs", "deposit_is_asked_back"),
+    *("bank_shows_the_transfer_back", "transfer_back_is_given_up", "payers_bank_returns_a_refund"),
 ]
 
 

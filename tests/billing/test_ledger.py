@@ -75,6 +75,24 @@ class TestPost:
         with pytest.raises(DatabaseError, match="pgtrigger"), transaction.atomic():
             change()
 
+    def test_is_not_emptied_either_nor_is_anything_else_that_nobody_may_delete(self):
+        """TRUNCATE asks no trigger of the rows. Every guarded table of both apps is named by the catalogue itself."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT relname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid "
+                "WHERE relname ~ '^(billing|companies)_' AND tgtype & 8 = 8 AND NOT tgisinternal "  # 8: before DELETE
+                "UNION SELECT 'billing_numbercounter'"
+            )
+            guarded = [name for (name,) in cursor.fetchall()]
+        assert {"billing_ledgerentry", "billing_invoice", "billing_creditnote", "companies_auditentry"} <= set(guarded)
+        for name in [*guarded, "billing_account"]:  # an account goes only with its entries
+            with (
+                pytest.raises(DatabaseError, match="Cannot truncate"),
+                transaction.atomic(),
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(f"TRUNCATE {name} CASCADE")
+
     def test_keeps_one_account_per_kind_company_and_rate(self):
         company = CompanyFactory()
         assert ledger.account(AccountKind.BANK) == ledger.account(AccountKind.BANK)

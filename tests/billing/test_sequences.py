@@ -3,22 +3,24 @@
 What Stripe knows is a small model here (`Truth`); news of it come at any time, twice, and also old ones after newer ones.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Sum
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from companies.billing import allocation, checking, credit_notes, ledger, settlement, write_offs
+from companies.billing import allocation, checking, credit_notes, deposits, ledger, settlement, write_offs
 from companies.billing.bank import importing, matching
 from companies.billing.models import AccountKind, BankLine, CreditNote, Invoice, Payment, PaymentState, Refund
 from companies.billing.models.payment import UNDER_WAY
 from companies.billing.settlement import Dispute, Observation
 from companies.errors import DomainError
-from tests.billing.statements import camt, entry
+from tests.billing.statements import IBAN, camt, entry
 from tests.factories.billing import AT, invoice, line, payment
 from tests.factories.companies import CompanyFactory, staff
 
@@ -32,6 +34,7 @@ class Truth:
     outcome: str = "processing"
     disputes: list[Dispute] = field(default_factory=list)
     refunds: list[tuple[str, int]] = field(default_factory=list)
+    bounced: list[str] = field(default_factory=list)
     news: list[Observation] = field(default_factory=list)
 
     def tell(self) -> Observation:
@@ -43,7 +46,8 @@ class Truth:
             fee_cents=35 if paid else 0,
             intent_id=f"pi_{self.payment_id}",
             disputes=tuple(self.disputes) if paid else (),
-            refunds=tuple(self.refunds) if paid else (),
+            refunds=tuple(row for row in self.refunds if row[0] not in self.bounced) if paid else (),
+            failed_refunds=tuple(self.bounced) if paid else (),
         )
         self.news.append(seen)
         return seen
@@ -61,6 +65,7 @@ class Books(RuleBasedStateMachine):
         self.companies = [CompanyFactory(), CompanyFactory()]
         self.staff = [staff(), staff()]
         self.at, self.steps, self.numbers = AT, 0, 0
+        self.known: dict[int, Truth] = {}  # what Stripe has, by our attempt
 
     def now(self):
         self.steps += 1
@@ -95,7 +100,9 @@ class Books(RuleBasedStateMachine):
         if not row.is_payable or under_way is not None:
             return None
         cents = max(1, row.balance_cents * part // 100)
-        return Truth(payment(row, amount_cents=cents).pk, cents)
+        made = Truth(payment(row, amount_cents=cents).pk, cents)
+        self.known[made.payment_id] = made
+        return made
 
     @rule(truth=truths, outcome=st.sampled_from(["succeeded", "failed", "cancelled"]))
     def stripe_decides(self, truth, outcome):
@@ -115,14 +122,31 @@ class Books(RuleBasedStateMachine):
     def staff_refunds(self, truth, part):
         if truth is None or truth.outcome != "succeeded" or truth.disputes:
             return
-        left = truth.cents - sum(cents for _key, cents in truth.refunds)
+        left = truth.cents - sum(cents for key, cents in truth.refunds if key not in truth.bounced)
         cents = left * part // 100
         if cents and Payment.objects.get(pk=truth.payment_id).state == PaymentState.SUCCEEDED:
-            key = f"re_{truth.payment_id}_{len(truth.refunds)}"
-            Refund.objects.create(
-                payment_id=truth.payment_id, amount_cents=cents, reason="x", refund_id=key, created_at=self.now()
+            row = Refund.objects.create(
+                payment_id=truth.payment_id, amount_cents=cents, reason="x", created_at=self.now()
             )
-            truth.refunds.append((key, cents))
+            self.stripe_takes(row)
+
+    def stripe_takes(self, row):
+        """Stripe has a refund of ours; nobody has told us that it left."""
+        truth = self.known[row.payment_id]
+        key = f"re_{truth.payment_id}_{len(truth.refunds)}"
+        Refund.objects.filter(pk=row.pk).update(refund_id=key)
+        truth.refunds.append((key, row.amount_cents))
+
+    @rule(truth=truths, data=st.data())
+    def payers_bank_returns_a_refund(self, truth, data):
+        if truth and (sent := [key for key, _cents in truth.refunds if key not in truth.bounced]):
+            truth.bounced.append(data.draw(st.sampled_from(sent)))
+
+    @rule(truth=truths)
+    def somebody_reads_and_is_slow(self, truth):
+        """Another process has read Stripe's answer; it acts on it later, in `old_news_arrive`."""
+        if truth:
+            truth.tell()
 
     @rule(truth=truths, times=st.integers(1, 2))
     def news_arrive(self, truth, times):
@@ -183,6 +207,79 @@ class Books(RuleBasedStateMachine):
     def use_what_was_kept(self, place):
         allocation.use_deposit(company=self.companies[place], at=self.now(), actor=None)
 
+    @rule(place=st.integers(0, 1), cents=st.integers(1, 900_000))
+    def deposit_arrives(self, place, cents):
+        """A transfer that names nothing; a person keeps it for the company."""
+        content = camt(
+            entry(cents, name="X", text="avance", bank_id=f"d{self.steps}"), total=cents, name=f"d{self.steps}"
+        )
+        importing.take(content=content, name="releve.xml", actor=self.staff[0], at=self.now())
+        came = BankLine.objects.order_by("pk").last()
+        if came.state == "open":
+            matching.match_account(
+                line=came, kind=AccountKind.DEPOSITS, actor=self.staff[0], at=self.now(), company=self.companies[place]
+            )
+
+    @rule(pk=invoices)
+    def what_was_paid_too_much_is_kept(self, pk):
+        row = Invoice.objects.select_related("company").get(pk=pk)
+        with contextlib.suppress(deposits.NothingToKeep):
+            deposits.keep(invoice=row, actor=self.staff[0], at=self.now())
+
+    @rule(pk=invoices, part=st.integers(1, 120))
+    def deposit_is_used_from_two_tabs(self, pk, part):
+        row = Invoice.objects.select_related("company").get(pk=pk)
+        seen, kept = allocation.last_entry(row.company), allocation.kept_for(row.company)
+        parts = {row.pk: max(1, row.balance_cents * part // 100)}
+        for tab in range(2):
+            inner = transaction.savepoint()
+            try:
+                allocation.spend(company=row.company, parts=parts, actor=self.staff[0], at=self.now(), seen=seen)
+                assert tab == 0, "the second tab used it again"
+            except DomainError:
+                transaction.savepoint_rollback(inner)
+        assert allocation.kept_for(row.company) in (kept, kept - parts[row.pk])
+
+    @rule(place=st.integers(0, 1), part=st.integers(1, 120), by_card=st.booleans(), times=st.integers(1, 2))
+    def deposit_is_asked_back(self, place, part, by_card, times):
+        """By the card it came with, or by transfer; the form may be sent twice."""
+        company = self.companies[place]
+        means = deposits.means_of(company) if by_card else []
+        most = means[0].cents if means else allocation.kept_for(company)
+        how = {"payment": means[0].payment} if means else {"iban": IBAN}
+        cents, key = max(1, most * part // 100), f"back-{self.now():%j%H}"
+        for _ in range(times):
+            inner = transaction.savepoint()
+            try:
+                row = deposits.ask(
+                    company=company, cents=cents, reason="x", key=key, actor=self.staff[0], at=self.at, **how
+                )
+                if row.refund and not Refund.objects.get(pk=row.refund_id).refund_id:
+                    self.stripe_takes(row.refund)
+            except DomainError:
+                transaction.savepoint_rollback(inner)
+
+    @rule(place=st.integers(0, 1), named=st.booleans())
+    def bank_shows_the_transfer_back(self, place, named):
+        going = self.companies[place].deposit_refunds.filter(state="asked", refund=None).first()
+        if going is None:
+            return
+        words = going.reference if named else "virement"
+        moved = entry(-going.cents, text=words, bank_id=f"r{self.steps}", day=self.at.date())
+        content = camt(moved, total=-going.cents, name=f"r{self.steps}")
+        importing.take(content=content, name="releve.xml", actor=self.staff[0], at=self.now())
+        left = BankLine.objects.order_by("pk").last()
+        assert (left.state == "matched") == named
+        if not named:
+            matching.match_refund(line=left, refund=going, actor=self.staff[0], at=self.now())
+
+    @rule(place=st.integers(0, 1))
+    def transfer_back_is_given_up(self, place):
+        going = self.companies[place].deposit_refunds.filter(state="asked").first()
+        if going is not None:
+            with contextlib.suppress(deposits.CancelRefused):  # it went by card
+                deposits.cancel(row=going, actor=self.staff[0], at=self.now())
+
     @rule(pk=invoices)
     def give_up(self, pk):
         try:
@@ -202,6 +299,8 @@ class Books(RuleBasedStateMachine):
             own = sum(owed[row.pk] for row in rows if row.company_id == company.pk)
             assert own == ledger.balance(AccountKind.RECEIVABLE, company=company)
             assert ledger.balance(AccountKind.DEPOSITS, company=company) <= 0
+            going = company.deposit_refunds.filter(state="asked").aggregate(sum=Sum("cents"))["sum"] or 0
+            assert ledger.balance(AccountKind.REFUNDS, company=company) == -going
         assert checking.first_break() == ""
 
     @invariant()

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -26,6 +27,13 @@ def program():
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self.server.heard.append((dict(self.headers), body))
+            for _byte in range(self.server.drips):
+                try:
+                    self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                except OSError:
+                    self.server.cut.set()
+                    return
+                time.sleep(0.01)
             self.send_response(self.server.status)
             self.end_headers()
 
@@ -33,7 +41,7 @@ def program():
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Listener)
-    server.heard, server.status = [], 204
+    server.heard, server.status, server.drips, server.cut = [], 204, 0, threading.Event()
     server.url = f"http://127.0.0.1:{server.server_port}/reçu du jour?from=erb"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -132,6 +140,16 @@ class TestAProgram:
         WebhookEndpoint.objects.update(url="http://127.0.0.1:9/")
         assert tell() == [False]
         assert WebhookDelivery.objects.get().error != ""
+
+    def test_that_drips_its_answer_is_cut_off(self, program, monkeypatch):
+        """Each byte comes in time and the answer never ends; without a limit for the whole it would end well here."""
+        monkeypatch.setattr(outward, "WHOLE", 0.3)
+        program.drips = 300
+        listening(program)
+        happens("invoice.issued", WebhookEndpoint.objects.get().company)
+        assert tell() == [False]
+        assert "too long" in WebhookDelivery.objects.get().error
+        assert program.cut.wait(60)
 
     def test_is_told_by_one_of_two_workers(self, program):
         endpoint = listening(program)

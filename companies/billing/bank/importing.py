@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
@@ -35,6 +36,12 @@ class Imported:
     matched: int
 
 
+def _refuse_known(digest: str) -> None:
+    earlier = BankStatement.objects.filter(sha256=digest).first()
+    if earlier is not None:
+        raise StatementKnown(day=f"{timezone.localdate(earlier.imported_at):%d/%m/%Y}")
+
+
 @transaction.atomic(durable=True)
 def take(*, content: bytes, name: str, actor: User, at: datetime) -> Imported:
     """Import a statement file; lines of an earlier file are left out, the others matched where it is certain.
@@ -48,23 +55,26 @@ def take(*, content: bytes, name: str, actor: User, at: datetime) -> Imported:
     for statement in found:
         if statement.iban and ours and statement.iban != ours:
             raise WrongAccount(iban=statement.iban)
-    earlier = BankStatement.objects.filter(sha256=digest).first()
-    if earlier is not None:
-        raise StatementKnown(day=f"{earlier.imported_at:%d/%m/%Y}")
+    _refuse_known(digest)
     media = "text/csv" if found[0].format == "csv" else "application/xml"
     document = store(kind="bank_statement", name=name[-120:] or "statement", content=content, media_type=media, at=at)
     head = found[0]
-    row = BankStatement.objects.create(
-        document=document,
-        sha256=digest,
-        format=head.format,
-        iban=head.iban,
-        reference=head.reference,
-        opening_cents=head.opening_cents,
-        closing_cents=found[-1].closing_cents,
-        imported_by=actor,
-        imported_at=at,
-    )
+    try:
+        with transaction.atomic():
+            row = BankStatement.objects.create(
+                document=document,
+                sha256=digest,
+                format=head.format,
+                iban=head.iban,
+                reference=head.reference,
+                opening_cents=head.opening_cents,
+                closing_cents=found[-1].closing_cents,
+                imported_by=actor,
+                imported_at=at,
+            )
+    except IntegrityError:  # somebody imported it a moment ago
+        _refuse_known(digest)
+        raise
     lines = [line for statement in found for line in statement.lines if line.cents]
     # Two people importing overlapping files at once: the unique key lets one in.
     BankLine.objects.bulk_create(

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.billing.models.ledger import LedgerTransaction
 from companies.models import Company, Document, User
+from companies.models.guards import never_emptied
 
 
 class BankStatement(models.Model):
@@ -72,6 +73,7 @@ class BankLine(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="bank_line_as_booked", exclude=["state"]),
             pgtrigger.Protect(name="bank_line_stays", operation=pgtrigger.Delete),
+            never_emptied("bank_line_never_emptied"),
             pgtrigger.FSM(
                 name="bank_line_states",
                 field="state",
@@ -106,6 +108,7 @@ class BankMatch(models.Model):
                 name="bank_match_as_made", fields=["line", "rule", "company", "transaction", "matched_at"]
             ),
             pgtrigger.Protect(name="bank_match_stays", operation=pgtrigger.Delete),
+            never_emptied("bank_match_never_emptied"),
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from companies.models import Document, User
+from companies.models.guards import never_emptied
 
 
 class ClosedMonth(models.Model):
@@ -22,6 +23,7 @@ class ClosedMonth(models.Model):
         constraints = [models.CheckConstraint(name="closed_month_first_day", condition=Q(month__day=1))]
         triggers = [
             pgtrigger.Protect(name="closed_month_stays", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("closed_month_never_emptied"),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from companies.billing.models.invoice import Invoice
 from companies.billing.models.mandate import Mandate
 from companies.billing.models.payment import Payment
 from companies.models import Company, Document, User
+from companies.models.guards import never_emptied
 
 
 def _retry_days() -> list[int]:
@@ -81,7 +82,10 @@ class Instalment(models.Model):
             models.UniqueConstraint(fields=["plan", "position"], name="instalment_position"),
             models.CheckConstraint(name="instalment_of_something", condition=Q(amount_cents__gt=0)),
         ]
-        triggers = [pgtrigger.Protect(name="instalment_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="instalment_immutable", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("instalment_never_emptied"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.plan} {self.position}"
@@ -155,7 +159,10 @@ class Reminder(models.Model):
     class Meta:
         ordering = ["level"]
         constraints = [models.UniqueConstraint(fields=["invoice", "level"], name="reminder_once_per_level")]
-        triggers = [pgtrigger.Protect(name="reminder_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="reminder_immutable", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("reminder_never_emptied"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.invoice} · {self.level}"
@@ -251,6 +258,7 @@ class DisputeAnswer(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="dispute_answer_as_written", exclude=["sent_at", "refusal"]),
             pgtrigger.Protect(name="dispute_answer_stays", operation=pgtrigger.Delete),
+            never_emptied("dispute_answer_never_emptied"),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.billing.models.invoice import Invoice, InvoiceLine
 from companies.models import Document
+from companies.models.guards import never_emptied
 
 
 class CreditNote(models.Model):
@@ -34,6 +35,7 @@ class CreditNote(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="credit_note_immutable", exclude=["document"]),
             pgtrigger.Protect(name="credit_note_not_deleted", operation=pgtrigger.Delete),
+            never_emptied("credit_note_never_emptied"),
         ]
 
     def __str__(self) -> str:
@@ -52,6 +54,7 @@ class CreditNoteLine(models.Model):
         constraints = [models.UniqueConstraint(fields=["credit_note", "line"], name="credit_note_line_once")]
         triggers = [
             pgtrigger.Protect(name="credit_note_line_immutable", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("credit_note_line_never_emptied"),
             pgtrigger.Trigger(
                 name="credits_within_line",
                 level=pgtrigger.Row,

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.billing.models.bank import BankMatch
 from companies.billing.models.payment import Refund
 from companies.models import Company, User
+from companies.models.guards import never_emptied
 
 
 class DepositRefundState(models.TextChoices):
@@ -56,6 +57,7 @@ class DepositRefund(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="deposit_refund_as_asked", exclude=["state", "match", "ended_at", "asked_by"]),
             pgtrigger.Protect(name="deposit_refund_stays", operation=pgtrigger.Delete),
+            never_emptied("deposit_refund_never_emptied"),
             pgtrigger.FSM(
                 name="deposit_refund_states",
                 field="state",

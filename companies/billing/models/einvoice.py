@@ -11,6 +11,7 @@ from companies.access import is_staff
 from companies.billing.models.credit_note import CreditNote
 from companies.billing.models.invoice import Invoice
 from companies.models import Company, Document, User
+from companies.models.guards import never_emptied
 
 
 class EInvoicing(models.Model):
@@ -154,6 +155,7 @@ class ReceivedInvoice(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="received_as_read", exclude=["state", "refusal"]),
             pgtrigger.Protect(name="received_stays", operation=pgtrigger.Delete),
+            never_emptied("received_never_emptied"),
             pgtrigger.FSM(
                 name="received_states",
                 field="state",
@@ -181,7 +183,10 @@ class ReceivedLine(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="received_line_position_once")]
-        triggers = [pgtrigger.Protect(name="received_line_stays", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="received_line_stays", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("received_line_never_emptied"),
+        ]
 
     def __str__(self) -> str:
         return self.text
@@ -235,6 +240,7 @@ class Status(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="status_as_told", fields=["transmission", "received", "code", "reason", "at"]),
             pgtrigger.Protect(name="status_stays", operation=pgtrigger.Delete),
+            never_emptied("status_never_emptied"),
         ]
 
     def __str__(self) -> str:

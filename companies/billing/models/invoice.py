@@ -9,6 +9,7 @@ from django.utils.translation import pgettext_lazy
 
 from companies.access import companies_of, is_staff
 from companies.models import Company, Document, Role, User
+from companies.models.guards import never_emptied
 
 
 class InvoiceState(models.TextChoices):
@@ -84,6 +85,7 @@ class NumberCounter(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["series", "year"], name="number_counter_once")]
+        triggers = [never_emptied("number_counter_never_emptied")]
 
     def __str__(self) -> str:
         return f"{self.series}-{self.year}: {self.last}"
@@ -174,6 +176,7 @@ class Invoice(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="invoice_immutable", exclude=["state", "balance_cents", "document"]),
             pgtrigger.Protect(name="invoice_not_deleted", operation=pgtrigger.Delete),
+            never_emptied("invoice_never_emptied"),
             pgtrigger.Protect(
                 name="invoice_file_once",
                 operation=pgtrigger.Update,
@@ -236,6 +239,7 @@ class InvoiceLine(models.Model):
         constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_position")]
         triggers = [
             pgtrigger.Protect(name="invoice_line_immutable", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("invoice_line_never_emptied"),
             pgtrigger.Trigger(
                 name="invoice_lines_sum",
                 level=pgtrigger.Row,
@@ -274,7 +278,10 @@ class InvoiceVat(models.Model):
     class Meta:
         ordering = ["-vat_bp"]
         constraints = [models.UniqueConstraint(fields=["invoice", "vat_bp"], name="invoice_vat_rate_once")]
-        triggers = [pgtrigger.Protect(name="invoice_vat_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="invoice_vat_immutable", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("invoice_vat_never_emptied"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.vat_bp}: {self.vat_cents}"

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.billing.models.invoice import Invoice
 from companies.models import Company
+from companies.models.guards import never_emptied
 
 BALANCED = """
     SELECT coalesce(sum(cents), 0), count(*) INTO _sum, _count FROM billing_ledgerentry WHERE transaction_id = {key};
@@ -116,6 +117,7 @@ class LedgerTransaction(models.Model):
         ordering = ["pk"]
         triggers = [
             pgtrigger.Protect(name="ledger_transaction_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("ledger_transaction_never_emptied"),
             _balanced("ledger_transaction_balanced", "NEW.id"),
             pgtrigger.Trigger(
                 name="ledger_month_open",
@@ -143,6 +145,7 @@ class LedgerEntry(models.Model):
         constraints = [models.CheckConstraint(name="ledger_entry_not_zero", condition=~Q(cents=0))]
         triggers = [
             pgtrigger.Protect(name="ledger_entry_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("ledger_entry_never_emptied"),
             _balanced("ledger_entry_balanced", "NEW.transaction_id"),
         ]
 

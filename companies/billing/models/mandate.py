@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.access import companies_of, is_staff
 from companies.models import Company, Role, User
+from companies.models.guards import never_emptied
 
 
 class MandateState(models.TextChoices):
@@ -39,6 +40,7 @@ class Mandate(models.Model):
 
     company = models.ForeignKey(Company, models.PROTECT, related_name="mandates")
     state = models.CharField(_("state"), max_length=8, choices=MandateState, default=MandateState.ASKED)
+    key = models.CharField(max_length=60, blank=True, db_default="")  # drawn with the form: sent twice is signed once
     reference = models.CharField(_("mandate reference"), max_length=60, blank=True)  # RUM, given by Stripe
     creditor_name = models.CharField(max_length=160)
     creditor_ics = models.CharField(max_length=40)
@@ -67,6 +69,11 @@ class Mandate(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["company"], condition=Q(state="active"), name="mandate_one_in_force"),
             models.UniqueConstraint(fields=["reference"], condition=~Q(reference=""), name="mandate_reference_once"),
+            models.UniqueConstraint(
+                fields=["company", "key"],
+                condition=~Q(key="") & Q(state__in=["asked", "active"]),
+                name="mandate_once_per_key",
+            ),
             models.UniqueConstraint(fields=["setup_id"], condition=~Q(setup_id=""), name="mandate_setup_once"),
             models.CheckConstraint(
                 name="mandate_in_force_is_complete",
@@ -75,6 +82,7 @@ class Mandate(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="mandate_not_deleted", operation=pgtrigger.Delete),
+            never_emptied("mandate_never_emptied"),
             pgtrigger.ReadOnly(
                 name="mandate_evidence",
                 fields=[

@@ -10,6 +10,7 @@ from companies.access import companies_of, is_staff
 from companies.billing.models.invoice import Invoice
 from companies.billing.models.mandate import Mandate
 from companies.models import Company, Role, User
+from companies.models.guards import never_emptied
 
 
 class PaymentState(models.TextChoices):
@@ -96,6 +97,7 @@ class Payment(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="payment_fixed", fields=["invoice", "attempt", "amount_cents", "created_at"]),
             pgtrigger.Protect(name="payment_not_deleted", operation=pgtrigger.Delete),
+            never_emptied("payment_never_emptied"),
             pgtrigger.FSM(
                 name="payment_states",
                 field="state",

@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company, Person
+from companies.models.guards import never_emptied
 
 
 class PersonalState(models.TextChoices):
@@ -82,6 +83,7 @@ class PersonalPayment(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="personal_not_deleted", operation=pgtrigger.Delete),
+            never_emptied("personal_never_emptied"),
             pgtrigger.FSM(
                 name="personal_states",
                 field="state",

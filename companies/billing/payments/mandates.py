@@ -21,6 +21,8 @@ def set_up(mandate: Mandate, *, iban: str, email: str, at: datetime) -> Mandate:
     """
     import stripe
 
+    if mandate.state != MandateState.ASKED:
+        return mandate  # the same form was quicker in another tab
     try:
         intent = client().v1.setup_intents.create(
             setup_params(mandate, customer_of(mandate.company)), {"idempotency_key": f"mandate-{mandate.pk}"}

@@ -114,7 +114,7 @@ class BackForm(forms.Form):
         help_text=gettext_lazy("For a bank transfer. Filled in: the account the last transfer came from."),
     )
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=240)
-    key = forms.CharField(widget=forms.HiddenInput, max_length=60)
+    key = forms.CharField(widget=forms.HiddenInput, max_length=40)
 
     def __init__(self, data: object, *, owner: Company, kept: int) -> None:
         self.means = {str(one.payment.pk): one for one in deposits.means_of(owner)}

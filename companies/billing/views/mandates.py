@@ -1,5 +1,7 @@
 """The page on which a company gives, replaces and revokes its direct debit mandate."""
 
+import uuid
+
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -38,6 +40,7 @@ class MandateForm(forms.Form):
         help_text=gettext_lazy("Any account in a SEPA country. We keep its last four characters only."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "text"}),
     )
+    key = forms.CharField(widget=forms.HiddenInput, max_length=60, required=False)
     accepted = forms.BooleanField(label=gettext_lazy("I have read the mandate and I sign it for the company."))
 
 
@@ -51,7 +54,7 @@ def mandate(request: HttpRequest, company: int) -> HttpResponse:
     """The mandate in force and those before; the form to give one or to replace it."""
     owner = owned_company(request, company)
     signs = access.can_pay(request.user, owner)
-    form = MandateForm(request.POST or None, initial={"holder": owner.name})
+    form = MandateForm(request.POST or None, initial={"holder": owner.name, "key": uuid.uuid4()})
     at = timezone.now()
     if request.method == "POST":
         from companies.access import require
@@ -101,6 +104,7 @@ def _sign(request: HttpRequest, user: User, company_id: int, form: MandateForm) 
             user_agent=request.headers.get("User-Agent", ""),
             actor=user,
             at=at,
+            key=data["key"],
         )
         row = at_stripe.set_up(row, iban=mandates.clean_iban(data["iban"]), email=user.email, at=at)
     except DomainError as error:
