@@ -1,5 +1,6 @@
 """A page about the API that works offline: every route, every stable error code."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
@@ -9,6 +10,8 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 
@@ -53,6 +56,11 @@ def error_codes() -> list[tuple[str, int, str]]:
     return sorted(found.values())
 
 
+def _marked(text: str) -> SafeString:
+    """The first paragraph of a description, with what stands between backticks as code."""
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", conditional_escape(text)))  # noqa: S308  # escaped in the same line
+
+
 @login_not_required
 def docs(request: HttpRequest) -> HttpResponse:
     """The reference: routes from the OpenAPI schema, and the codes."""
@@ -63,7 +71,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         {
             "method": method.upper(),
             "path": address,
-            "summary": about.get("description", "").split("\n")[0],
+            "summary": _marked(about.get("description", "").split("\n\n")[0]),
             "id": about["operationId"],
         }
         for address, methods in sorted(schema["paths"].items())

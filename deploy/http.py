@@ -50,8 +50,12 @@ def language(get_response: Handler) -> Handler:
 
 
 def _prefers_english(request: HttpRequest) -> bool:
-    """Programs may ask for English; browsers get French first, as most of our readers do."""
-    return request.path.startswith("/api/") and translation.get_language_from_request(request) == "en"
+    """Programs may ask for English; browsers get French first, as most of our readers do. The API's reference is a page."""
+    return (
+        request.path.startswith("/api/")
+        and request.path != "/api/v1/docs/"
+        and translation.get_language_from_request(request) == "en"
+    )
 
 
 def discreet(get_response: Handler) -> Handler:

@@ -167,3 +167,9 @@ class TestTheListOfErrorCodes:
     def test_stands_on_a_page_that_needs_no_sign_in(self, client):
         page = client.get(reverse("api_docs")).content.decode()
         assert all(f'id="{code}"' in page for code, _status, _sentence in api_docs.error_codes())
+
+
+@pytest.mark.django_db
+def test_the_reference_is_a_page_in_the_readers_language_with_parameters_set_as_code(client):
+    page = client.get("/api/v1/docs/", headers={"Accept-Language": "en"}).content.decode()
+    assert '<html lang="fr">' in page and "<code>?current=1</code>" in page and "`" not in page.split("<h2>")[1]
