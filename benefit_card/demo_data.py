@@ -20,7 +20,7 @@ from benefit_card.months import first_number
 from benefit_card.quota import PERSON, STOCK, fits, in_window, period_of, person_key
 from benefit_card.services import cards, partitions
 from companies.demo_data import World
-from companies.models import Company, Employment
+from companies.models import Company, Employment, User
 from merchants.models import OfferVersion, Till
 from merchants.pricing import discount, is_open_at
 
@@ -29,6 +29,7 @@ CHUNK = 500
 ISSUED = timedelta(days=330)
 WITHOUT = 12  # people of the demo's company who joined lately and have no card yet
 OPENED = 0.62
+ENDING = (24, 45, -4)  # days until these cards end although their holders stay
 
 
 def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
@@ -38,6 +39,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
             _issue(rng, world, company, people[start : start + CHUNK], at)
     _ready_to_print(world, at)
     _mishaps(rng, at)
+    _ending(world, at)
     holders = list(
         Card.objects.current()
         .filter(blocked_at=None)
@@ -112,6 +114,20 @@ def _mishaps(rng: random.Random, at: datetime) -> None:
     half = len(lost) // 2
     Card.objects.filter(pk__in=lost[:half]).update(blocked_at=when, block_reason="lost")
     Card.objects.filter(pk__in=lost[half:]).update(blocked_at=when, block_reason="stolen")
+
+
+def _ending(world: World, at: datetime) -> None:
+    """Cards made for a time, whose holders were kept on since: two end soon, one has ended. One of them signs in."""
+    held = Card.objects.current().filter(blocked_at=None, person__user=None, activated_at__isnull=False)
+    staying = held.filter(person__employments__company=world.home, person__employments__ends_on=None)
+    chosen = list(staying.select_related("person").order_by("pk")[: len(ENDING)])
+    for card, days in zip(chosen, ENDING, strict=False):
+        Card.objects.filter(pk=card.pk).update(valid_until=at.astimezone(PARIS).date() + timedelta(days=days))
+    if chosen:
+        person = chosen[0].person
+        email = person.employments.filter(company=world.home).values_list("email", flat=True)[0]
+        person.user = User.objects.create(full_name=str(person), email=email, password="!", date_joined=at)  # noqa: S106 - "!" is no password
+        person.save(update_fields=["user"])
 
 
 # ---------------------------------------------------------------- a year at the tills

@@ -15,6 +15,7 @@ WRONG_PINS = ("pin", 5, timedelta(minutes=15))
 # A whole office sits behind one address: what goes well has room, guesses have not.
 WRONG_ACTIVATIONS_PER_ADDRESS = ("activate-wrong", 10, timedelta(hours=1))
 ACTIVATIONS_PER_ADDRESS = ("activate", 300, timedelta(hours=1))
+LINKS_PER_LETTER = ("activate-letter", 5, timedelta(hours=1))
 WRONG_TEXTS_PER_ADDRESS = ("text-wrong", 10, timedelta(hours=1))
 TEXTS_PER_ADDRESS = ("text-address", 100, timedelta(hours=1))  # each costs money
 TEXTS_PER_NUMBER = ("text-number", 3, timedelta(hours=1))

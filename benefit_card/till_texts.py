@@ -130,7 +130,7 @@ def _offline_texts() -> dict[str, Any]:
     return {
         "unready": _("No network, and this till has never been ready without. Connect it once."),
         "clock": _("The clock of this till is wrong. Without network it can accept nothing: set it to automatic."),
-        "full": _("Too many sales wait on this till. Connect it before the next one."),
+        "full": _("Too many sales wait on this till, or for too long. Connect it before the next one."),
         "typed": _("A typed code needs the network. Scan the square instead."),
         "ask": _("This card cannot be used without network. Try again when the network is back."),
         "stale_list": _("The list of cards on this till is older than three days: only cards on a phone are accepted."),
@@ -158,6 +158,7 @@ def _offline_texts() -> dict[str, Any]:
         "chip_green": _("Ready without network"),
         "chip_amber": _("Yesterday’s list"),
         "chip_red": _("Old list"),
+        "chip_clock": _("Clock wrong"),
         "chip_waiting": _("{count} to send"),
         "state_none": _("This till cannot work without network yet. Leave it open with network for a moment."),
         "state_green": _("This till can go on without network: cards on paper and on phones, as each offer allows."),

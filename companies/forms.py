@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.errors import DomainError
 from companies.money import euros, parse_cents, parse_quantity, parse_unit_price, typed, unit_price
 
+CHOOSE = _("Choose…")  # the empty line of a field where one must be chosen
 EARLIEST, LATEST = 1940, 2100  # years; the same as in a staff list
 
 

@@ -18,10 +18,11 @@ class TooMany(DomainError):
 
     code = "too_many_attempts"
     message = _("Too many attempts. Wait a moment, then try again.")
+    long = _("Too many attempts. Try again in %(minutes)s minutes at the latest.")
     status = 429
 
     def __init__(self, *, wait: int) -> None:
-        super().__init__()
+        super().__init__(self.long if wait > 120 else None, minutes=wait // 60)
         self.wait = wait
         self.public = {"retry_after": wait}
 

@@ -1,7 +1,7 @@
 """The association's staff sees every company, so a stolen mailbox must not be enough to become one of them."""
 
 from collections.abc import Callable
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
@@ -30,6 +30,14 @@ def is_proven(request: HttpRequest) -> bool:
     )
 
 
+def page_of(request: HttpRequest) -> str:
+    """Where to go after signing in: the page itself, or for a form the page it stood on."""
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    came = urlsplit(request.headers.get("Referer", ""))
+    return urlunsplit(("", "", came.path, came.query, "")) if came.netloc == request.get_host() else "/"
+
+
 class SecondFactor:
     """Sends staff without a second factor to enrol one, and staff who have one to use it, before any other page."""
 
@@ -56,5 +64,4 @@ class SecondFactor:
         if not enrolled:
             return HttpResponseRedirect(reverse("companies:second_factor"))
         page = "mfa_reauthenticate" if Authenticator.Type.TOTP in enrolled else "mfa_reauthenticate_webauthn"
-        back = request.get_full_path() if request.method == "GET" else "/"
-        return HttpResponseRedirect(f"{reverse(page)}?{urlencode({'next': back})}")
+        return HttpResponseRedirect(f"{reverse(page)}?{urlencode({'next': page_of(request)})}")

@@ -6,13 +6,17 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from companies.errors import DomainError
 from companies.problems import json_problem
+from companies.second_factor import page_of
 
 FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -89,6 +93,24 @@ def _has_nul(request: HttpRequest) -> bool:
     if request.content_type not in FORMS or request.path.startswith(("/api/", "/webhooks/")):
         return False
     return any("\x00" in value for _name, values in request.POST.lists() for value in values)
+
+
+class SignInFirst(LoginRequiredMiddleware):
+    """A session that ended while a form was written: after signing in its page is shown again, not the form's address.
+
+    What was typed waits in the browser (draft.js). A part of a page is refused as it is, so that the page stays.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        refused = super().process_view(request, view_func, view_args, view_kwargs)
+        return HttpResponse(status=401) if refused is not None and request.headers.get("HX-Request") else refused
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
+        return redirect_to_login(
+            page_of(request), self.get_login_url(view_func), self.get_redirect_field_name(view_func)
+        )
 
 
 class DomainErrors:

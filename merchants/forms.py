@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
+from companies.forms import CHOOSE
 from merchants import opening
 from merchants.models import Category, Merchant, Shop
 
@@ -18,7 +19,7 @@ class ApplicationForm(forms.Form):
 
     name = forms.CharField(label=_("Trade name"), max_length=120)
     siret = forms.CharField(label="SIRET", max_length=20, help_text=_("14 digits, on your invoices."))
-    category = forms.ModelChoiceField(Category.objects.all(), label=_("Category"))
+    category = forms.ModelChoiceField(Category.objects.all(), label=_("Category"), empty_label=CHOOSE)
     street = forms.CharField(label=_("Street and number"), max_length=160)
     postcode = forms.RegexField(r"^\d{5}$", label=_("Postcode"), initial="26100")
     city = forms.CharField(label=_("Town"), max_length=80)
@@ -89,7 +90,7 @@ class ShopForm(forms.Form):
 class PairingForm(forms.Form):
     """A new till."""
 
-    shop = forms.ModelChoiceField(Shop.objects.none(), label=_("Shop"))
+    shop = forms.ModelChoiceField(Shop.objects.none(), label=_("Shop"), empty_label=None)
     till_name = forms.CharField(
         label=_("Name of the till"), max_length=60, help_text=_("For instance: counter, or Marie's phone.")
     )
@@ -100,7 +101,6 @@ class PairingForm(forms.Form):
         field = self.fields["shop"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = shops
-        field.empty_label = None
 
 
 class SearchForm(forms.Form):

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from benefit_card import keyring, short_code
+from benefit_card import keyring, limits, short_code
 from benefit_card.access import can_issue, holds
 from benefit_card.models import ActivationCode, Card
 from companies import audit, mail
@@ -125,6 +125,7 @@ def request_link(*, code: str, email: str, at: datetime) -> None:
     row = usable(code, at=at).first()
     if row is None:
         raise ActivationRefused
+    limits.spend(limits.LINKS_PER_LETTER, row.pk)
     _mail_link(row.card.person, short_code.read(code), email, at=at)
 
 

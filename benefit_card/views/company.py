@@ -195,6 +195,7 @@ def company_card(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         newer = Card.objects.current().filter(person=card.person_id).first()
     context = {
         "company": row, "card": card, "newer": newer, "tone": TONES[card.state], "state_word": STATE_WORDS[card.state],
+        "reasons": Card._meta.get_field("block_reason").choices,
         "reprint": card.batch if card.batch and card.batch.purpose == "reprint" and card.batch.company_id == row.pk else None,
     }  # fmt: skip
     return render(request, "benefit_card/company_card.html", context)

@@ -14,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from benefit_card import google_account, limits, qr, selectors, short_code, sms
-from benefit_card.models import Card
+from benefit_card.models import Card, Signal, SignalKind
 from benefit_card.services import activation, cards, passes, renewals
+from benefit_card.services.fraud import CONTEST_WITHIN
 from benefit_card.till_texts import card_texts
 from benefit_card.wallet_authority import available
 from companies.errors import DomainError
@@ -125,12 +126,12 @@ def my_card_lost(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     try:
         cards.block(actor=me(request), card=row, reason="lost", at=now)
-        messages.success(request, _("Your card is blocked. No till accepts it any more."))
         if request.POST.get("then") == "replace":
             new = cards.replace(actor=me(request), card=row, at=now)
             activation.open_own(actor=me(request), card=new, at=now)
             messages.success(request, _("Your new card is on this phone. Your uses and your history stay."))
             return redirect("benefit_card:card")
+        messages.success(request, _("Your card is blocked. No till accepts it any more."))
     except DomainError as error:
         refused(request, error)
     return redirect("benefit_card:my_card")
@@ -156,7 +157,11 @@ def my_redemptions(request: HttpRequest) -> HttpResponse:
     if not hasattr(me(request), "person"):
         raise Http404
     page = Paginator(selectors.history_of(me(request)), PAGE).get_page(page_number(request))
-    rows = [(row, getattr(row, "undone", None)) for row in page]
+    contested = set(
+        Signal.objects.filter(kind=SignalKind.CONTESTED, redemption__in=list(page)).values_list("redemption", flat=True)
+    )
+    since = timezone.now() - CONTEST_WITHIN
+    rows = [(row, getattr(row, "undone", None), row.pk in contested, row.at >= since) for row in page]
     return render(request, "benefit_card/my_redemptions.html", {"page": page, "rows": rows})
 
 

@@ -52,9 +52,9 @@ def doors() -> list[Door]:
             row = Membership.objects.filter(company=company, role=role).select_related("user").order_by("pk").first()
             if row is not None and (company == first or role in {Role.BUYER, Role.APPROVER}):
                 found.append(_door(role.label, row.user, company.name))
-    employee = User.objects.filter(person__isnull=False).order_by("pk").first()
-    if employee is not None:
-        found.append(_door(_("Employee"), employee, _("with a card")))
+    employees = User.objects.filter(person__isnull=False).order_by("pk")[:2]
+    for employee, detail in zip(employees, [_("with a card"), _("whose card ends soon")], strict=False):
+        found.append(_door(_("Employee"), employee, detail))
     from merchants.models import MerchantRole
 
     owner = MerchantRole.objects.select_related("user", "merchant").order_by("pk").first()

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from companies.forms import MoneyField
+from companies.forms import CHOOSE, MoneyField
 from companies.models import Company, User
 from purchasing.authority import DECIDING
 from purchasing.models import ApprovalLevel
@@ -44,8 +44,8 @@ class _Person(forms.ModelChoiceField):
 class DelegationForm(forms.Form):
     """Who is absent, who stands in, from when to when."""
 
-    absent: Any = _Person(label=_("Who is absent"), queryset=User.objects.none())
-    stand_in: Any = _Person(label=_("Who stands in"), queryset=User.objects.none())
+    absent: Any = _Person(label=_("Who is absent"), queryset=User.objects.none(), empty_label=CHOOSE)
+    stand_in: Any = _Person(label=_("Who stands in"), queryset=User.objects.none(), empty_label=CHOOSE)
     starts_on = forms.DateField(label=_("From"), widget=DAY)
     ends_on = forms.DateField(label=_("Until"), widget=DAY)
     reason = forms.CharField(label=_("Reason"), max_length=120, required=False)

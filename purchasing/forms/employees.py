@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from companies.forms import MoneyField, QuantityField
+from companies.forms import CHOOSE, MoneyField, QuantityField
 from companies.models import Company
 from companies.pictures import MOST_BYTES, PictureRefused
 from purchasing.forms.pool import DATE, MomentField
@@ -37,6 +37,7 @@ class FrameForm(forms.Form):
         label=_("Supplier"),
         queryset=Supplier.objects.filter(active=True),
         required=False,
+        empty_label=CHOOSE,
         help_text=_("The order is mailed to its contacts."),
     )
     freight = MoneyField(

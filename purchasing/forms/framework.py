@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from companies.errors import DomainError
-from companies.forms import MoneyField, QuantityField, UnitPriceField
+from companies.forms import CHOOSE, MoneyField, QuantityField, UnitPriceField
 from companies.models import Company, Site
 from companies.money import euros, parse_cents, parse_quantity
 from purchasing.forms.pool import PERCENTS
@@ -29,7 +29,7 @@ class FrameworkForm(forms.Form):
     """The head of an agreement."""
 
     title = forms.CharField(label=_("Title"), max_length=120)
-    supplier = forms.ModelChoiceField(label=_("Supplier"), queryset=Supplier.objects.none())
+    supplier = forms.ModelChoiceField(label=_("Supplier"), queryset=Supplier.objects.none(), empty_label=CHOOSE)
     starts_on = forms.DateField(label=_("In force from"), widget=DATE)
     ends_on = forms.DateField(label=_("In force until"), widget=DATE)
     alert_days = forms.IntegerField(label=_("Warn so many days before the end"), min_value=1, max_value=365, initial=60)
@@ -167,7 +167,7 @@ class ReviseForm(forms.Form):
 class QuotaForm(forms.Form):
     """What of an article is kept for a company; empty takes the quota away."""
 
-    company = forms.ModelChoiceField(label=_("Company"), queryset=Company.objects.none())
+    company = forms.ModelChoiceField(label=_("Company"), queryset=Company.objects.none(), empty_label=CHOOSE)
     quantity = QuantityField(
         label=_("Quota"), required=False, help_text=_("Left empty, the company has no quota any more.")
     )

@@ -7,7 +7,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from companies.forms import QuantityField
+from companies.forms import CHOOSE, QuantityField
 from companies.models import Membership, Role, User
 from purchasing.models import Category, Pool, PoolLine, VatRate
 from purchasing.services.pool import Calendar, PoolDraft
@@ -82,6 +82,7 @@ class PoolForm(forms.ModelForm):
         if staff:
             buyers = Membership.objects.filter(role=Role.BUYER).values("user")
             people = User.objects.filter(pk__in=buyers) | User.objects.filter(staff_role__isnull=False)
+            self.fields["lead"].empty_label = CHOOSE  # type: ignore[attr-defined]  # a field of choices has it
             self.fields["lead"].queryset = people.distinct().order_by("full_name")  # type: ignore[attr-defined]  # a field of choices has it
         else:
             del self.fields["lead"]
@@ -105,7 +106,7 @@ class PoolLineForm(forms.Form):
 class RegroupForm(forms.Form):
     """Where a need goes."""
 
-    line = forms.ModelChoiceField(label=_("Line"), queryset=PoolLine.objects.none())
+    line = forms.ModelChoiceField(label=_("Line"), queryset=PoolLine.objects.none(), empty_label=CHOOSE)
 
     def __init__(self, *args: Any, pool: Pool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -5,10 +5,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from companies.forms import MoneyField
+from companies.forms import CHOOSE, MoneyField
 from purchasing.award_case import Options
 from purchasing.forms.pool import MomentField
-from purchasing.models import Supplier, Tender
+from purchasing.models import Category, Supplier, Tender
 
 
 class TenderForm(forms.Form):
@@ -128,6 +128,10 @@ class SupplierForm(forms.ModelForm):
         fields = ["name", "category", "street", "postcode", "city", "siren", "minimum_cents", "franco_cents", "lead_days",
                   "local", "active", "notes"]  # fmt: skip
         widgets = {"notes": forms.Textarea(attrs={"rows": 2})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["category"].choices = [("", CHOOSE), *Category.choices]  # type: ignore[attr-defined]  # a field of choices has it
 
     def clean_minimum_cents(self) -> int:
         return self.cleaned_data["minimum_cents"] or 0

@@ -260,6 +260,17 @@ class TestActivation:
         assert {answer.status_code for answer in answers} == {400}
         assert "Too many" in answers[-1].content.decode() or "Trop" in answers[-1].content.decode()
 
+    def test_mails_a_letters_link_five_times_an_hour_at_most(self, company, hr, client):
+        """The same letter is mailed five times an hour at most."""
+        employ(company, 3)
+        batch = made(company, hr)
+        codes = activation.draw_codes(batch.cards.all(), channel="letter", at=now()).values()
+        answers = [
+            client.post("/activate/", {"code": code, "email": f"{n}{turn}@b.example"}).status_code
+            for turn in range(6) for n, code in enumerate(codes)
+        ]  # fmt: skip
+        assert answers == [200] * 15 + [400] * 3
+
     def test_by_the_work_address_needs_no_code(self, company, hr):
         EmploymentFactory(company=company, email="travail@entreprise.example")
         batch = made(company, hr)

@@ -35,6 +35,25 @@ class TestACaller:
 
 
 @pytest.mark.django_db
+class TestAFormWhoseSessionEnded:
+    @pytest.mark.parametrize(
+        ("came", "back"),
+        [
+            ("http://testserver/company/1/cards/?show=all", "/company/1/cards/%3Fshow%3Dall"),
+            ("https://elsewhere.example/company/1/cards/", "/"),
+            ("", "/"),
+        ],
+    )
+    def test_leads_back_to_its_page_and_not_to_its_own_address(self, client, came, back):
+        """The address of a form answers no GET: whoever signed in anew met an empty 405."""
+        answer = client.post("/company/1/cards/issue/", {"who": "all"}, headers={"Referer": came} if came else None)
+        assert (answer.status_code, answer.headers["Location"]) == (302, f"/accounts/login/?next={back}")
+
+    def test_leaves_the_page_alone_when_a_part_of_it_asks(self, client):
+        assert client.post("/merchant/1/offers/preview/", headers={"HX-Request": "true"}).status_code == 401
+
+
+@pytest.mark.django_db
 class TestARequestThatCannotBeMeant:
     @pytest.fixture
     def caller(self):

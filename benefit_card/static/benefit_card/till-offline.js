@@ -21,22 +21,23 @@ export class OfflinePanel {
   }
 
   draw() {
-    const { state, queue } = this.offline;
+    const { state, queue, closed } = this.offline;
     const { texts, say } = this;
     document.body.dataset.offline = state;
     document.body.dataset.waiting = queue.length;
     for (const chip of document.querySelectorAll("[data-open=offline]")) {
-      chip.dataset.state = state;
-      chip.querySelector("span").textContent = queue.length ? say(texts.offline.chip_waiting, { count: queue.length }) : texts.offline[`chip_${state}`];
+      chip.dataset.state = closed ? "red" : state;
+      chip.querySelector("span").textContent = queue.length ? say(texts.offline.chip_waiting, { count: queue.length })
+        : texts.offline[closed === "clock" ? "chip_clock" : `chip_${state}`];
       if (chip.dataset.when === "waiting") chip.hidden = !queue.length;
     }
     if (this.box.open) this.#details();
   }
 
   async #details() {
-    const { state, queue, list } = this.offline;
+    const { state, queue, list, closed } = this.offline;
     const { texts, say } = this;
-    $("offline-state").textContent = texts.offline[`state_${state}`];
+    $("offline-state").textContent = texts.offline[closed && closed !== "unready" ? closed : `state_${state}`];
     $("offline-age").textContent = list ? say(texts.offline.list, { time: this.moment.format(list.issuedAt), age: this.#age() }) : "";
     $("offline-waiting").textContent = queue.length ? say(texts.offline.waiting, { count: queue.length, since: this.moment.format(queue.oldest) }) : texts.offline.none_waiting;
     $("offline-send").hidden = $("offline-export").hidden = !queue.length;

@@ -9,7 +9,7 @@ const session = {
 };
 
 export class People {
-  /** `onSpecimen(code)` looks at the specimen card, `onChange()` after somebody else works or an exercise began or ended */
+  /** `onSpecimen(code)` looks at the specimen card, `onChange(signedIn)` after somebody else works or an exercise began or ended */
   constructor({ api, offline, texts, say, onSpecimen, onChange }) {
     Object.assign(this, { api, offline, texts, say, onChange, box: $("cashier") });
     this.now = session.get(KEPT);
@@ -69,7 +69,7 @@ export class People {
     this.now = { name: answer.data.name, pass: answer.data.cashier_pass };
     session.set(KEPT, this.now);
     this.box.close();
-    this.onChange();
+    this.onChange(true);
   }
 
   #train(on) {

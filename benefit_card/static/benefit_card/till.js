@@ -28,7 +28,7 @@ const api = new TillApi(dataset, {
 const offline = new OfflineTill({ api, clock, texts, urls: dataset, onChange: () => { panel.draw(); people.draw(); banner(); }, onRevoked: revoked });
 const panel = new OfflinePanel({ offline, api, texts, say, euro, onRevoked: revoked });
 const people = new People({
-  api, offline, texts, say, onSpecimen: (code) => { if (!busy) look(code); }, onChange: () => { people.draw(); scanScreen(); },
+  api, offline, texts, say, onSpecimen: (code) => { if (!busy) look(code); }, onChange: (signedIn) => { people.draw(); goOn(signedIn); },
 });
 const sale = new Sale({ texts, say, euro, why, onConfirm: confirm, onCancel: scanScreen });
 const today = new Today({ api, texts, say, euro, onRevoked: revoked });
@@ -38,6 +38,7 @@ const scanner = new Scanner({
 
 let screen = "";
 let busy = false;
+let unseen = ""; // a card shown before anybody had said who works: looked at right after the PIN
 let answerFrom = 0; // a slow answer to a former scan must not cover the present customer
 
 function show(name) {
@@ -59,6 +60,14 @@ function scanScreen() {
   return undefined;
 }
 
+/** After a PIN: the sale that was begun goes on with its price, a card that was shown is looked at, or the next one is awaited. */
+function goOn(signedIn) {
+  if (signedIn && screen === "sale" && sale.code && $("result").hidden) { $("confirm").focus(); return; }
+  const code = signedIn ? unseen : "";
+  scanScreen();
+  if (code) look(code);
+}
+
 function pairScreen() {
   hideResult();
   show("pair");
@@ -73,7 +82,7 @@ function pairScreen() {
 
 /** A text from the camera, the USB scanner or the keyboard. */
 function read(text) {
-  if (busy || screen === "sale") return;
+  if (busy || screen === "sale" || people.box.open) return;
   const { kind: what, code } = kind(text);
   if (screen === "pair") {
     if (what === "pairing") pair(code);
@@ -117,20 +126,25 @@ async function ask(code, at) {
 }
 
 async function look(code) {
-  if (people.list.length && !people.pass && !people.training) return people.open(texts.cashier.first);
+  if (people.list.length && !people.pass && !people.training) { unseen = code; return people.open(texts.cashier.first); }
+  unseen = "";
   const turn = ++answerFrom;
   hideResult();
   const at = clock.now();
   const answer = await working(() => ask(code, at));
   if (turn !== answerFrom) return undefined;
-  if (!answer.ok) return fail(answer);
+  if (!answer.ok) {
+    if (answer.code === "cashier_required") unseen = code;
+    return fail(answer);
+  }
   if (answer.data.verdict && answer.data.verdict !== "valid") {
     return fail({ kind: "refused", code: answer.data.verdict, sentence: answer.data.detail ?? texts.refused });
   }
   if (!answer.data.offers?.some((offer) => offer.usable)) {
     const offers = answer.data.offers ?? [];
     const told = offers.find((offer) => offer.used_at) ?? offers.find((offer) => offer.reason);
-    return result("no", told?.used_at ? texts.words.limit_reached : texts.no_offer_word, (told && why(told)) || texts.no_offer);
+    const reason = told && why(told);
+    return result("no", told?.used_at ? texts.words.limit_reached : texts.no_offer_word, reason ? sentence(reason) : texts.no_offer);
   }
   show("sale");
   return sale.open(code, answer.data, at);
@@ -162,12 +176,12 @@ async function redeem(attempt) {
   }
   const { to_pay: toPay, discount, remaining_uses: remaining, demo, offline: alone } = answer.data;
   const free = Number(discount) === 0;
-  const sentence = [
+  const lines = [
     free ? say(texts.accepted_gift, { gift: sale.gift }) : say(texts.accepted, { pay: euro.format(toPay), off: euro.format(discount) }),
     remaining === null || remaining === undefined ? "" : say(remaining === 0 ? texts.last_use : texts.remaining, { count: remaining }),
     demo ? texts.demo : alone ? texts.offline.recorded : "",
   ];
-  return result(demo ? "demo" : "ok", demo ? texts.demo_word : texts.accepted_word, sentence.filter(Boolean).join(" "), {
+  return result(demo ? "demo" : "ok", demo ? texts.demo_word : texts.accepted_word, lines.filter(Boolean).join(" "), {
     big: free ? sale.gift : euro.format(toPay), undo: demo ? "" : attempt.body.client_id, next: texts.next,
   });
 }
@@ -184,12 +198,18 @@ function why({ used_at: used, shop, again_on: day, reason }) {
   return say(texts.limit_reached, { time: moment.format(new Date(used)), shop }) + again;
 }
 
+/** A reason that stands under an offer, as a sentence of its own. */
+const sentence = (reason) => reason[0].toUpperCase() + reason.slice(1) + (/[.?!]$/.test(reason) ? "" : ".");
+
 function fail(answer) {
   if (answer.kind === "revoked") return revoked();
   if (answer.kind === "network") return result("warn", texts.network_word, texts.network);
-  if (answer.code === "cashier_required") { scanScreen(); return people.open(answer.sentence); }
-  const sentence = why({ ...answer.data, reason: answer.sentence });
-  return result("no", texts.words[answer.code] ?? texts.refused_word, sentence || texts.refused);
+  if (answer.code === "cashier_required") {
+    hideResult();
+    if (screen === "scan") scanner.resume();
+    return people.open(answer.sentence);
+  }
+  return result("no", texts.words[answer.code] ?? texts.refused_word, why({ ...answer.data, reason: answer.sentence }) || texts.refused);
 }
 
 function revoked() {
@@ -268,7 +288,10 @@ function banner() {
     offline.broken && texts.banner.broken,
   ].filter(Boolean);
   const note = $("banner");
-  if (note.textContent !== lines.join(" ")) note.textContent = lines.join(" ");
+  if (note.textContent !== lines.join(" ")) {
+    note.textContent = lines.join(" ");
+    panel.draw();
+  }
   note.hidden = !lines.length;
 }
 

@@ -21,7 +21,7 @@ from companies.billing.models import AccountKind, BankLine, BankStatement, Depos
 from companies.billing.models.invoice import PAYABLE
 from companies.documents import download
 from companies.errors import DomainError
-from companies.forms import form_error
+from companies.forms import CHOOSE, form_error
 from companies.models import Company, User
 from companies.money import euros, parse_cents, typed
 
@@ -76,6 +76,7 @@ class AccountForm(forms.Form):
         label=gettext_lazy("Company"),
         queryset=Company.objects.order_by("name"),
         required=False,
+        empty_label=CHOOSE,
         help_text=gettext_lazy("Only for money kept for a company."),
     )
 

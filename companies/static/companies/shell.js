@@ -28,6 +28,7 @@ for (const drop of document.querySelectorAll("[data-file-drop]")) {
 // One click is one request: a form that is on its way cannot be sent again from the same page.
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if ("download" in form.dataset) return; // its answer is a file: the page stays and may ask again
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "1";
   window.addEventListener("pageshow", () => { delete form.dataset.sent; }, { once: true });
