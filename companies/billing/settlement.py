@@ -134,6 +134,10 @@ def set_invoice(
     A move the table does not know changes the balance only: an invoice whose second attempt is in collection stays there
     when the first one is taken back, and what follows is decided when the second ends.
     """
+    if (heir := _pass_on(invoice, at=at)) is not None:
+        open_again = to if to == InvoiceState.CHARGED_BACK else by_balance(heir, when_open=InvoiceState.DUE)
+        set_invoice(heir, open_again, at=at, reason=reason, actor=actor, label=label)
+        to = InvoiceState.CREDITED
     balance = ledger.owed([invoice])[invoice.pk]
     advance_books.follow(invoice, at=at)
     if invoice.state == to or to not in TRANSITIONS[invoice.state]:
@@ -152,6 +156,28 @@ def set_invoice(
         data={"balance_cents": balance},
         balance_cents=balance,
     )
+
+
+def _pass_on(invoice: Invoice, *, at: datetime) -> Invoice | None:
+    """What happens to the money of an invoice that was replaced concerns the one in its place: its debt goes there, and
+    what is too much as far as that one is owed. Returns it when something went, else None."""
+    if invoice.state != InvoiceState.CREDITED or not (cents := ledger.owed([invoice])[invoice.pk]):
+        return None
+    heir = Invoice.objects.select_for_update(of=("self",)).select_related("company").filter(corrects=invoice).first()
+    if heir is None:
+        return None
+    if cents < 0:
+        cents = -min(-cents, max(ledger.owed([heir])[heir.pk], 0))
+    if not cents:
+        return None
+    prefix = f"moved-{invoice.pk}-"
+    number = LedgerTransaction.objects.filter(key__startswith=prefix).count() + 1
+    sides = [
+        ledger.Side(AccountKind.RECEIVABLE, sign * cents, company=invoice.company, invoice=row)
+        for row, sign in ((invoice, -1), (heir, 1))
+    ]
+    ledger.post(key=f"{prefix}{number}", kind="moved", at=at, sides=sides, reason=f"{invoice.number} · {heir.number}")
+    return heir
 
 
 def by_balance(invoice: Invoice, *, when_open: InvoiceState) -> InvoiceState:

@@ -212,6 +212,24 @@ class TestACorrectiveInvoice:
         assert (new.state, new.balance_cents, row.balance_cents, row.paid_too_much_cents) == ("paid", 0, -645, 645)
         assert checking.first_break() == ""
 
+    def test_answers_for_the_payment_of_the_invoice_it_replaced(self):
+        """A payer who takes back what was paid on the old invoice owes the new one, and the old one stays replaced."""
+        row = pay(invoice())
+        new, attempt = self.correct(row, line(4_449)), row.payments.get()
+
+        def states(**seen):
+            look = replace(
+                paid(5_339), intent_id=f"pi_{attempt.pk}", disputes=[settlement.Dispute("du_1", 5_339, **seen)]
+            )
+            settlement.apply(payment_id=attempt.pk, seen=look, at=AT)
+            row.refresh_from_db()
+            new.refresh_from_db()
+            assert checking.first_break() == ""
+            return row.state, row.balance_cents, new.state, new.balance_cents
+
+        assert states(returned=False) == ("credited", 0, "charged_back", 5_339)
+        assert states(returned=True, status="won") == ("credited", 0, "paid", 0)
+
     def test_counts_the_credit_notes_of_the_old_one(self):
         row = invoice()
         with transaction.atomic():
