@@ -103,6 +103,30 @@ def record_many(
             copy.write_row((when, action, who, actor_label, named, str(target.pk), company, reason, content))
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    pk: int
+    company_id: int
+
+
+def record_for(
+    companies: Iterable[int],
+    action: str,
+    pk: int,
+    *,
+    kind: str,
+    at: datetime,
+    actor: User | None,
+    actor_label: str = "",
+) -> None:
+    """Note for each company what happened to something that is not its own, so that its program hears of it (webhooks).
+
+    `kind` names the company's part of the row `pk`: the timeline of the row itself keeps one line per event.
+    """
+    if parts := [_Part(pk, company) for company in sorted(set(companies))]:
+        record_many(action, parts, at=at, actor=actor, actor_label=actor_label, kind=kind)
+
+
 def history(target: models.Model) -> models.QuerySet[AuditEntry]:
     """What happened to a row, oldest first, with who did it."""
     return (

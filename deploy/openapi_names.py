@@ -20,6 +20,8 @@ ENUMS = {
     "CommitmentState": "purchasing.states.CommitmentState",
     "ClaimState": "purchasing.states.ClaimState",
     "ClaimKind": "purchasing.models.claim.Claim.Kind",
+    "OrderAnswerKind": "purchasing.models.order.AnswerPaper.Kind",
+    "SubsidyKind": "purchasing.models.employee_pool.EmployeePoolPlace.Kind",
     "HandOverState": "purchasing.states.HandOverState",
     "FrameworkState": "purchasing.states.FrameworkState",
     "RebateState": "purchasing.states.RebateState",

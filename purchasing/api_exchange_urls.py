@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from purchasing.api import buyer_questions, exchange
+from purchasing.api import buyer_questions, exchange, reviews
 
 EXCHANGE = "companies/<int:company>/exchange/"
 
@@ -22,6 +22,8 @@ urlpatterns = [
         buyer_questions.BuyerQuestionAct.as_view(),
         name="buyer_question_act",
     ),
+    path(f"{EXCHANGE}reviews/", reviews.ReviewList.as_view(), name="exchange_reviews"),
+    path(f"{EXCHANGE}reviewable-orders/", reviews.ReviewableOrders.as_view(), name="exchange_reviewable"),
     path(f"{EXCHANGE}ratings/", exchange.RatingList.as_view(), name="exchange_ratings"),
     path(f"{EXCHANGE}reservations/", exchange.ReservationList.as_view(), name="exchange_reservations"),
     path(

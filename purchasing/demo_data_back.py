@@ -2,7 +2,7 @@
 
 import io
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -21,16 +21,20 @@ from purchasing.models import (
     Pool,
     PoolLine,
     PurchaseOrder,
+    PurchaseOrderLine,
     Receipt,
+    SupplierInvoice,
 )
-from purchasing.services import claims, decide_claim, delivery, lock, order, parcels, settlement, three_way
+from purchasing.services import changes, claims, decide_claim, delivery, lock, order, parcels, settlement, three_way
 from purchasing.services.bulk import move_many, move_needs, needs_of
 from purchasing.services.pool import winning_lines
 from purchasing.services.settlement import InvoiceIn, Kind, LineIn
 from purchasing.states import HAND_OVER, RECEIPT, HandOverState, LineState, ReceiptState
 
 # How far each pool goes; the numbers only order the steps.
-AIMS = ["committing", "extended", "completing", "failed", "locked", "ordered", "receiving", "settling", "closed"]
+AIMS = [
+    "committing", "extended", "completing", "failed", "locked", "ordered", "changed", "receiving", "settling", "closed",
+]  # fmt: skip
 BILLED = 2  # closed pools whose invoices the association issues; in the older ones suppliers billed each company
 
 
@@ -150,10 +154,33 @@ def _order(teller: _Teller, pool: Pool, aim: str) -> None:
     sent = teller.past(pool.locked_at + timedelta(days=2))
     for row in order.prepare(actor=teller.staff, pool=pool, at=sent):
         row = order.sign_and_send(actor=teller.staff, order=row, at=sent)
+        if aim == "changed":
+            _change(teller, row)
+            continue
         answer = order.Answer(delivery_on=timezone.localdate(sent) + timedelta(days=9), reference=f"ARC-{row.pk:05d}")
         order.acknowledge(order=row, answer=answer, at=teller.past(sent + timedelta(days=1)))
         if aim != "ordered":
             _receive(teller, row, aim, teller.past(sent + timedelta(days=10)))
+
+
+def _change(teller: _Teller, row: PurchaseOrder) -> None:
+    """The supplier has less of one article and another make of the next: some companies agreed, the home company is asked."""
+    lines = list(row.lines.order_by("position"))
+    least, price = max(0, lines[0].quantity - max(lines[0].pack, lines[0].quantity // 6)), lines[0].unit_price_e4
+    said = order.Answer(
+        delivery_on=timezone.localdate(teller.at) + timedelta(days=12),
+        reference=f"ARC-{row.pk:05d}",
+        note="Rupture partielle chez le fabricant, hausse répercutée.",
+        changes={lines[0].pk: (least, price * 1028 // 1000)},
+        substitutes={line.pk: f"{line.text}, autre marque"[:200] for line in lines[1:2]},
+    )
+    at = teller.past(teller.at - timedelta(hours=20))
+    answer = order.acknowledge(order=row, answer=said, at=at)
+    asked = Company.objects.filter(commitments__consents__acknowledgement=answer).exclude(pk=teller.world.home.pk)
+    for company in list(asked.distinct().order_by("pk"))[1::2]:
+        changes.answer_change(
+            actor=teller.buyer(company), company=company, answer=answer, accepted=True, at=at + timedelta(hours=4)
+        )
 
 
 def _receive(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:
@@ -221,34 +248,51 @@ def _hand_over(teller: _Teller, receipt: Receipt, aim: str, at: datetime) -> Non
 
 
 def _bill(teller: _Teller, row: PurchaseOrder, aim: str, at: datetime) -> None:
-    """The supplier's invoice; in the pool being settled it is three euros too high and waits for a decision."""
-    lines = []
-    for line in row.lines.order_by("position"):
-        got = delivery.accepted_of(line.pk)
-        if got:
-            net = line_total(got, line.unit_price_e4)
-            lines.append(LineIn(Kind.GOODS, net, line.vat_bp, line.pk, got, line.unit_price_e4))
-    if not lines:
+    """The supplier's invoice. In the pool being settled it comes for each delivery: the first is with the companies, the
+    second is three euros too high and waits for a decision."""
+    got = {line: delivery.accepted_of(line.pk) for line in row.lines.order_by("position")}
+    if not any(got.values()):
         return
-    goods = sum(line.net_cents for line in lines)
-    freight = three_way.expected_freight(row, goods)
     if aim == "settling":
-        freight += 300
+        first = {line: min(units, _part(line.quantity, line.pack, 0.6)) for line, units in got.items()}
+        if any(first.values()):
+            _share(teller, row, _invoice(teller, row, first, 0, "A", at), at)
+            got = {line: units - first[line] for line, units in got.items()}
+        goods = sum(line_total(units, line.unit_price_e4) for line, units in got.items())
+        _invoice(teller, row, got, three_way.expected_freight(row, goods) + 300, "B", at + timedelta(days=3))
+        return
+    goods = sum(line_total(units, line.unit_price_e4) for line, units in got.items())
+    invoice = _invoice(teller, row, got, three_way.expected_freight(row, goods), "", at)
+    if _share(teller, row, invoice, at):
+        _claim(teller, row, settled=teller.rng.random() < 0.5)
+
+
+def _invoice(
+    teller: _Teller, row: PurchaseOrder, units: Mapping[PurchaseOrderLine, int], freight: int, suffix: str, at: datetime
+) -> SupplierInvoice:
+    """Enter a supplier's invoice for some units of the lines."""
+    lines = [
+        LineIn(Kind.GOODS, line_total(n, line.unit_price_e4), line.vat_bp, line.pk, n, line.unit_price_e4)
+        for line, n in units.items()
+        if n
+    ]
     if freight:
         lines.append(LineIn(Kind.FREIGHT, freight, None))
+    at = teller.past(at)
     day = timezone.localdate(at)
-    draft = InvoiceIn(f"F{day:%y%m}-{row.pk:04d}", day, lines, day + timedelta(days=30))
-    invoice = settlement.record(actor=teller.staff, order=row, draft=draft, at=at)
-    if aim == "settling":
-        return
+    draft = InvoiceIn(f"F{day:%y%m}-{row.pk:04d}{suffix}", day, lines, day + timedelta(days=30))
+    return settlement.record(actor=teller.staff, order=row, draft=draft, at=at)
+
+
+def _share(teller: _Teller, row: PurchaseOrder, invoice: SupplierInvoice, at: datetime) -> bool:
+    """Accept it and bill the companies; whether the association bills them itself."""
     # Invoice numbers follow the calendar: what the association bills itself is booked and billed today.
     own = row.pool.legal_model != Pool.LegalModel.LISTING
     issued = teller.past(teller.at - timedelta(minutes=30)) if own else at
     settlement.accept(actor=teller.staff, invoice=invoice, reason="Conforme", at=issued)
     invoice = settlement.share_out(actor=teller.staff, invoice=invoice, at=issued)
     settlement.issue_invoices(actor=teller.staff, invoice=invoice, at=issued, quietly=True)
-    if own:
-        _claim(teller, row, settled=teller.rng.random() < 0.5)
+    return own
 
 
 def _claim(teller: _Teller, row: PurchaseOrder, *, settled: bool) -> None:

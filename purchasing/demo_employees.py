@@ -1,4 +1,4 @@
-"""Employee pools in the demonstration: one to join, one to collect from, one that is closed and invoiced.
+"""Employee pools in the demonstration: to join, to collect from, closed and invoiced, changed by the supplier, failed, a draft.
 
 The real services tell the story; only Stripe is left out, so cards carry invented numbers of intents.
 """
@@ -36,12 +36,15 @@ OIL: Shape = [("rectangle", (260, 120, 380, 340), "#7a8f3c"), ("rectangle", (295
 
 
 def seed_employees(*, rng: random.Random, world: World, at: datetime) -> None:
-    """Three employee pools. Nobody is written to."""
+    """Employee pools in each of their states. Nobody is written to."""
     with silence():
         teller = _Teller(rng, world, at)
         teller.open_pool()
         teller.arrived_pool()
         teller.closed_pool()
+        teller.changed_pool()
+        teller.failed_pool()
+        teller.own_draft()
 
 
 class _Teller:
@@ -136,13 +139,18 @@ class _Teller:
                     actor=self.hr(company), pool=pool, company=company, counts=expected, number=1, at=at
                 )
 
-    def collected(self, pool: EmployeePool, at: datetime, part: float) -> None:
+    def collected(self, pool: EmployeePool, at: datetime, part: float, *, refused: int = 0) -> None:
+        """People collect; the first one leaves `refused` units, which waits for the association to decide."""
         for row in pool.purchases.filter(state="locked", person__user=None).select_related("pool", "company"):
             if self.rng.random() < part:
                 method = self.rng.choice(["scan", "scan", "button"])
+                line = row.lines.filter(arrived__gte=max(1, refused)).first()
+                left = {line.pk: refused} if refused and line else {}
+                reason = "Deux courges abîmées." if left else ""
                 employee_goods.hand_over(
-                    actor=self.hr(row.company), purchase=row, refused={}, method=method, at=at
-                )  # fmt: skip
+                    actor=self.hr(row.company), purchase=row, refused=left, reason=reason, method=method, at=at
+                )
+                refused = 0 if left else refused
 
     # The three pools --------------------------------------------------------------------------------------------------
     def open_pool(self) -> None:
@@ -183,7 +191,7 @@ class _Teller:
         answer = Answer(timezone.localdate(self.at), "AR-2211", "Livraison le matin.")
         employee_supplier.acknowledge(order=pool.order, answer=answer, at=began + timedelta(days=6))
         self.arrive(pool, self.at - timedelta(hours=5), self.members[:4])
-        self.collected(pool, self.at - timedelta(hours=2), 0.5)
+        self.collected(pool, self.at - timedelta(hours=2), 0.5, refused=1)
 
     def closed_pool(self) -> None:
         """Collected, closed, and invoiced to the companies that added something."""
@@ -199,6 +207,42 @@ class _Teller:
         self.arrive(pool, began + timedelta(days=17), self.members)
         self.collected(pool, began + timedelta(days=18), 1)
         employee_money.close(actor=self.staff, pool=pool, at=began + timedelta(days=20))
+
+    def changed_pool(self) -> None:
+        """Ordered; the supplier has one unit less and another make, and somebody has to decide."""
+        began = self.at - timedelta(days=9)
+        pool = self.pool(
+            "Ampoules LED pour la maison", "Lot de six, 9 W, culot E27.", began, began + timedelta(days=5),
+            [Offered("Lot de 6 ampoules", ((4, 1_890), (12, 1_590)), 2000, "", 4)],
+        )  # fmt: skip
+        for n, person in enumerate(p for company in self.members[:3] for p in self.people(company, 3)):
+            self.join(pool, person, began + timedelta(hours=n), paid=True)
+        pool = self.locked(pool, began + timedelta(days=5, minutes=1))
+        line = pool.order.lines.get()
+        answer = Answer(
+            timezone.localdate(self.at) + timedelta(days=6), "AR-2307", "Le modèle dépoli remplace le clair.",
+            {line.pk: (line.quantity - 1, line.unit_price_e4)}, {line.pk: "Lot de 6 ampoules dépolies"},
+        )  # fmt: skip
+        employee_supplier.acknowledge(order=pool.order, answer=answer, at=self.at - timedelta(hours=3))
+
+    def failed_pool(self) -> None:
+        """Too few joined: nobody paid."""
+        began = self.at - timedelta(days=40)
+        pool = self.pool(
+            "Vélos à assistance", "Cadre mixte, garantie deux ans.", began, began + timedelta(days=5),
+            [Offered("Vélo à assistance", ((8, 129_000),), 2000, "", 1)],
+        )  # fmt: skip
+        for n, person in enumerate(self.people(self.members[1], 2)):
+            self.join(pool, person, began + timedelta(hours=n), paid=False)
+        employee_lock.decide(pool, began + timedelta(days=5, minutes=1))
+
+    def own_draft(self) -> None:
+        """Written down by the demo's company for its own people, not opened yet."""
+        home, closes = self.world.home, self.at + timedelta(days=16)
+        frame = Frame("Chocolats de Noël", "Ballotins d’un artisan de Romans.", closes)
+        pool = employee_pool.save(actor=self.hr(home), company=home, frame=frame, at=self.at - timedelta(days=1))
+        offered = Offered("Ballotin de 500 g", ((10, 2_450), (30, 2_190)), 550, "", 5)
+        employee_pool.offer(actor=self.hr(home), pool=pool, offered=offered, at=self.at - timedelta(days=1))
 
 
 def _picture(shapes: Shape) -> bytes:

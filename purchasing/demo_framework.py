@@ -18,6 +18,7 @@ from purchasing.services import (
     delivery,
     framework,
     framework_rebate,
+    rebate_note,
     request,
     settlement,
 )
@@ -50,7 +51,8 @@ def seed_frameworks(
     """Three agreements with their call-offs. Nobody is written to."""
     teller = _Teller(rng, world, at)
     with silence():
-        _last_year(teller, *_of(articles, suppliers, "hygiene"))
+        _last_year(teller, "Produits d’entretien", *_of(articles, suppliers, "hygiene"), companies=3, booked=True)
+        _last_year(teller, "Emballages", *_of(articles, suppliers, "packaging"), companies=1, booked=False)
         _in_force(teller, *_of(articles, suppliers, "office"))
         _to_sign(teller, *_of(articles, suppliers, "energy"))
 
@@ -141,14 +143,16 @@ def _billed(teller: _Teller, sent: PurchaseOrder, at: datetime) -> None:
     settlement.issue_invoices(actor=teller.staff, invoice=row, at=teller.at - timedelta(minutes=20), quietly=True)
 
 
-def _last_year(teller: _Teller, supplier: Supplier, articles: list[Article]) -> None:
-    """Drawn by three companies last year, received and invoiced; its rebate is computed and credited."""
+def _last_year(
+    teller: _Teller, title: str, supplier: Supplier, articles: list[Article], *, companies: int, booked: bool
+) -> None:
+    """Drawn last year, received and invoiced; its rebate is computed and credited, the supplier's note booked or awaited."""
     year = timezone.localdate(teller.at).year - 1
     at = timezone.make_aware(datetime(year, 1, 10, 10))
     agreement = _signed(
         teller,
         FrameworkIn(
-            title="Produits d’entretien",
+            title=title,
             supplier=supplier,
             starts_on=date(year, 1, 1),
             ends_on=date(year, 12, 31),
@@ -159,7 +163,7 @@ def _last_year(teller: _Teller, supplier: Supplier, articles: list[Article]) -> 
         ),
         at,
     )
-    for number, company in enumerate(teller.companies[:3]):
+    for number, company in enumerate(teller.companies[:companies]):
         when = timezone.make_aware(datetime(year, 5 + number, 12, 9))
         row = _draw(teller, agreement, company, 4 + 3 * number, when)
         sent = _sent(teller, row, when)
@@ -170,10 +174,21 @@ def _last_year(teller: _Teller, supplier: Supplier, articles: list[Article]) -> 
         actor=teller.staff,
         agreement=agreement,
         year=year,
-        supplier_reference=f"RFA-{year}-118",
+        supplier_reference=f"RFA-{year}-{117 + companies}",
         at=teller.at - timedelta(minutes=15),
     )
-    framework_rebate.issue(actor=teller.staff, rebate=rebate, at=teller.at - timedelta(minutes=10), quietly=True)
+    rebate = framework_rebate.issue(
+        actor=teller.staff, rebate=rebate, at=teller.at - timedelta(minutes=10), quietly=True
+    )
+    if booked:
+        rebate_note.record(
+            actor=teller.staff,
+            rebate=rebate,
+            number=f"AV-{year}-0412",
+            issued_on=timezone.localdate(teller.at),
+            net_cents=rebate.amount_cents,
+            at=teller.at - timedelta(minutes=5),
+        )
 
 
 def _in_force(teller: _Teller, supplier: Supplier, articles: list[Article]) -> None:

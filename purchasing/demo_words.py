@@ -187,4 +187,5 @@ POOLS: list[Plan] = [
     ("Granulés, commande d’été", "energy", ("Granulés",), "closed", 280, 8),
     ("Toners", "computing", ("Toner",), "closed", 300, 16),
     ("EPI de l’année", "protection", ("Casque", "Gilet", "Combinaison"), "closed", 330, 19),
+    ("Classeurs et stylos de l’hiver", "office", ("Stylo", "Classeur"), "changed", 36, 8),
 ]

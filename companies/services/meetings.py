@@ -184,13 +184,22 @@ def _locked(meeting: Meeting) -> Meeting:
 
 
 def _write(meeting: Meeting, template: str, *, at: datetime) -> None:
-    """Mail everybody invited, with the calendar file."""
+    """Mail everybody invited, with the calendar file, and tell the programs of their companies."""
+    _tell_companies(meeting, template.removeprefix("meeting_"), at=at)
     name = f"reunion-{meeting.pk}-{meeting.sequence}.ics"
     file = documents.store(
         kind="meeting_ics", name=name, content=invitation(meeting), media_type="text/calendar", at=at
     )
     people = [row.user for row in meeting.attendances.select_related("user") if row.user.is_active]
     tell(meeting, people, template, f"{template}:{meeting.pk}:{meeting.sequence}", at=at, attachments=[file])
+
+
+def _tell_companies(meeting: Meeting, event: str, *, at: datetime) -> None:
+    invited = Company.objects.members().filter(memberships__user__in=meeting.attendances.values("user"))
+    audit.record_for(
+        invited.values_list("pk", flat=True), f"companymeeting.{event}", meeting.pk,
+        kind="companies.companymeeting", at=at, actor=None, actor_label="system",
+    )  # fmt: skip
 
 
 @transaction.atomic(durable=True)
@@ -287,6 +296,7 @@ def publish(*, actor: User, meeting: Meeting, at: datetime) -> Meeting:
         raise MinutesMissing
     file = print_minutes(row, at=at)
     move(row, MeetingState.MINUTED, table=MEETING, at=at, actor=actor, minutes_document=file)
+    _tell_companies(row, "minutes", at=at)
     people = [a.user for a in row.attendances.select_related("user") if a.user.is_active]
     tell(row, people, "meeting_minutes", f"meeting_minutes:{row.pk}", at=at, attachments=[file])
     return row

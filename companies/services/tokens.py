@@ -27,7 +27,9 @@ SCOPES: dict[str, str | Promise] = {
     "exchange": _("read offers, questions and ratings of suppliers between members"),
     "exchange:write": _("offer, reserve, ask and answer between members"),
     "employee-pools": _("read employees' group purchases and what is to be counted"),
-    "employee-pools:write": _("count goods and hand parcels out at work"),
+    "employee-pools:write": _("open and run employees' group purchases, add to them, count and hand out at work"),
+    "meetings": _("read working groups and meetings"),
+    "meetings:write": _("join groups, call meetings and answer invitations in your name"),
     "invoices": _("read invoices, credit notes, mandates and dues"),
     "invoices:write": _("open a payment page for an invoice"),
     "deposits": _("read the money kept on account and what was sent back of it"),
@@ -56,7 +58,7 @@ NEEDS: dict[str, tuple[Role, ...]] = {
     "hr": (Role.HR, Role.ADMIN), "invoices": (Role.ACCOUNTANT, Role.ADMIN), "deposits": (Role.ACCOUNTANT, Role.ADMIN),
     "invoices:write": (Role.ACCOUNTANT,), "deposits:write": (Role.ACCOUNTANT,),
     "requests": BUYING, "pools": BUYING, "commitments": BUYING, "orders": BUYING, "exchange": BUYING,
-    "employee-pools": (Role.HR, Role.ADMIN),
+    "employee-pools": (Role.HR, Role.ADMIN), "meetings": tuple(Role),
 }  # fmt: skip
 
 

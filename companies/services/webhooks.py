@@ -28,13 +28,19 @@ from companies.models import AuditSeal, Company, User, WebhookDelivery, WebhookE
 TOPICS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
     "requests": (_("requests and their lines"), ("purchaserequest.", "requestline.")),
     "commitments": (_("commitments"), ("commitment.",)),
-    "deliveries": (_("goods handed over"), ("handover.",)),
+    "orders": (_("orders: sent, answered or changed by the supplier, arrived, cancelled"), ("companyorder.",)),
+    "deliveries": (_("goods ready to collect and handed over"), ("handover.",)),
+    "shares": (_("the company's shares of suppliers' invoices"), ("companyshare.",)),
     "claims": (_("claims"), ("claim.",)),
     "exchange": (
-        _("offers between members, their reservations, questions and answers"),
-        ("exchangeoffer.", "reservation.", "buyerquestion."),
+        _("offers between members, their reservations, questions, answers and reviews"),
+        ("exchangeoffer.", "reservation.", "buyerquestion.", "supplierreview."),
     ),
-    "employee-pools": (_("employees' group purchases: opened, ordered, counted at work"), ("employeepool.",)),
+    "employee-pools": (
+        _("employees' group purchases: opened, ordered, counted at work"),
+        ("employeepool.", "employeeorder.", "companyemployeepool."),
+    ),
+    "meetings": (_("meetings of working groups that its people are invited to"), ("companymeeting.",)),
     "invoices": (_("invoices, credit notes and payments"), ("invoice.", "creditnote.", "payment.", "reminder.")),
 }
 CHUNK = 500

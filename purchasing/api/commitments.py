@@ -243,6 +243,7 @@ class CommitmentDecide(_Company):
 
 class ShareOut(serializers.ModelSerializer[CostShare]):
     pool = serializers.IntegerField(source="invoice.order.pool_id", read_only=True)
+    order = serializers.IntegerField(source="invoice.order_id", read_only=True)
     supplier_invoice = serializers.CharField(source="invoice.number", read_only=True)
     text = serializers.SerializerMethodField()
     net = Cents(source="net_cents", read_only=True)
@@ -250,7 +251,7 @@ class ShareOut(serializers.ModelSerializer[CostShare]):
 
     class Meta:
         model = CostShare
-        fields = ["id", "pool", "supplier_invoice", "kind", "text", "quantity", "weight", "rule", "rank", "net",
+        fields = ["id", "pool", "order", "supplier_invoice", "commitment", "kind", "text", "quantity", "weight", "rule", "rank", "net",
                   "vat_bp", "vat"]  # fmt: skip
 
     def get_text(self, share: CostShare) -> str:
@@ -258,7 +259,7 @@ class ShareOut(serializers.ModelSerializer[CostShare]):
 
 
 class ShareList(_Company):
-    """The company's cost shares with the rule and rank behind each cent; `?pool=` narrows them."""
+    """The company's cost shares with the rule and rank behind each cent; `?pool=` and `?order=` narrow them."""
 
     serializer_class = ShareOut
 
@@ -266,6 +267,8 @@ class ShareList(_Company):
         rows = CostShare.objects.visible_to(self.actor).filter(company=self.company())
         if pool := request.query_params.get("pool", ""):
             rows = rows.filter(invoice__order__pool_id=int(pool) if pool.isdecimal() and len(pool) < 19 else 0)
+        if order := request.query_params.get("order", ""):
+            rows = rows.filter(invoice__order_id=int(order) if order.isdecimal() and len(order) < 19 else 0)
         page = self.paginate_queryset(rows.select_related("invoice__order", "line"))
         return self.get_paginated_response(ShareOut(page, many=True).data)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +14,8 @@ from companies.money import line_total
 from purchasing.api.commitments import OfCompany
 from purchasing.api.fields import Cents, UnitPrice
 from purchasing.models import Allocation, Commitment, PurchaseOrder, PurchaseOrderLine
-from purchasing.states import CommitmentState
+from purchasing.services.changes import part_of
+from purchasing.states import CommitmentState, OrderState
 
 
 class CompanyOrderLineOut(serializers.Serializer[Any]):
@@ -34,15 +35,40 @@ class CompanyOrderLineOut(serializers.Serializer[Any]):
     site = serializers.IntegerField(allow_null=True)
 
 
+class CompanyChangeLineOut(serializers.Serializer[Any]):
+    """The company's quantity before, and after if everybody agrees; `instead` names another article."""
+
+    line = serializers.IntegerField()
+    before = serializers.IntegerField()
+    after = serializers.IntegerField()
+    unit_price = UnitPrice()
+    instead = serializers.CharField(allow_blank=True)
+
+
+class CompanyChangeOut(serializers.Serializer[Any]):
+    """What the supplier changed and the company is asked about: answered at `changes/{id}/` before `until`."""
+
+    id = serializers.IntegerField()
+    until = serializers.DateTimeField(allow_null=True)
+    accepted = serializers.BooleanField(allow_null=True)
+    lines = CompanyChangeLineOut(many=True)
+
+
 class CompanyOrderOut(serializers.ModelSerializer[PurchaseOrder]):
-    """One order as far as it is the company's."""
+    """One order as far as it is the company's. `change` is null but while companies are asked about one."""
 
     supplier = serializers.CharField(source="supplier.name", read_only=True)
     lines = serializers.SerializerMethodField()
+    change = serializers.SerializerMethodField()
 
     class Meta:
         model = PurchaseOrder
-        fields = ["id", "number", "pool", "supplier", "state", "sent_at", "expected_on", "lines"]
+        fields = ["id", "number", "pool", "supplier", "state", "sent_at", "expected_on", "lines", "change"]
+
+    @extend_schema_field(CompanyChangeOut(allow_null=True))
+    def get_change(self, row: PurchaseOrder) -> dict[str, Any] | None:
+        found = _change(self.context["company"], row) if row.state == OrderState.CHANGED else None
+        return dict(CompanyChangeOut(found).data) if found else None
 
     @extend_schema(responses=CompanyOrderLineOut(many=True))
     def get_lines(self, row: PurchaseOrder) -> list[dict[str, Any]]:
@@ -84,6 +110,28 @@ def _lines(company: Company, orders: list[PurchaseOrder]) -> dict[int, list[dict
     return found
 
 
+def _change(company: Company, order: PurchaseOrder) -> dict[str, Any] | None:
+    """The open question of an order to a company, its own part of it only."""
+    answer = order.acknowledgements.last()
+    mine = answer.consents.filter(commitment__company=company).first() if answer else None
+    if answer is None or mine is None:
+        return None
+    lines = []
+    for changed in answer.lines.select_related("order_line__pool_line__pool"):
+        part = part_of(changed, company)
+        if part is not None:
+            lines.append(
+                {
+                    "line": changed.order_line_id,
+                    "before": part[0],
+                    "after": part[1],
+                    "unit_price": changed.unit_price_e4,
+                    "instead": changed.substitute,
+                }
+            )
+    return {"id": answer.pk, "until": answer.consent_until, "accepted": mine.accepted, "lines": lines}
+
+
 class CompanyOrders(OfCompany):
     """Orders that hold something for the company, newest first; `?state=` and `?pool=` narrow them."""
 
@@ -108,7 +156,7 @@ class CompanyOrders(OfCompany):
         if pool := request.query_params.get("pool", ""):
             rows = rows.filter(pool=int(pool) if pool.isdecimal() and len(pool) < 19 else 0)
         page = self.paginate_queryset(rows) or []
-        told = CompanyOrderOut(page, many=True, context={"lines": _lines(row, list(page))})
+        told = CompanyOrderOut(page, many=True, context={"lines": _lines(row, list(page)), "company": row})
         return self.get_paginated_response(told.data)
 
 
@@ -119,4 +167,4 @@ class CompanyOrder(CompanyOrders):
     def get(self, request: Request, company: int, pk: int) -> Response:  # type: ignore[override]  # the address gives more than the base asks
         row = self.company()
         found = get_object_or_404(self.rows(row), pk=pk)
-        return Response(CompanyOrderOut(found, context={"lines": _lines(row, [found])}).data)
+        return Response(CompanyOrderOut(found, context={"lines": _lines(row, [found]), "company": row}).data)

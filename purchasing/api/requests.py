@@ -15,7 +15,7 @@ from companies.models import Company, Site
 from companies.pagination import Pages
 from purchasing import access
 from purchasing.api.fields import Cents, UnitPrice
-from purchasing.models import Article, PurchaseRequest, RequestDecision, RequestLine, Unit
+from purchasing.models import Article, PooledNeed, PurchaseRequest, RequestDecision, RequestLine, Unit
 from purchasing.rules.units import PACK
 from purchasing.services import catalogue
 from purchasing.services import request as service
@@ -54,11 +54,27 @@ class RequestIn(serializers.Serializer[Any]):
 
 
 class LineOut(serializers.ModelSerializer[RequestLine]):
+    """`pool` and `pool_line` carry the line while it is pooled: commitments are given and orders read by them."""
+
     ref_price = UnitPrice(source="ref_price_e4", allow_null=True, read_only=True)
+    pool = serializers.SerializerMethodField()
+    pool_line = serializers.SerializerMethodField()
 
     class Meta:
         model = RequestLine
-        fields = ["id", "article", "text", "quantity", "tolerance", "unit", "ref_price", "needed_by", "state"]
+        fields = ["id", "article", "text", "quantity", "tolerance", "unit", "ref_price", "needed_by", "state", "pool",
+                  "pool_line"]  # fmt: skip
+
+    def _need(self, row: RequestLine) -> PooledNeed | None:
+        return next((need for need in row.pooled.all() if need.released_at is None), None)
+
+    def get_pool(self, row: RequestLine) -> int | None:
+        need = self._need(row)
+        return need.pool_line.pool_id if need else None
+
+    def get_pool_line(self, row: RequestLine) -> int | None:
+        need = self._need(row)
+        return need.pool_line_id if need else None
 
 
 class RequestOut(serializers.ModelSerializer[PurchaseRequest]):
@@ -84,7 +100,7 @@ class _Requests(ApiView):
 
     def get_queryset(self) -> QuerySet[PurchaseRequest]:
         rows = PurchaseRequest.objects.visible_to(self.request.user).select_related("company", "requester")  # type: ignore[arg-type]  # nobody comes here without signing in
-        return rows.prefetch_related("lines")
+        return rows.prefetch_related("lines__pooled__pool_line")
 
     def one(self) -> PurchaseRequest:
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"], company=self.company())

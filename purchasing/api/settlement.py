@@ -30,6 +30,12 @@ class OrderAnswerIn(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
     changes = ChangeIn(many=True, required=False, default=list)
 
+    def answer(self) -> ordering.Answer:
+        data = self.validated_data
+        changes = {row["line"]: (row["quantity"], row["unit_price"]) for row in data["changes"]}
+        substitutes = {row["line"]: row["substitute"] for row in data["changes"]}
+        return ordering.Answer(data["delivery_on"], data["reference"], data["note"], changes, substitutes)
+
 
 class OrderAcknowledge(Orders):
     """Record the supplier's answer: as ordered, or with changed quantities, prices or articles. The same answer twice is one."""
@@ -39,11 +45,7 @@ class OrderAcknowledge(Orders):
     def post(self, request: Request, pk: int) -> Response:
         form = OrderAnswerIn(data=request.data)
         form.is_valid(raise_exception=True)
-        data = form.validated_data
-        changes = {row["line"]: (row["quantity"], row["unit_price"]) for row in data["changes"]}
-        substitutes = {row["line"]: row["substitute"] for row in data["changes"]}
-        answer = ordering.Answer(data["delivery_on"], data["reference"], data["note"], changes, substitutes)
-        ordering.acknowledge(order=self.order(), answer=answer, actor=self.actor, at=timezone.now())
+        ordering.acknowledge(order=self.order(), answer=form.answer(), actor=self.actor, at=timezone.now())
         return Response(OrderOut(self.order()).data)
 
 

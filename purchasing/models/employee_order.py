@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
 
 from purchasing.models.employee_pool import EmployeeArticle, EmployeePool
-from purchasing.models.order import AnswerPaper, OrderLinePaper, OrderPaper
+from purchasing.models.order import AnswerLinePaper, AnswerPaper, OrderLinePaper, OrderPaper
 from purchasing.models.supplier import Supplier
 from purchasing.states import ORDER, machine
 
@@ -59,14 +58,11 @@ class EmployeeOrderAnswer(AnswerPaper):
         return f"{self.order_id} {self.kind}"
 
 
-class EmployeeOrderAnswerLine(models.Model):
-    """What the supplier confirms for one line, and the article it would deliver instead."""
+class EmployeeOrderAnswerLine(AnswerLinePaper):
+    """One line of an answer to an order of employees."""
 
     acknowledgement = models.ForeignKey(EmployeeOrderAnswer, models.CASCADE, related_name="lines")
     order_line = models.ForeignKey(EmployeeOrderLine, models.PROTECT, related_name="acknowledged")
-    quantity = models.PositiveIntegerField()
-    unit_price_e4 = models.PositiveBigIntegerField()
-    substitute = models.CharField(_("delivered instead"), max_length=200, blank=True)
 
     class Meta:
         ordering = ["acknowledgement", "order_line"]

@@ -153,14 +153,22 @@ class Acknowledgement(AnswerPaper):
         return f"{self.order_id} {self.kind}"
 
 
-class AcknowledgementLine(models.Model):
-    """What the supplier confirms for one order line, and the article it would deliver instead."""
+class AnswerLinePaper(models.Model):
+    """What a supplier confirms for one order line, and the article it would deliver instead."""
 
-    acknowledgement = models.ForeignKey(Acknowledgement, models.CASCADE, related_name="lines")
-    order_line = models.ForeignKey(PurchaseOrderLine, models.PROTECT, related_name="acknowledged")
     quantity = models.PositiveIntegerField()
     unit_price_e4 = models.PositiveBigIntegerField()
     substitute = models.CharField(_("delivered instead"), max_length=200, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class AcknowledgementLine(AnswerLinePaper):
+    """One line of an answer to an order of companies."""
+
+    acknowledgement = models.ForeignKey(Acknowledgement, models.CASCADE, related_name="lines")
+    order_line = models.ForeignKey(PurchaseOrderLine, models.PROTECT, related_name="acknowledged")
 
     class Meta:
         ordering = ["acknowledgement", "order_line"]

@@ -4,7 +4,6 @@ The choices are written down in deploy/decisions/0031-suppliers-changes.md.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from math import gcd
 
@@ -34,6 +33,8 @@ from purchasing.rules.landed import freight_due
 from purchasing.rules.shares import vat_of
 from purchasing.rules.shortage import allocate
 from purchasing.services import standing as standings
+from purchasing.services import telling
+from purchasing.services.answers import Word
 from purchasing.services.bulk import CLOCK, move_many, needs_of, release
 from purchasing.states import COMMITMENT, ORDER, POOL_LINE, CommitmentState, OrderState, PoolLineState
 
@@ -48,16 +49,6 @@ class ConsentsOpen(DomainError):
 class ConsentOver(DomainError):
     code = "consent_over"
     message = _("This question is closed.")
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What the supplier says of one order line."""
-
-    line: int
-    quantity: int
-    unit_price_e4: int
-    substitute: str = ""
 
 
 def needs_consent(line: PurchaseOrderLine, word: Word, limit_bp: int) -> bool:
@@ -143,11 +134,14 @@ def _conclude(
 ) -> None:
     """Recompute each changed line with who stays, at the confirmed price, within the confirmed quantity."""
     label = "" if actor else CLOCK
+    told = telling.companies_on(order)  # before some of them leave
     staying: list[Commitment] = []
     for change in answer.lines.select_related("order_line__pool_line__pool").order_by("pk"):
         staying += _recompute(change, refused, actor=actor, at=at)
     lines = list(order.lines.all())
-    if not any(line.quantity for line in lines):
+    goes_on = any(line.quantity for line in lines)
+    telling.tell(telling.ORDER, "accepted" if goes_on else "refused", order.pk, told, at=at, actor=actor, label=label)
+    if not goes_on:
         move(order, OrderState.REFUSED, table=ORDER, at=at, actor=actor, actor_label=label, reason="consent")
         return
     goods = sum(line.net_cents for line in lines)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
@@ -62,3 +63,10 @@ def _counted(need: RequestLine, unit: str, line: PoolLine | None) -> tuple[int, 
     found = units.recount(need.quantity, need.ref_price_e4, need.unit, unit, grams=grams)
     more = units.recount(need.tolerance, None, need.unit, unit, grams=grams)
     return None if found is None or more is None else (found[0], more[0], found[1])
+
+
+def recount(line: PoolLine) -> None:
+    """Write what the living needs of a line ask for together. Under the lock of its pool."""
+    total = line.needs.filter(released_at__isnull=True).aggregate(total=Sum("quantity"))["total"]
+    line.asked_quantity = total or 0
+    line.save(update_fields=["asked_quantity"])

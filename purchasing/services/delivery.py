@@ -25,8 +25,8 @@ from purchasing.models import (
     Receipt,
     ReceiptLine,
 )
-from purchasing.rules.shortage import allocate
-from purchasing.services import order_end, parcels, reserves
+from purchasing.rules.shortage import Claim, allocate
+from purchasing.services import order_end, parcels, reserves, telling
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.pool import locked
@@ -211,6 +211,8 @@ def _share_out(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: da
     touched: set[int] = set()
     for row in rows:
         touched |= _allocate(row, at=at)
+    moved = Allocation.objects.filter(receipt_line__receipt=receipt).values_list("commitment__company", flat=True)
+    telling.tell(telling.ORDER, "received", receipt.order_id, moved, at=at, actor=actor)
     if receipt.state == ReceiptState.REFUSED:
         return
     move(receipt, ReceiptState.ALLOCATED, table=RECEIPT, at=at, actor=actor)
@@ -220,6 +222,7 @@ def _share_out(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: da
         hand_overs = HandOver.objects.bulk_create(
             HandOver(receipt=receipt, company_id=company) for company in sorted(touched)
         )
+        audit.record_many("handover.ready", hand_overs, at=at, actor=actor)
         mails_back.goods_ready(hand_overs, at=at)
 
 
@@ -246,9 +249,8 @@ def _allocate(row: ReceiptLine, *, at: datetime) -> set[int]:
     )
     floors = before if row.counted >= 0 and row.counted - row.refused >= 0 else parcels.handed(held)
     granted = sum(c.granted or 0 for c in held)
-    rounded_down = granted < sum(c.quantity for c in held)
-    claims = [standings.as_claim(c, c.quantity if rounded_down else c.granted or 0) for c in held]
     rule = pool_line.pool.shortage
+    claims = _claims(held, rule)
     units = min(accepted_of(row.order_line_id), granted)
     given = allocate(units, claims, rule, {standings.key(c): floors.get(c.pk, 0) for c in held})
     new = [
@@ -263,6 +265,22 @@ def _allocate(row: ReceiptLine, *, at: datetime) -> set[int]:
     row.allocated_at = at
     row.save(update_fields=["left_over", "allocated_at"])
     return {a.commitment.company_id for a in new if a.quantity > 0}
+
+
+def _claims(held: Sequence[Commitment], rule: str) -> list[Claim]:
+    """By what a delivery is shared: what was granted, or the wanted quantities when the order was rounded down from them.
+
+    What a supplier confirmed less of was granted anew and agreed to: the wanted quantities would give somebody more than
+    that (I2), so they count only when they lead to what was granted.
+    """
+    granted = {standings.key(c): c.granted or 0 for c in held}
+    wanted = [standings.as_claim(c, c.quantity) for c in held]
+    if (
+        sum(granted.values()) < sum(c.quantity for c in held)
+        and allocate(sum(granted.values()), wanted, rule) == granted
+    ):
+        return wanted
+    return [standings.as_claim(c, c.granted or 0) for c in held]
 
 
 def claimants(pool_line_id: int) -> list[Commitment]:
@@ -343,5 +361,6 @@ def close_short(*, actor: User, order: PurchaseOrder, reason: str, at: datetime)
     order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool").get(pk=order.pk)
     order.pool = pool
     move(order, OrderState.CLOSED_SHORT, table=ORDER, at=at, actor=actor, reason=reason.strip())
+    telling.order_event(order, "closed_short", at=at, actor=actor)
     order_end.settle_if_complete(pool, actor=actor, at=at)
     return order

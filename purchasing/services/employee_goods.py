@@ -29,7 +29,7 @@ from purchasing.models import (
 )
 from purchasing.rules import packs
 from purchasing.rules.shortage import highest_average
-from purchasing.services import employee_supplier
+from purchasing.services import employee_supplier, telling
 from purchasing.services.bulk import write_many
 from purchasing.services.employee_lock import charged_and_lost, drop, totals
 from purchasing.services.employee_pool import locked
@@ -103,6 +103,7 @@ def order(*, actor: User, pool: EmployeePool, at: datetime) -> EmployeePool:
         order_number=number,
         order_file=made.document,
     )
+    telling.employee_pool_event(pool, "ordered", at=at, actor=actor)
     return pool
 
 

@@ -30,6 +30,7 @@ from purchasing.rules.employee_lot import OPENER, Lot, fill, freight_parts
 from purchasing.rules.landed import freight_due
 from purchasing.rules.tiers import Commitment
 from purchasing.services import employee_standing as standing
+from purchasing.services import telling
 from purchasing.services.bulk import move_many, write_many
 from purchasing.services.employee_pool import locked
 from purchasing.services.employee_purchase import PAYMENT_KEY
@@ -120,6 +121,7 @@ def decide(pool: EmployeePool, at: datetime) -> EmployeePool:
         company=pool.company,
         **changes,
     )
+    telling.employee_pool_event(pool, to, at=at, actor=None)
     mails.locked(pool, kept, at=at)
     return pool
 
@@ -284,6 +286,7 @@ def _cancel(actor: User, pool: EmployeePool, reason: str, at: datetime) -> Emplo
         reason=reason,
         company=pool.company,
     )
+    telling.employee_pool_event(pool, "cancelled", at=at, actor=actor)
     mails.cancelled(pool, at=at)
     carry_out_pay_backs.delay_on_commit(pool_id=pool.pk)
     return pool

@@ -20,6 +20,7 @@ from purchasing import employee_access as access
 from purchasing.models import EmployeeArticle, EmployeePool, EmployeePoolPlace, EmployeeTier, Supplier
 from purchasing.models.employee_purchase import ACTIVE
 from purchasing.rules.subsidy import LEAST_OWN_CENTS
+from purchasing.services import telling
 from purchasing.states_employees import EMPLOYEE_POOL, EmployeePoolState
 
 MOST_ARTICLES = 20
@@ -251,4 +252,5 @@ def publish(*, actor: User, pool: EmployeePool, at: datetime) -> EmployeePool:
         company=pool.company,
         opened_at=at,
     )
+    telling.employee_pool_event(pool, "open", at=at, actor=actor)
     return pool

@@ -5,7 +5,7 @@ to people who have paid: their price stands, fewer units are paid back, and the 
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import gcd
 from typing import Any
 
@@ -35,18 +35,11 @@ from purchasing.models import (
     Unit,
 )
 from purchasing.rules.shortage import highest_average
+from purchasing.services import answers
+from purchasing.services.answers import ORDER_SALT, Answer
 from purchasing.services.bulk import write_many
 from purchasing.services.employee_pool import locked
-from purchasing.services.order import (
-    LINK_DAYS,
-    OPEN,
-    ORDER_SALT,
-    AlreadyAnswered,
-    Answer,
-    ChangeWrong,
-    ReasonMissing,
-    words_of,
-)
+from purchasing.services.order import ReasonMissing
 from purchasing.states import ORDER, OrderState
 from purchasing.states_employees import EmployeePoolState, PurchaseState
 
@@ -126,8 +119,7 @@ def send(pool: EmployeePool, rows: Sequence[OrderRow], *, number: str, actor: Us
         sent_at=at,
         signed_by=actor,
         document=document,
-        token_hash=links.digest(token),
-        token_expires_at=at + timedelta(days=LINK_DAYS),
+        **answers.link_fields(token, at),
     )
     if order.email:
         mails_back.order_sent(order, token, document, at=at)
@@ -136,12 +128,7 @@ def send(pool: EmployeePool, rows: Sequence[OrderRow], *, number: str, actor: Us
 
 def by_token(token: str, *, at: datetime) -> EmployeeOrder | None:
     """The order behind a supplier's link; None when the link is unknown, expired or withdrawn."""
-    if not links.is_ours(token, ORDER_SALT):
-        return None
-    rows = EmployeeOrder.objects.filter(
-        token_hash=links.digest(token), token_expires_at__gt=at, revoked_at__isnull=True
-    ).select_related("pool", "supplier", "document")
-    return rows.first()
+    return answers.behind(token, EmployeeOrder.objects.select_related("pool"), at=at)
 
 
 def _locked_order(order: EmployeeOrder) -> EmployeeOrder:
@@ -158,54 +145,14 @@ def acknowledge(
     if actor is not None:
         require(access.can_run(actor, order.pool))
     order = _locked_order(order)
-    lines = {line.pk: line for line in order.lines.all()}
-    words = words_of(lines, answer)
-    if any(w.quantity < 0 or w.quantity > lines[w.line].quantity or w.unit_price_e4 < 0 for w in words):
-        raise ChangeWrong
-    if order.state not in OPEN:
-        last = order.acknowledgements.last()
-        if last is not None and not words and last.kind == EmployeeOrderAnswer.Kind.ACCEPTED:
-            return last
-        raise AlreadyAnswered
-    row = EmployeeOrderAnswer.objects.create(
-        order=order,
-        kind=EmployeeOrderAnswer.Kind.CHANGED if words else EmployeeOrderAnswer.Kind.ACCEPTED,
-        reference=answer.reference,
-        delivery_on=answer.delivery_on,
-        note=answer.note,
-        recorded_by=actor,
-        at=at,
-    )
-    EmployeeOrderAnswerLine.objects.bulk_create(
-        EmployeeOrderAnswerLine(
-            acknowledgement=row,
-            order_line_id=word.line,
-            quantity=word.quantity,
-            unit_price_e4=word.unit_price_e4,
-            substitute=word.substitute,
-        )
-        for word in words
-    )
-    extra: dict[str, Any] = {"expected_on": answer.delivery_on} if answer.delivery_on else {}
-    label = "" if actor else str(order.supplier or "")
-    # A second answer that is as ordered goes through `sent` again: the table knows no other way from a refusal.
-    if order.state == OrderState.REFUSED and not words:
-        move(order, OrderState.SENT, table=ORDER, at=at, actor=actor, actor_label=label, company=order.pool.company)
-    move(
-        order,
-        OrderState.CHANGED if words else OrderState.ACKNOWLEDGED,
-        table=ORDER,
-        at=at,
-        actor=actor,
-        actor_label=label,
-        company=order.pool.company,
-        reason=answer.note[:200],
-        **extra,
-    )
+    heard = answers.keep(order, answer, EmployeeOrderAnswer, EmployeeOrderAnswerLine, actor=actor, at=at)
+    if not heard.new:
+        return heard.row
+    answers.follow(order, heard, company=order.pool.company, actor=actor, at=at)
     if answer.delivery_on:
         EmployeePool.objects.filter(pk=order.pool_id).update(expected_on=answer.delivery_on)
-    mails_employees.order_answered(order, row, at=at)
-    return row
+    mails_employees.order_answered(order, heard.row, at=at)
+    return heard.row
 
 
 @transaction.atomic(durable=True)

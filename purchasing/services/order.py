@@ -1,9 +1,7 @@
 """The order to the supplier: prepared, signed, sent, acknowledged. What it changes is in `changes`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -25,10 +23,10 @@ from purchasing.models import (
     PurchaseOrderLine,
     Quote,
 )
-from purchasing.models.order import OrderLinePaper
 from purchasing.rules.landed import freight_due
 from purchasing.rules.shares import vat_of
-from purchasing.services import changes, order_end
+from purchasing.services import answers, changes, order_end, telling
+from purchasing.services.answers import OPEN, ORDER_SALT, AlreadyAnswered, Answer, ChangeWrong
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.changes import locked_order
 from purchasing.services.pool import locked, winning_lines
@@ -41,10 +39,9 @@ from purchasing.states import (
     PoolState,
 )
 
-ORDER_SALT = "purchasing.order"
-LINK_DAYS = 90
+__all__ = ["OPEN", "ORDER_SALT", "AlreadyAnswered", "Answer", "ChangeWrong"]  # what callers of this service say and ask
+
 CONSENT_DAYS = 3
-OPEN = (OrderState.SENT, OrderState.REFUSED)
 
 
 class NotLocked(DomainError):
@@ -56,17 +53,6 @@ class AddressMissing(Invalid):
     code = "supplier_email_missing"
     message = _("This supplier has no e-mail address for orders. Add a contact first.")
     field = "email"
-
-
-class AlreadyAnswered(DomainError):
-    code = "order_already_answered"
-    message = _("This order was already answered. Call your contact if something changes again.")
-
-
-class ChangeWrong(Invalid):
-    code = "order_change_invalid"
-    message = _("Confirm at most the ordered quantity, in whole numbers.")
-    field = "lines"
 
 
 class ReasonMissing(Invalid):
@@ -183,10 +169,10 @@ def send_out(order: PurchaseOrder, pool: Pool, *, actor: User, at: datetime) -> 
         sent_at=at,
         signed_by=actor,
         document=document,
-        token_hash=links.digest(token),
-        token_expires_at=at + timedelta(days=LINK_DAYS),
+        **answers.link_fields(token, at),
     )
     mails_back.order_sent(order, token, document, at=at)
+    telling.order_event(order, "sent", at=at, actor=actor)
     ours = [line.pool_line_id for line in order.lines.all()]
     move_needs(needs_of(pool.pk, pool_line__in=ours), LineState.ORDERED, at=at, actor=actor)
     waiting = pool.orders.filter(state__in=[OrderState.DRAFT, OrderState.TO_SIGN])
@@ -197,25 +183,8 @@ def send_out(order: PurchaseOrder, pool: Pool, *, actor: User, at: datetime) -> 
 
 def by_token(token: str, *, at: datetime) -> PurchaseOrder | None:
     """The order behind a supplier's link; None when the link is unknown, expired or withdrawn."""
-    if not links.is_ours(token, ORDER_SALT):
-        return None
-    return (
-        PurchaseOrder.objects.filter(token_hash=links.digest(token), token_expires_at__gt=at, revoked_at__isnull=True)
-        .exclude(state=OrderState.CANCELLED)
-        .select_related("pool__lead", "supplier", "document")
-        .first()
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the supplier says: a date, and per order line what changes: (quantity, unit price), or another article."""
-
-    delivery_on: date | None = None
-    reference: str = ""
-    note: str = ""
-    changes: Mapping[int, tuple[int, int]] | None = None
-    substitutes: Mapping[int, str] | None = None  # order line → what would come instead
+    rows = PurchaseOrder.objects.exclude(state=OrderState.CANCELLED).select_related("pool__lead")
+    return answers.behind(token, rows, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -225,57 +194,26 @@ def acknowledge(*, order: PurchaseOrder, answer: Answer, at: datetime, actor: Us
     if actor is not None:
         require(access.can_run_pool(actor, order.pool))
     lines = {line.pk: line for line in order.lines.all()}
-    words = words_of(lines, answer)
-    if any(w.quantity < 0 or w.quantity > lines[w.line].quantity or w.unit_price_e4 < 0 for w in words):
-        raise ChangeWrong
-    if order.state not in OPEN:
-        last = order.acknowledgements.last()
-        if last is not None and not words and last.kind == Acknowledgement.Kind.ACCEPTED:
-            return last
-        raise AlreadyAnswered
     limit = order.pool.consent_limit_bp
-    consent = any(changes.needs_consent(lines[word.line], word, limit) for word in words)
-    row = Acknowledgement.objects.create(
-        order=order,
-        kind=Acknowledgement.Kind.CHANGED if words else Acknowledgement.Kind.ACCEPTED,
-        reference=answer.reference,
-        delivery_on=answer.delivery_on,
-        note=answer.note,
+    consent = any(changes.needs_consent(lines[w.line], w, limit) for w in answers.words_of(lines, answer))
+    heard = answers.keep(
+        order,
+        answer,
+        Acknowledgement,
+        AcknowledgementLine,
+        actor=actor,
+        at=at,
         consent_needed=consent,
         consent_until=at + timedelta(days=CONSENT_DAYS) if consent else None,
-        recorded_by=actor,
-        at=at,
     )
-    AcknowledgementLine.objects.bulk_create(
-        AcknowledgementLine(
-            acknowledgement=row,
-            order_line_id=word.line,
-            quantity=word.quantity,
-            unit_price_e4=word.unit_price_e4,
-            substitute=word.substitute,
-        )
-        for word in words
-    )
-    label = "" if actor else order.supplier.name
-    extra: dict[str, Any] = {"expected_on": answer.delivery_on} if answer.delivery_on else {}
-    to = OrderState.CHANGED if words else OrderState.ACKNOWLEDGED
-    move(order, to, table=ORDER, at=at, actor=actor, actor_label=label, reason=answer.note[:200], **extra)
-    mails_back.order_answered(order, row, at=at)
-    if words:
-        changes.ask(order, row, at=at)
-    return row
-
-
-def words_of(lines: Mapping[int, OrderLinePaper], answer: Answer) -> list[changes.Word]:
-    """What is not as ordered, in the order of the lines; a substitute without figures keeps the ordered ones."""
-    figures, others = answer.changes or {}, answer.substitutes or {}
-    found = []
-    for pk, line in lines.items():
-        quantity, price = figures.get(pk, (line.quantity, line.unit_price_e4))
-        word = changes.Word(pk, quantity, price, others.get(pk, "").strip())
-        if word != changes.Word(pk, line.quantity, line.unit_price_e4):
-            found.append(word)
-    return found
+    if not heard.new:
+        return heard.row
+    to = answers.follow(order, heard, actor=actor, at=at)
+    mails_back.order_answered(order, heard.row, at=at)
+    telling.order_event(order, to, at=at, actor=actor, label="" if actor else order.supplier.name)
+    if heard.words:
+        changes.ask(order, heard.row, at=at)
+    return heard.row
 
 
 @transaction.atomic(durable=True)
@@ -290,5 +228,6 @@ def cancel(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> P
     pool = locked(order.pool)
     order = locked_order(order)
     move(order, OrderState.CANCELLED, table=ORDER, at=at, actor=actor, reason=reason.strip(), revoked_at=at)
+    telling.order_event(order, "cancelled", at=at, actor=actor)
     order_end.give_back(order, pool, reason=reason.strip(), actor=actor, at=at)
     return order

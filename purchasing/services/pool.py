@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
@@ -175,13 +175,7 @@ def _carry(line: PoolLine, needs: Sequence[RequestLine], *, actor: User, at: dat
         )
         for need in needs
     )
-    _recount(line)
-
-
-def _recount(line: PoolLine) -> None:
-    total = line.needs.filter(released_at__isnull=True).aggregate(total=Sum("quantity"))["total"]
-    line.asked_quantity = total or 0
-    line.save(update_fields=["asked_quantity"])
+    counting.recount(line)
 
 
 @transaction.atomic(durable=True)
@@ -228,8 +222,8 @@ def regroup(*, actor: User, need: PooledNeed, line: PoolLine, at: datetime) -> N
     row = counting.count_in(asked.get(pk=need.request_line_id), target, actor=actor, at=at)
     moved = PooledNeed.objects.filter(pk=need.pk, released_at__isnull=True)
     moved.update(pool_line=target, quantity=row.quantity)
-    _recount(source)
-    _recount(target)
+    counting.recount(source)
+    counting.recount(target)
     if source.asked_quantity == 0:
         move(source, PoolLineState.CANCELLED, table=POOL_LINE, at=at, actor=actor, reason="regrouped")
     audit.record("pool.regrouped", target=pool, at=at, actor=actor, data={"from": source.pk, "to": target.pk})
@@ -242,7 +236,7 @@ def remove_need(*, actor: User, need: PooledNeed, reason: str, at: datetime) -> 
     pool = editable(need.pool_line.pool)
     line = pool.lines.select_for_update().get(pk=need.pool_line_id)
     _release([need], reason=reason, actor=actor, at=at)
-    _recount(line)
+    counting.recount(line)
     audit.record("pool.need_removed", target=pool, at=at, actor=actor, reason=reason, data={"need": need.pk})
 
 

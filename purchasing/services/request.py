@@ -16,12 +16,21 @@ from companies.money import line_total
 from companies.states import StateRefused, move
 from purchasing import access, mails, mails_needs
 from purchasing.authority import Authority, need_of
-from purchasing.models import Article, PooledNeed, PurchaseRequest, RequestDecision, RequestLine, Unit
+from purchasing.models import (
+    Article,
+    Pool,
+    PooledNeed,
+    PoolLine,
+    PurchaseRequest,
+    RequestDecision,
+    RequestLine,
+    Unit,
+)
 from purchasing.rules import units
 from purchasing.rules.budget import clean
 from purchasing.services import approval as approvals
 from purchasing.services import budget as budgets
-from purchasing.services import call_off_order
+from purchasing.services import call_off_order, counting
 from purchasing.states import REQUEST, REQUEST_LINE, LineState, RequestState
 from purchasing.unit_words import units as unit_word
 from purchasing.wording import normalise
@@ -341,17 +350,21 @@ def _note(
 
 @transaction.atomic(durable=True)
 def cancel(*, actor: User, request: PurchaseRequest, reason: str = "", at: datetime) -> PurchaseRequest:
-    """Give a request up, from draft to pooled; what suppliers were asked stays asked, the need leaves the pool."""
+    """Give a request up, from draft to pooled: its needs leave their pools, whose lines ask for less from now on."""
     require(access.can_request(actor, request.company))
+    living = PooledNeed.objects.filter(request_line__request=request, released_at__isnull=True)
+    pools = Pool.objects.filter(pk__in=living.values("pool_line__pool"))
+    list(pools.select_for_update(of=("self",)).order_by("pk").values_list("pk"))  # first, as whoever regroups does
     request = _locked(request)
     lines = list(request.lines.select_for_update())
     if any(line.state not in CANCELLABLE for line in lines):
         raise RequestInPool
     move(request, RequestState.CANCELLED, table=REQUEST, at=at, actor=actor, reason=reason, company=request.company)
     _move_lines(request, LineState.CANCELLED, actor=actor, at=at)
-    PooledNeed.objects.filter(request_line__in=lines, released_at__isnull=True).update(
-        released_at=at, release_reason="cancelled"
-    )
+    left = list(PoolLine.objects.filter(pk__in=living.values("pool_line")).order_by("pk"))
+    living.update(released_at=at, release_reason="cancelled")
+    for row in left:
+        counting.recount(row)
     return request
 
 

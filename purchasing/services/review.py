@@ -142,7 +142,8 @@ def reply(*, review: SupplierReview, text: str, at: datetime) -> SupplierReview:
         raise AlreadyReplied
     SupplierReview.objects.filter(pk=row.pk).update(reply=text, replied_at=at)
     row.reply, row.replied_at = text, at
-    audit.record("supplierreview.replied", target=row, at=at, actor=None, actor_label=row.supplier.name[:120])
+    label = row.supplier.name[:120]
+    audit.record("supplierreview.replied", target=row, at=at, actor=None, actor_label=label, company=row.company)
     mails_reviews.replied(row, at=at)
     return row
 

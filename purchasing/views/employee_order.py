@@ -18,7 +18,7 @@ from purchasing import employee_access as access
 from purchasing.forms_back import AnswerForm
 from purchasing.models import EmployeeArticle, EmployeeOrder
 from purchasing.services import employee_supplier as service
-from purchasing.services.order import OPEN, Answer
+from purchasing.services.answers import Answer, answerable
 from purchasing.views.doors import attempt, reader
 from purchasing.views.employee_pool import run
 
@@ -53,7 +53,7 @@ def supplier_side(request: HttpRequest, row: EmployeeOrder, token: str) -> HttpR
         "order": row,
         "form": form,
         "token": token,
-        "answerable": row.state in OPEN,
+        "answerable": answerable(row),
         "answer": row.acknowledgements.prefetch_related("lines__order_line").last(),
         "soonest": timezone.localdate() + timedelta(days=1),
         "supplier_view": True,

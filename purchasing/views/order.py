@@ -20,11 +20,11 @@ from purchasing.forms_back import AnswerForm
 from purchasing.models import CallOff, PurchaseOrder
 from purchasing.services import changes, claims, delivery, employee_supplier, three_way
 from purchasing.services import order as service
-from purchasing.states import ORDER, OrderState
+from purchasing.services.answers import answerable
+from purchasing.states import ORDER
 from purchasing.views import employee_order
 from purchasing.views.doors import attempt, led_pool, reader
 
-ANSWERABLE = (OrderState.SENT, OrderState.REFUSED)
 MOST_CALL_OFFS = 20
 
 
@@ -73,7 +73,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "can_receive": row.state in delivery.RECEIVABLE,
         "can_bill": row.state in ("part_received", "received", "closed_short", "billed"),
         "unbilled": sum(unbilled.values()),
-        "answerable": row.state in ANSWERABLE,
+        "answerable": answerable(row),
         "claims": row.claims.order_by("pk"),
         "can_claim": row.state in claims.CLAIMABLE,
         "can_cancel": "cancelled" in ORDER[row.state],
@@ -184,7 +184,7 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
             "order": row,
             "form": form,
             "token": token,
-            "answerable": row.state in ANSWERABLE,
+            "answerable": answerable(row),
             "answer": row.acknowledgements.prefetch_related("lines__order_line").last(),
             "soonest": timezone.localdate() + timedelta(days=1),
             "supplier_view": True,

@@ -43,6 +43,13 @@ VISITS = [
     Visit(C + "meeting", INSIDE, meeting),
     Visit(C + "meeting_act", {"buyer"}, lambda w: meeting(w) | {"action": "come"}, "post"),
     Visit(C + "meeting_file", INSIDE, lambda w: meeting(w) | {"file": "invitation.ics"}),
+    Visit("api_groups", PEOPLE),
+    Visit("api_group_membership", PEOPLE - {"staff"}, group, "put"),
+    Visit("api_group_meetings", {"staff"}, group, "post"),
+    Visit("api_meetings", PEOPLE),
+    Visit("api_meeting", INSIDE, meeting),
+    Visit("api_meeting", {"staff"}, meeting, "put"),
+    Visit("api_meeting_act", {"buyer"}, lambda w: meeting(w) | {"action": "come"}, "post"),
     Visit(C + "calendar_new", PEOPLE, method="post"),
     Visit(C + "calendar_feed", EVERYBODY, lambda w: {"token": w.calendar}),
 ]

@@ -1,10 +1,7 @@
 """Members' programs are told what happened in their company, signed, over real HTTP."""
 
 import json
-import threading
-import time
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from django.urls import reverse
@@ -15,40 +12,15 @@ from companies.errors import NotAllowed
 from companies.models import Role, WebhookDelivery, WebhookEndpoint
 from companies.services import webhooks
 from tests.factories.companies import CompanyFactory, member
+from tests.program import listening
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def program():
-    """A member's ERP: keeps what it is sent, answers with `status`."""
-
-    class Listener(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.heard.append((dict(self.headers), body))
-            for _byte in range(self.server.drips):
-                try:
-                    self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                except OSError:
-                    self.server.cut.set()
-                    return
-                time.sleep(0.01)
-            self.send_response(self.server.status)
-            self.end_headers()
-
-        def log_message(self, *words):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Listener)
-    server.heard, server.status, server.drips, server.cut = [], 204, 0, threading.Event()
-    server.url = f"http://127.0.0.1:{server.server_port}/reçu du jour?from=erb"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening() as server:
+        yield server
 
 
 @pytest.fixture
@@ -56,7 +28,7 @@ def private(settings):
     settings.WEBHOOK_PRIVATE_ADDRESSES = True
 
 
-def listening(program, topics=("invoices",)):
+def noted(program, topics=("invoices",)):
     company = CompanyFactory()
     admin = member(company, Role.ADMIN)
     return webhooks.create(company=company, url=program.url, topics=topics, actor=admin, at=timezone.now())
@@ -76,7 +48,7 @@ def tell(at=None):
 @pytest.mark.usefixtures("private")
 class TestAProgram:
     def test_is_told_with_a_signature_it_can_check(self, program):
-        endpoint = listening(program)
+        endpoint = noted(program)
         happens("invoice.issued", endpoint.company)
         assert tell() == [True]
         headers, body = program.heard[0]
@@ -88,7 +60,7 @@ class TestAProgram:
         assert told["type"] == "invoice.issued" and told["data"]["company"] == endpoint.company_id
 
     def test_is_told_once_however_often_we_look(self, program):
-        endpoint = listening(program)
+        endpoint = noted(program)
         happens("invoice.issued", endpoint.company)
         WebhookEndpoint.objects.update(position=0)
         tell()
@@ -96,7 +68,7 @@ class TestAProgram:
         assert tell() == [] and len(program.heard) == 1
 
     def test_hears_nothing_of_other_companies_other_topics_nor_of_people(self, program):
-        endpoint = listening(program, topics=list(webhooks.TOPICS))
+        endpoint = noted(program, topics=list(webhooks.TOPICS))
         happens("invoice.issued", CompanyFactory())
         for action in [
             "card.made",
@@ -116,7 +88,7 @@ class TestAProgram:
         assert tell() == []
 
     def test_that_fails_is_asked_again_later_and_given_up_after_three_days(self, program):
-        endpoint = listening(program)
+        endpoint = noted(program)
         happens("invoice.issued", endpoint.company)
         program.status, now = 500, timezone.now()
         assert tell(now) == [False]
@@ -135,7 +107,7 @@ class TestAProgram:
         assert (endpoint.disabled_at, endpoint.failing_since) == (None, None)
 
     def test_that_is_gone_costs_nobody_anything(self, program):
-        endpoint = listening(program)
+        endpoint = noted(program)
         happens("invoice.issued", endpoint.company)
         WebhookEndpoint.objects.update(url="http://127.0.0.1:9/")
         assert tell() == [False]
@@ -145,14 +117,14 @@ class TestAProgram:
         """Each byte comes in time and the answer never ends; without a limit for the whole it would end well here."""
         monkeypatch.setattr(outward, "WHOLE", 0.3)
         program.drips = 300
-        listening(program)
+        noted(program)
         happens("invoice.issued", WebhookEndpoint.objects.get().company)
         assert tell() == [False]
         assert "too long" in WebhookDelivery.objects.get().error
         assert program.cut.wait(60)
 
     def test_is_told_by_one_of_two_workers(self, program):
-        endpoint = listening(program)
+        endpoint = noted(program)
         happens("invoice.issued", endpoint.company)
         now = timezone.now()
         webhooks.feed(at=now)

@@ -1,13 +1,15 @@
 """What a supplier changes in an order: asked above the limit, told below, concluded once."""
 
 import pytest
+from django.db.models import Sum
 
 from companies.models import AuditEntry, OutboxMail
-from purchasing.models import Commitment, RequestLine
-from purchasing.services import changes, order
+from purchasing.models import Allocation, Commitment, RequestLine
+from purchasing.services import changes, delivery, order
+from purchasing.services.delivery import Count
 from purchasing.services.order import Answer
 from tests.factories.companies import staff
-from tests.purchasing.back import AFTER, world
+from tests.purchasing.back import AFTER, hours, world
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +103,18 @@ class TestASuppliersChange:
         assert (row.state, w.line.state, row.lines.get().quantity) == ("refused", "failed", 0)
         assert Commitment.objects.get(company=w.companies["D"]).drop_reason == "minimum"
         assert set(RequestLine.objects.values_list("state", flat=True)) == {"approved"}
+
+    def test_is_what_deliveries_are_shared_by_afterwards(self):
+        """I2: what was granted anew is the bound of every delivery, not the wanted 10, 7, 12, 4 (D would get 4 of 3)."""
+        w, row, answer = self.changed(30, 37_000)
+        self.answers(w, answer)
+        row.refresh_from_db()
+        line, held = row.lines.get(), []
+        for units in (20, 10):
+            delivery.receive(actor=w.staff, order=row, counts={line.pk: Count(units)}, at=hours(900 + units))
+            rows = Allocation.objects.values_list("commitment__company__name").annotate(n=Sum("quantity"))
+            held.append(dict(rows.order_by("commitment__company__name")))
+        assert held == [{"A": 6, "B": 4, "C": 8, "D": 2}, {"A": 9, "B": 6, "C": 12, "D": 3}]
 
     def test_is_concluded_once(self):
         w, row, answer = self.changed(30, 37_000)
