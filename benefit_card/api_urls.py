@@ -13,4 +13,5 @@ urlpatterns = [
     path("merchants/<int:merchant>/statements/", api_statements.Statements.as_view(), name="merchant_statements"),
     path("card-keys/", api.CardKeys.as_view(), name="card_keys"),
     path("revocations/", api.Revocations.as_view(), name="revocations"),
+    path("revocations/<int:number>/changes/", api.RevocationChanges.as_view(), name="revocation_changes"),
 ]

@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django.db import connection
+from psycopg.types.numeric import Int8
 
 from benefit_card import quota
 from benefit_card.credential import PARIS
@@ -27,6 +28,8 @@ SELECT c.id, c.person_id, c.holder_key, c.generation, c.valid_until, c.blocked_a
        EXISTS (SELECT 1 FROM companies_employment e JOIN companies_company k ON k.id = e.company_id
                WHERE e.person_id = c.person_id AND e.starts_on <= %(today)s AND (e.ends_on IS NULL OR e.ends_on >= %(today)s)
                  AND k.status = 'admitted' AND k.suspended_at IS NULL),
+       %(kid)s::int IS NULL OR EXISTS (SELECT 1 FROM benefit_card_signingkey s
+                                       WHERE s.kid = %(kid)s::int AND s.withdrawn_at IS NULL),
        o.id, v.id, v.number, latest.number, latest.created_at, v.title, v.kind, v.percent, v.amount_cents, v.cap_cents,
        v.gift, v.min_spend_cents, v.weekdays, v.starts_on, v.ends_on, v.per_person_limit,
        v.period, v.stock, mine.used, v.offline, v.window_days, v.combine, NULLIF(v.excluded, '[]'::jsonb),
@@ -143,6 +146,7 @@ class Case:
     first_name: str
     last_name: str
     employed: bool
+    key_stands: bool = True  # whether the key that signed the code was not withdrawn
     demo: bool = False  # a specimen: nothing it does is counted
     deals: list[Deal] = field(default_factory=list)
 
@@ -174,6 +178,7 @@ def read(
     at: datetime,
     status_index: int | None = None,
     short_hash: str | None = None,
+    kid: int | None = None,
     offer_id: int | None = None,
     version: int | None = None,
     past: bool = False,
@@ -185,12 +190,13 @@ def read(
     today = at.astimezone(PARIS).date()
     where = "c.status_index = %(card)s" if short_hash is None else "c.short_hash = %(card)s"
     parameters = {
-        "card": status_index if short_hash is None else short_hash,
+        "card": Int8(status_index or 0) if short_hash is None else short_hash,
         "today": today,
         "at": at,
         "midnight": datetime.combine(today, time.min, PARIS),
-        "merchant": merchant_id,
-        "offer": offer_id,
+        "merchant": Int8(merchant_id),  # one type, one prepared statement, however large the number
+        "kid": kid,
+        "offer": offer_id and Int8(offer_id),
         "version": version,
         "past": past,
         "periods": _PERIODS,
@@ -201,9 +207,9 @@ def read(
         rows: Iterable[tuple[Any, ...]] = cursor.fetchall()
     case = None
     for row in rows:
-        case = case or Case(*row[:10])
-        if row[10] is not None and row[11] is not None:
-            case.deals.append(_deal(row[10:], today=today))
+        case = case or Case(*row[:11])
+        if row[11] is not None and row[12] is not None:
+            case.deals.append(_deal(row[11:], today=today))
     return case
 
 

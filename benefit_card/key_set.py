@@ -12,7 +12,17 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from .credential import Key, Use
-from .revocation import DocumentRefused, RevocationList, b64, check_signature, instant, read_list, sign, unb64
+from .revocation import (
+    DocumentRefused,
+    RevocationList,
+    b64,
+    check_signature,
+    instant,
+    read_changes,
+    read_list,
+    sign,
+    unb64,
+)
 
 CONTEXT = b"ERB-keys-1\n"
 FIRST_KID, LAST_KID = 1, 254  # 0 and 255 are never given, so that a blank or a full byte is no key
@@ -66,11 +76,25 @@ def read_list_with(document: object, *, keys: dict[int, Key]) -> RevocationList:
 
     The list key must have counted when the list was issued: a list is judged by its age, not its key's.
     """
+    key = _list_key(document, keys)
+    return _of_its_time(read_list(document, public=key.public), key)
+
+
+def read_changes_with(document: object, *, base: RevocationList, keys: dict[int, Key]) -> RevocationList:
+    """Open what changed since a list that was opened before, by the same rules; raises `DocumentRefused`."""
+    key = _list_key(document, keys)
+    return _of_its_time(read_changes(document, base=base, public=key.public), key)
+
+
+def _list_key(document: object, keys: dict[int, Key]) -> Key:
     kid = document.get("kid") if isinstance(document, dict) else None
     key = keys.get(kid) if isinstance(kid, int) else None
     if key is None or key.use != Use.LIST:
         raise DocumentRefused("signed by an unknown key")
-    opened = read_list(document, public=key.public)
+    return key
+
+
+def _of_its_time(opened: RevocationList, key: Key) -> RevocationList:
     if not key.counts(opened.issued_at):
         raise DocumentRefused("signed by a key that did not count then")
     return opened

@@ -3,6 +3,9 @@
 A revocation list is a bitmap indexed by the random status index of a card, padded so that its size does not tell how
 many cards there are. Both documents are flat JSON with a signature over a context and their canonical form (keys
 sorted, no spaces, ASCII), so that a browser can check them with `JSON.stringify` and WebCrypto.
+
+A list also carries a signature over its head alone: number, time, size and digest of the bitmap. So whoever keeps an older
+list needs only the places that changed: what comes out has to have the digest that the head vouches for.
 Pure: no Django, no database, no clock.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,6 +28,8 @@ PADDING_BITS = 131_072
 LARGEST_BITS = 64 * PADDING_BITS
 AMBER, STALE = timedelta(hours=24), timedelta(hours=72)
 LIST_CONTEXT = b"ERB-revocations-1\n"
+HEAD_CONTEXT = b"ERB-revocations-head-1\n"
+_HEAD = ("issued_at", "kid", "number", "sha256", "size")
 
 
 class DocumentRefused(ValueError):
@@ -137,7 +143,12 @@ def write_list(
         "sha256": hashlib.sha256(raw).hexdigest(),
         "bitmap": b64(zlib.compress(raw, 9)),
     }
+    document["head"] = sign(_head(document), key=key, context=HEAD_CONTEXT)["signature"]
     return sign(document, key=key, context=LIST_CONTEXT)
+
+
+def _head(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: document.get(name) for name in _HEAD}
 
 
 def read_list(document: object, *, public: bytes) -> RevocationList:
@@ -145,13 +156,103 @@ def read_list(document: object, *, public: bytes) -> RevocationList:
     if not isinstance(document, dict) or document.get("format") != "erb-revocations-1":
         raise DocumentRefused("not a revocation list")
     check_signature(document, public=public, context=LIST_CONTEXT)
-    size, number = document.get("size"), document.get("number")
-    if not isinstance(size, int) or not isinstance(number, int) or size % 8 or not 0 < size <= LARGEST_BITS:
-        raise DocumentRefused("no size or number")
+    size, number = _size_and_number(document)
     try:
         raw = zlib.decompressobj().decompress(unb64(document.get("bitmap")), size // 8 + 1)
     except zlib.error as error:
         raise DocumentRefused("the bitmap cannot be unpacked") from error
+    return _as_signed(document, number=number, size=size, raw=raw)
+
+
+def _size_and_number(document: dict[str, Any]) -> tuple[int, int]:
+    size, number = document.get("size"), document.get("number")
+    if not isinstance(size, int) or not isinstance(number, int) or size % 8 or not 0 < size <= LARGEST_BITS:
+        raise DocumentRefused("no size or number")
+    return size, number
+
+
+def _as_signed(document: dict[str, Any], *, number: int, size: int, raw: bytes) -> RevocationList:
     if len(raw) * 8 != size or hashlib.sha256(raw).hexdigest() != document.get("sha256"):
         raise DocumentRefused("the bitmap is not the one that was signed")
     return RevocationList(number=number, issued_at=instant(document.get("issued_at")), bits=raw)
+
+
+# ---------------------------------------------------------------- what changed since an older list
+
+
+def write_changes(document: dict[str, Any], *, base: dict[str, Any]) -> dict[str, Any] | None:
+    """What turns the list `base` into the list `document`, both our own; None when the whole list has to be fetched.
+
+    Nothing is signed anew: the list's head is.
+    """
+    if "head" not in document or base["size"] != document["size"]:
+        return None
+    old, new = (zlib.decompress(unb64(known["bitmap"])) for known in (base, document))
+    flips = b64(pack(differences(old, new)))
+    if len(flips) >= len(document["bitmap"]):
+        return None
+    told = {"format": "erb-revocations-changes-1", "base": base["number"], "flips": flips}
+    return {**told, **_head(document), "signature": document["head"]}
+
+
+def read_changes(document: object, *, base: RevocationList, public: bytes) -> RevocationList:
+    """Turn a list that was checked before into the one these changes lead to; raises `DocumentRefused` and keeps `base`."""
+    if not isinstance(document, dict) or document.get("format") != "erb-revocations-changes-1":
+        raise DocumentRefused("no changes of a revocation list")
+    check_signature({**_head(document), "signature": document.get("signature")}, public=public, context=HEAD_CONTEXT)
+    size, number = _size_and_number(document)
+    if document.get("base") != base.number or size != len(base.bits) * 8 or number < base.number:
+        raise DocumentRefused("changes of another list")
+    raw = bytearray(base.bits)
+    for index in unpack(unb64(document.get("flips")), size=size):
+        raw[index >> 3] ^= 0x80 >> (index & 7)
+    return _as_signed(document, number=number, size=size, raw=bytes(raw))
+
+
+def differences(old: bytes, new: bytes) -> list[int]:
+    """The places at which two bitmaps of one size differ, ascending.
+
+    >>> differences(bytes([0x80, 0, 1]), bytes([0, 0, 3]))
+    [0, 22]
+    """
+    other = (int.from_bytes(old) ^ int.from_bytes(new)).to_bytes(len(old))
+    touched = (found.start() for found in re.finditer(rb"[^\0]", other))
+    return [8 * at + bit for at in touched for bit in range(8) if other[at] & 0x80 >> bit]
+
+
+def pack(places: Iterable[int]) -> bytes:
+    """Ascending numbers as the gaps between them, seven bits a byte, the high bit on all but a gap's last byte.
+
+    >>> pack([0, 1, 130]).hex(), pack([300]).hex()
+    ('00008001', 'ac02')
+    """
+    packed, before = bytearray(), -1
+    for place in places:
+        gap, before = place - before - 1, place
+        while gap > 0x7F:
+            packed.append(0x80 | gap & 0x7F)
+            gap >>= 7
+        packed.append(gap)
+    return bytes(packed)
+
+
+def unpack(packed: bytes, *, size: int) -> list[int]:
+    """The numbers that `pack` wrote, all below `size`; raises `DocumentRefused`.
+
+    >>> unpack(bytes.fromhex("00008001"), size=131)
+    [0, 1, 130]
+    """
+    places, place, gap, shift = [], -1, 0, 0
+    for byte in packed:
+        gap |= (byte & 0x7F) << shift
+        if byte & 0x80 and shift < 28:
+            shift += 7
+            continue
+        place += gap + 1
+        if place >= size:
+            raise DocumentRefused("a place beyond the list")
+        places.append(place)
+        gap = shift = 0
+    if shift:
+        raise DocumentRefused("changes that end early")
+    return places

@@ -101,9 +101,12 @@ def _quick_emptying() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fresh_cache() -> Iterator[None]:
-    """Rate limits and cached answers never leak from one test into the next."""
+    """Rate limits, cached answers and keys of cards never leak from one test into the next."""
+    from benefit_card.services.keys import remembered
+
     yield
     cache.clear()
+    remembered.forget()
 
 
 @pytest.fixture(scope="session")

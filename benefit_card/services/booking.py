@@ -1,4 +1,8 @@
-"""A sale becomes rows: request, counters, redemption and audit entry in one statement, or nothing."""
+"""A sale becomes rows: request, counters, redemption and audit entry in one statement, or nothing.
+
+The statement needs no transaction around it: where a limit stands in the way it fails as a whole, by
+`benefit_card_full`. It is prepared once for each connection; planning it takes longer than running it.
+"""
 
 import json
 import uuid
@@ -6,8 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection
+import psycopg
+from django.db import DatabaseError
 from django.utils import timezone
+from psycopg.types.numeric import Int8
 
 from benefit_card import months, quota
 from benefit_card.case import Case, Deal
@@ -16,6 +22,7 @@ from benefit_card.models import Standing
 from benefit_card.quota import PERSON, STOCK, VISIT, period_of
 from benefit_card.services.parts import Unbalanced
 from benefit_card.services.scan import Presented
+from companies import prepared
 from companies.money import euros
 from merchants.models import Till
 
@@ -52,19 +59,21 @@ WITH request AS (
   INSERT INTO benefit_card_redemption (id, client_id, card_id, person_id, merchant_id, till_id, offer_id, offer_version_id,
     shown, slot, gross_cents, discount_cents, period, seq, stock_seq, stock_part, at, arrived_at, standing, cashier_id)
   SELECT %(month)s + nextval('benefit_card_redemption_id_seq'), client_id,
-    %(card)s, %(person)s, %(merchant)s, %(till)s, %(offer)s, %(version)s, %(shown)s, %(slot)s,
+    %(card)s, %(person)s, %(merchant)s, %(till)s, %(offer)s, %(version)s, %(shown)s, %(slot)s::bigint,
     %(gross)s, %(off)s, %(period)s, (SELECT used FROM quota WHERE scope = 'person'),
-    (SELECT COALESCE(%(stock_seq)s::int, used) FROM quota WHERE scope = 'stock'), %(part)s, %(sold)s, %(arrived)s,
-    %(standing)s, %(cashier)s
+    (SELECT COALESCE(%(stock_seq)s::int, used) FROM quota WHERE scope = 'stock'), %(part)s::smallint, %(sold)s,
+    %(arrived)s::timestamptz, %(standing)s, %(cashier)s::bigint
   FROM request WHERE (SELECT count(*) FROM quota) = cardinality(%(scopes)s::text[])
   RETURNING id, seq, stock_seq
 ), log AS (
   INSERT INTO companies_auditentry (at, action, actor_label, target_type, target_id, data)
   SELECT %(at)s, 'redemption.accepted', %(label)s, 'benefit_card.redemption', id::text, %(data)s::jsonb FROM redemption
 )
-SELECT (SELECT count(*) FROM request), (SELECT id FROM redemption), (SELECT seq FROM redemption),
-       (SELECT stock_seq FROM redemption), (SELECT array_agg(scope) FROM quota)
+SELECT r.id, r.seq, r.stock_seq, CASE WHEN r.id IS NULL AND EXISTS (SELECT FROM request)
+  THEN benefit_card_full(ARRAY(SELECT scope FROM quota)) END
+FROM (VALUES (1)) one LEFT JOIN redemption r ON true
 """
+FULL = "ERB01"  # what PostgreSQL says when `benefit_card_full` was called
 
 
 @dataclass(frozen=True)
@@ -117,35 +126,44 @@ class Sale:
 
 @dataclass(frozen=True)
 class Written:
-    """What the statement did.
+    """What the statement did. `redemption_id` is None, and nothing was written, when the client_id was known."""
 
-    `new` is false for a client_id that was known, `redemption_id` None when a limit stood, which is not in `passed` then.
-    """
-
-    new: bool
     redemption_id: int | None
     used: int | None
     stock_used: int | None
-    passed: frozenset[str]
+
+
+class Full(Exception):
+    """A limit stood in the way, and nothing was written. `passed` are the counters that had room."""
+
+    def __init__(self, passed: frozenset[str]) -> None:
+        super().__init__(passed)
+        self.passed = passed
 
 
 def write(sale: Sale, *, standing: Standing = Standing.OK) -> Written:
-    """Write request, counters, redemption and audit row in one statement, inside the caller's transaction.
+    """Write request, counters, redemption and audit row in one statement, or nothing of them.
 
-    When a limit stands in the way the caller rolls back, which undoes the counter that did have room. A conflict moves
-    no counter. Raises `Unbalanced` when the part of a stock has no room but others may.
+    A conflict moves no counter. Inside a transaction the caller needs a savepoint: raises `Full` when a limit stands in the way,
+    and `Unbalanced` when the part of a stock has no room but others may.
     """
     deal, counts = sale.deal, standing == Standing.OK
     if counts and deal.split and not deal.balanced:
         raise Unbalanced(deal.offer_id, deal.stock or 0)
-    with connection.cursor() as cursor:
-        cursor.execute(_ACCEPT, _parameters(sale, standing=standing))
-        new, redemption_id, used, stock_used, passed = cursor.fetchone()
-    written = Written(bool(new), redemption_id, used, stock_used, frozenset(passed or ()))
-    full = new and redemption_id is None and STOCK not in written.passed
-    if counts and deal.split and full and deal.roomy and PERSON in {*written.passed, *_unlimited(deal)}:
+    try:
+        with prepared.cursor() as cursor:
+            cursor.execute(_ACCEPT, _parameters(sale, standing=standing))
+            redemption_id, used, stock_used, _full = cursor.fetchone()
+    except DatabaseError as error:
+        cause = error.__cause__
+        if not isinstance(cause, psycopg.Error) or cause.sqlstate != FULL:
+            raise
+        passed = frozenset((cause.diag.message_detail or "").split())
+    else:
+        return Written(redemption_id, used, stock_used)
+    if deal.split and deal.roomy and STOCK not in passed and PERSON in {*passed, *_unlimited(deal)}:
         raise Unbalanced(deal.offer_id, deal.stock or 0)
-    return written
+    raise Full(passed)
 
 
 def _unlimited(deal: Deal) -> set[str]:
@@ -167,7 +185,7 @@ def _parameters(sale: Sale, *, standing: Standing) -> dict[str, Any]:
     }
     if sale.arrived_at:
         data |= {"sold": sale.at.isoformat(), "standing": standing.value}
-    return {
+    values = {
         "client_id": sale.client_id, "till": till.pk, "digest": sale.digest, "response": json.dumps(sale.body),
         "scopes": [row.scope for row in moved], "keys": [row.key for row in moved],
         "periods": [row.period for row in moved], "caps": [row.cap for row in moved],
@@ -183,6 +201,7 @@ def _parameters(sale: Sale, *, standing: Standing) -> dict[str, Any]:
         "month": months.first_number(sale.at),
         "sold": sale.at, "arrived": sale.arrived_at, "standing": standing.value, "cashier": sale.cashier_id,
     }  # fmt: skip
+    return {name: Int8(value) if type(value) is int else value for name, value in values.items()}  # one type, one plan
 
 
 def complete(body: dict[str, Any], used: int | None, stock_used: int | None) -> dict[str, Any]:

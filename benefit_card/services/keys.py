@@ -1,9 +1,9 @@
 """Keys that sign cards: drawn when needed, rotated by time, published before use, withdrawn at once."""
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -25,8 +25,6 @@ PRINT_YEARS = 3
 PHONE_SIGNS = timedelta(days=30)
 PHONE_COUNTS_AFTER = timedelta(days=8)
 PUBLISHED_BEFORE = timedelta(hours=24)
-CACHED = "benefit_card.keys"
-CACHE_SECONDS = 60
 
 
 class KeysUsedUp(DomainError):
@@ -37,18 +35,44 @@ class KeysUsedUp(DomainError):
 
 
 def current_keys() -> dict[int, Key]:
-    """Every key that may still count, from the cache when it can: a scan costs no query for it."""
-    keys: dict[int, Key] | None = cache.get(CACHED)
-    if keys is None:
-        keys = {row.kid: row.public_key() for row in SigningKey.objects.filter(withdrawn_at__isnull=True)}
-        cache.set(CACHED, keys, CACHE_SECONDS)
-    return keys
+    """Every key that may still count."""
+    return {row.kid: row.public_key() for row in SigningKey.objects.filter(withdrawn_at__isnull=True)}
 
 
-def forget_cached() -> None:
-    """Drop the cached keys, now and again after the commit that makes the change seen."""
-    cache.delete(CACHED)
-    transaction.on_commit(lambda: cache.delete(CACHED), robust=True)
+class Remembered(Mapping[int, Key]):
+    """Keys by their number, each read once by this process, so that a scan costs neither query nor cache for it.
+
+    A key never changes but for being withdrawn. Whoever looks here therefore asks `stands` as well; a scan does so in the statement that
+    reads the card.
+    """
+
+    def __init__(self) -> None:
+        self.keys_read: dict[int, Key] = {}
+
+    def __getitem__(self, kid: int) -> Key:
+        if kid not in self.keys_read:
+            row = SigningKey.objects.filter(pk=kid, withdrawn_at__isnull=True).first()
+            if row is None:
+                raise KeyError(kid)
+            self.keys_read[kid] = row.public_key()
+        return self.keys_read[kid]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(dict(self.keys_read))
+
+    def __len__(self) -> int:
+        return len(self.keys_read)
+
+    def forget(self) -> None:
+        self.keys_read.clear()
+
+
+remembered = Remembered()
+
+
+def stands(kid: int | None) -> bool:
+    """Whether a key was not withdrawn; a code that was typed needs none."""
+    return kid is None or SigningKey.objects.filter(pk=kid, withdrawn_at__isnull=True).exists()
 
 
 def lock_keys() -> None:
@@ -64,7 +88,6 @@ def _draw(use: Use, *, not_before: datetime, sign_until: datetime, accept_until:
     if not free:
         raise KeysUsedUp
     public = keyring.private_key(use=use.value, kid=free[0]).public_key().public_bytes_raw()
-    forget_cached()
     drawn = SigningKey.objects.create(
         kid=free[0],
         use=use.value,
@@ -162,7 +185,6 @@ def withdraw_key(*, actor: User | None, kid: int, reason: str, at: datetime) -> 
         transaction.on_commit(
             _publish_set, robust=True
         )  # tills that work alone hear of it at their next look, not later
-    forget_cached()
 
 
 def last_day(*, at: datetime) -> date:

@@ -2,18 +2,20 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.core.cache import cache
 from django.db import connection, transaction
 
 from benefit_card import keyring
 from benefit_card.key_set import write_key_set
 from benefit_card.models import Card, PublishedList, SigningKey
-from benefit_card.revocation import bitmap, canonical, padded_bits, write_list
+from benefit_card.revocation import bitmap, canonical, padded_bits, write_changes, write_list
 from benefit_card.services.keys import list_key
 
 LIST_LOCK = 0x45524303
 FRESH = timedelta(minutes=15)
-KEPT = 96
+KEPT, KEPT_FOR = 96, timedelta(hours=26)  # so many issues, and all of a day: who asks once a day asks what changed
 
 
 def _latest(kind: str) -> PublishedList | None:
@@ -21,7 +23,7 @@ def _latest(kind: str) -> PublishedList | None:
 
 
 def _publish(kind: str, *, digest: str, document: dict[str, object], number: int, at: datetime) -> PublishedList:
-    PublishedList.objects.filter(kind=kind, number__lte=number - KEPT).delete()
+    PublishedList.objects.filter(kind=kind, number__lte=number - KEPT, issued_at__lt=at - KEPT_FOR).delete()
     return PublishedList.objects.create(kind=kind, number=number, issued_at=at, digest=digest, document=document)
 
 
@@ -73,6 +75,19 @@ def revocations(*, at: datetime, changed: bool = False) -> PublishedList:
         return _publish("revocations", digest=digest, document=document, number=number, at=at)
 
 
-def etag(issue: PublishedList) -> str:
+def changes(*, since: int, at: datetime) -> dict[str, Any] | None:
+    """What changed in the list of revoked cards since an older one; None when that is not kept, or the whole is shorter."""
+    issue = revocations(at=at)
+    name = f"benefit_card.changes:{since}:{issue.number}"
+    found: dict[str, Any] | None = cache.get(name)
+    if found is None:
+        base = PublishedList.objects.filter(kind="revocations", number=since).first()
+        found = write_changes(issue.document, base=base.document) if base else None
+        if found is not None:  # what nobody has is not remembered: anybody may ask for any number
+            cache.set(name, found, FRESH.total_seconds())
+    return found
+
+
+def etag(document: dict[str, Any]) -> str:
     """Changes with every signed document, and with nothing else."""
-    return f'"{hashlib.sha256(canonical(issue.document)).hexdigest()[:32]}"'
+    return f'"{hashlib.sha256(canonical(document)).hexdigest()[:32]}"'

@@ -19,7 +19,7 @@ from benefit_card import credential, refusals
 from benefit_card.models import Card, EntryVerdict, OfflineEntry, Redemption, RedemptionRequest, Standing
 from benefit_card.offline_entry import Entry, nameless_id, signed_by
 from benefit_card.services import offline_rules, voids
-from benefit_card.services.booking import Sale, Written, complete, write
+from benefit_card.services.booking import Full, Sale, Written, complete, write
 from benefit_card.services.parts import Unbalanced, balance
 from benefit_card.services.redemption import ATTEMPTS, limit_of
 from companies import audit
@@ -177,16 +177,15 @@ def _repeated(request: RedemptionRequest) -> Outcome:
 def settle(sale: Sale, *, doubt: refusals.TillRefusal | None = None) -> Outcome:
     """Count a sale, or keep it as a conflict when nothing was left or the card was blocked meanwhile."""
     if doubt is None:
-        point = transaction.savepoint()
-        written = write(sale)
-        if not written.new:  # its twin at the counter committed while we judged
-            transaction.savepoint_commit(point)
-            return _repeated(RedemptionRequest.objects.get(pk=sale.client_id))
-        if written.redemption_id is not None:
-            transaction.savepoint_commit(point)
+        try:
+            with transaction.atomic():
+                written = write(sale)
+        except Full as full:
+            doubt = limit_of(sale, full)
+        else:
+            if written.redemption_id is None:  # its twin at the counter committed while we judged
+                return _repeated(RedemptionRequest.objects.get(pk=sale.client_id))
             return _standing(sale, written, EntryVerdict.ACCEPTED, "", "")
-        doubt = limit_of(sale, written)
-        transaction.savepoint_rollback(point)
     written = write(sale, standing=Standing.CONFLICT)
     return _standing(sale, written, EntryVerdict.CONFLICT, doubt.code, doubt.sentence)
 

@@ -16,7 +16,7 @@ from benefit_card.credential import PARIS, Verdict
 from benefit_card.models import Redemption, Shown
 from benefit_card.services import specimens
 from benefit_card.services.cards import hash_code
-from benefit_card.services.keys import current_keys
+from benefit_card.services.keys import remembered, stands
 from merchants import words
 from merchants.models import Till
 from merchants.pricing import is_open_at, runs_on
@@ -40,6 +40,7 @@ class Presented:
     status_index: int | None = None
     short_hash: str | None = None
     slot: int | None = None
+    kid: int | None = None  # of the key that signed it; whether that still stands is asked with the card
 
     @property
     def name(self) -> str:
@@ -56,7 +57,7 @@ def present(code: str, *, till: Till, at: datetime, again: bool = False) -> Pres
         raise refusals.CodeMalformed from None
     if typed is not None:
         return Presented(shown=Shown.TYPED, short_hash=hash_code(typed))
-    check = credential.verify(code, keys=current_keys(), at=at, host=settings.CARD_HOST or None)
+    check = credential.verify(code, keys=remembered, at=at, host=settings.CARD_HOST or None)
     token = check.token
     if again and check.verdict == Verdict.WRONG_SLOT and _looked_at(token, till):
         check = credential.Check(Verdict.VALID, token)
@@ -65,8 +66,8 @@ def present(code: str, *, till: Till, at: datetime, again: bool = False) -> Pres
     if isinstance(token, credential.PhoneCode):
         _once_around_town(token, till)
         cache.add(_looked_key(till, token.index, token.absolute_slot), 1, LOOK_COUNTS)  # never prolonged by its own use
-        return Presented(shown=Shown.PHONE, status_index=token.index, slot=token.absolute_slot)
-    return Presented(shown=Shown.PRINT, status_index=token.index)
+        return Presented(shown=Shown.PHONE, status_index=token.index, slot=token.absolute_slot, kid=token.kid)
+    return Presented(shown=Shown.PRINT, status_index=token.index, kid=token.kid)
 
 
 def refusal_of(verdict: Verdict) -> type[refusals.TillRefusal]:
@@ -126,9 +127,13 @@ def usable_case(
         at=at,
         status_index=presented.status_index,
         short_hash=presented.short_hash,
+        kid=presented.kid,
         offer_id=offer_id,
         version=version,
     )
+    if not (found.key_stands if found else stands(presented.kid)):
+        remembered.forget()
+        raise refusals.KeyUnknown
     if found is None and _specimen(presented):
         return cases.specimen(merchant_id=till.shop.merchant_id, offer_id=offer_id)
     if found is not None and found.replaced and presented.shown == Shown.PRINT:

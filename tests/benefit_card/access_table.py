@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from benefit_card.models import CardBatch, Redemption, Shown
-from benefit_card.services import cards
+from benefit_card.services import cards, lists
 from companies.models import Document
 from tests.access import EVERYBODY, Visit
 from tests.factories.benefit_card import TillFactory, offer, token
@@ -45,6 +45,7 @@ def prepare(w):
         offer_version=row.current, shown=Shown.PRINT, gross_cents=1000, discount_cents=100, period="ever",
         at=now - timedelta(minutes=2),
     )  # fmt: skip
+    w.list = lists.revocations(at=now)
 
 
 def company(w):
@@ -109,4 +110,5 @@ VISITS = [
     Visit("till_pack", TILL),
     Visit("card_keys", EVERYBODY),
     Visit("revocations", EVERYBODY),
+    Visit("revocation_changes", EVERYBODY, lambda w: {"number": w.list.number}),
 ]

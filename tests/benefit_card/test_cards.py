@@ -9,6 +9,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import time_machine
 from pypdf import PdfReader
 
 from benefit_card import credential, key_set, keyring, sheets
@@ -432,6 +433,27 @@ class TestSignedDocuments:
         assert [opened.revoked(c.status_index) for c in (stays, left, suspended)] == [False, True, True]
         assert PublishedList.objects.filter(kind="revocations").count() == 1
         json.dumps(document)
+
+    def test_tell_what_changed_since_an_older_list(self, client, monkeypatch):
+        """case: a till asks once a day what changed, and fetches the whole list when that is not known any more."""
+        monkeypatch.setattr(lists, "KEPT", 3)
+        made_card = card()
+        base = lists.revocations(at=NOW, changed=True)
+        Card.objects.filter(pk=made_card.pk).update(blocked_at=NOW)
+        with time_machine.travel(NOW + timedelta(hours=25), tick=False):
+            for minutes in range(lists.KEPT + 1):
+                listed = lists.revocations(at=NOW + timedelta(hours=24, minutes=50 + minutes), changed=True)
+            answer = client.get(f"/api/v1/revocations/{base.number}/changes/")
+            known = keys.current_keys()
+            opened = key_set.read_list_with(base.document, keys=known)
+            now_listed = key_set.read_changes_with(answer.json(), base=opened, keys=known)
+            assert now_listed == key_set.read_list_with(listed.document, keys=known)
+            assert (opened.revoked(made_card.status_index), now_listed.revoked(made_card.status_index)) == (False, True)
+            again = client.get(answer.request["PATH_INFO"], headers={"if-none-match": answer.headers["ETag"]})
+            assert again.status_code == 304
+            lists.revocations(at=NOW + lists.KEPT_FOR + timedelta(seconds=1), changed=True)
+            assert client.get(answer.request["PATH_INFO"]).status_code == 404
+            assert client.get(f"/api/v1/revocations/{10**30}/changes/").status_code == 404
 
     def test_do_not_tell_how_many_cards_there_are(self, client):
         card()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -327,6 +329,65 @@ class TestRevocationList:
         opened = key_set.read_list_with(a_list(issued_at=NOON - timedelta(hours=73)), keys=KEYS)
         assert verdict(printed(), revocations=opened) == Verdict.STALE_LIST
         assert verdict(shown(), revocations=opened) == Verdict.VALID
+
+
+def step(old: set[int], new: set[int], size: int = revocation.PADDING_BITS, changed: Any = ()) -> tuple[Any, Any, Any]:
+    """An older list as a scanner opened it, what the server says changed since, and the newer list as it is served."""
+    base = a_list(sorted(old), size=size)
+    listed = a_list(sorted(new), size=size, number=8, issued_at=NOON + timedelta(hours=1))
+    return (
+        key_set.read_list_with(base, keys=KEYS),
+        (revocation.write_changes(listed, base=base) or {}) | dict(changed),
+        listed,
+    )
+
+
+class TestChangesOfARevocationList:
+    """case: revocation by a daily delta; a broken or foreign one leaves the list that was there."""
+
+    PLACES = st.sets(st.integers(0, revocation.PADDING_BITS - 1), max_size=40)
+
+    @given(PLACES, PLACES)
+    def test_lead_to_the_list_that_was_signed(self, old, new):
+        many = {index * 655 % 131_071 for index in range(400)}
+        base, changes, listed = step(many ^ old, many ^ new)
+        assert key_set.read_changes_with(changes, base=base, keys=KEYS) == key_set.read_list_with(listed, keys=KEYS)
+
+    def test_of_twenty_cards_among_a_million_are_53_bytes(self):
+        """Design: daily delta (20 changes) ≈ 53 B; the whole document 430 B, where the list has 62 kB."""
+        draw, size = random.Random(26100), revocation.padded_bits(1_000_000)
+        old = set(draw.sample(range(size), 50_000))
+        base, changes, listed = step(old, old ^ set(draw.sample(range(size), 20)), size)
+        assert len(revocation.unb64(changes["flips"])) <= 60
+        assert len(revocation.canonical(changes) + changes["signature"].encode()) <= 480
+        assert key_set.read_changes_with(changes, base=base, keys=KEYS) == key_set.read_list_with(listed, keys=KEYS)
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("base", 6), ("number", 9), ("number", None), ("issued_at", (NOON + timedelta(days=9)).isoformat()), ("kid", 1), ("kid", []),
+            ("size", 2 * revocation.PADDING_BITS), ("sha256", "0" * 64), ("flips", ""), ("flips", "gA"), ("flips", "____fw"),
+            ("flips", "?"), ("flips", None), ("signature", revocation.b64(bytes(64))), ("signature", None),
+            ("format", "erb-revocations-1"),
+        ],
+    )  # fmt: skip
+    def test_are_refused_when_anything_was_touched(self, field, value):
+        base, changes, _listed = step({5, 70}, {6, 70}, changed={field: value})
+        with pytest.raises(revocation.DocumentRefused):
+            key_set.read_changes_with(changes, base=base, keys=KEYS)
+
+    def test_are_refused_by_whoever_has_another_list(self):
+        base, changes, _listed = step({5}, {6})
+        forged = dataclasses.replace(base, bits=revocation.bitmap([7], size=revocation.PADDING_BITS))
+        for other in (forged, dataclasses.replace(base, number=6), dataclasses.replace(base, number=9)):
+            with pytest.raises(revocation.DocumentRefused):
+                key_set.read_changes_with(changes, base=other, keys=KEYS)
+
+    def test_are_not_made_when_the_whole_is_shorter_or_has_another_size(self):
+        base = a_list([1])
+        assert revocation.write_changes(a_list(range(9000)), base=base) is None
+        assert revocation.write_changes(a_list([1], size=2 * revocation.PADDING_BITS), base=base) is None
+        assert revocation.write_changes({k: v for k, v in base.items() if k != "head"}, base=base) is None
 
 
 class TestKeySet:

@@ -119,7 +119,9 @@ class TestAnOracle:
         page = client.get("/C")
         assert page.status_code == 200 and not page.cookies and page["Referrer-Policy"] == "no-referrer"
         listed = client.get("/api/v1/revocations/").json()
-        assert set(listed) == {"format", "number", "issued_at", "kid", "size", "sha256", "bitmap", "signature"}
+        assert set(listed) == {"format", "number", "issued_at", "kid", "size", "sha256", "bitmap", "head", "signature"}
+        told = client.get(f"/api/v1/revocations/{listed['number']}/changes/").json()
+        assert set(told) == {"format", "base", "flips", "number", "issued_at", "kid", "size", "sha256", "signature"}
 
 
 class TestLogs:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from benefit_card import credential, keyring
 from benefit_card.key_set import write_key_set
 from benefit_card.offline_entry import signed_by
-from benefit_card.revocation import b64, read_list, unb64, write_list
+from benefit_card.revocation import b64, read_list, unb64, write_changes, write_list
 from merchants.pricing import is_open_at
 from tests.factories.benefit_card import SEED
 
@@ -148,6 +148,44 @@ class TestAnOfflineVerdict:
             [world.key_set, wrong, b64(world.root.public_key().public_bytes_raw())],
         )
         assert found == ["refused"] * len(wrong)
+
+    def test_follows_the_changes_of_a_list_as_the_server_does(self, at_till, world):
+        """Case: daily delta; one that is broken, or made for another list, is refused."""
+        draw = random.Random(26100)
+        listed = draw.sample(range(131_072), 40)
+        newer = write_list(listed, size=131_072, number=9, issued_at=NOON, kid=3, key=world.private[3])
+        changes = write_changes(newer, base=world.list)
+        broken = [
+            {"base": 4},
+            {"number": 10},
+            {"flips": changes["flips"][:-4]},
+            {"flips": "gA"},
+            {"kid": 1},
+            {"sha256": "0" * 64},
+        ]
+        broken += [
+            {"size": 262_144},
+            {"flips": "____fw"},
+            {"signature": newer["signature"]},
+            {"format": "erb-revocations-1"},
+        ]
+        found = at_till.evaluate(
+            f"""async ([keySet, list, all, root]) => {{
+                 const {{prepare}} = await import("{FOLDER}/ed25519.js");
+                 const {{listed, openChanges, openKeySet, openList, unb64}} = await import("{FOLDER}/signed-docs.js");
+                 await prepare("/static/npm/@noble/ed25519/index.js");
+                 const keys = await openKeySet(keySet, unb64(root));
+                 const base = await openList(list, keys);
+                 const places = (opened) => [...Array(131072).keys()].filter(index => listed(opened, index));
+                 return Promise.all(all.map(row => openChanges(row, base, keys).then(places, () => "refused"))); }}""",
+            [
+                world.key_set,
+                world.list,
+                [changes, *({**changes, **wrong} for wrong in broken)],
+                b64(world.root.public_key().public_bytes_raw()),
+            ],
+        )
+        assert found == [sorted(listed)] + ["refused"] * len(broken)
 
 
 class Hours:

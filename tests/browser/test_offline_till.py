@@ -249,12 +249,19 @@ class TestTheTill:
         expect(page.locator("body")).to_have_attribute("data-offline", state)
 
     def test_keeps_the_list_it_had_when_the_new_one_is_corrupted(self, ready, till):
-        """Case: corrupted list signature → keep the previous list, banner."""
+        """Case: corrupted list signature → keep the previous list, banner. Before that: what changed is fetched, no more."""
         offer(till.merchant)
         page = ready()
+        page.route("**/api/v1/revocations/", lambda route: route.abort())
+        with page.expect_response("**/api/v1/revocations/*/changes/") as told:
+            page.evaluate("() => window.dispatchEvent(new Event('online'))")
+        assert told.value.json()["format"] == "erb-revocations-changes-1"
+        page.wait_for_function(
+            "async () => (await (await import('/static/benefit_card/till-db.js')).get('documents')).changes"
+        )
         issued = PublishedList.objects.filter(kind="revocations").latest("number")
         issued.document["number"] += 1
-        page.route("**/api/v1/revocations/", lambda route: route.fulfill(json=issued.document))
+        page.route("**/api/v1/revocations/**", lambda route: route.fulfill(json=issued.document))
         page.evaluate("() => window.dispatchEvent(new Event('online'))")
         expect(page.get_by_role("alert")).to_contain_text("n’a pas pu être vérifiée", timeout=WAIT)
         expect(page.locator("body")).to_have_attribute("data-offline", "green")

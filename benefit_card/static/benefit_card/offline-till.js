@@ -3,12 +3,13 @@
  *
  * A list up to 24 hours old accepts every offer that allows it; up to 72 hours, unlimited offers only; older, only phone
  * codes on unlimited offers. A document that does not match its signature is not taken: the till keeps the one it had.
+ * Of a list it has, the till fetches only what changed; both lie in its store and are checked together at each start.
  */
 import * as ed25519 from "./ed25519.js";
 import { judge } from "./offline-code.js";
 import { Queue, get, persist, put } from "./offline-queue.js";
 import { discount, isOpen, parseCents } from "./pricing.js";
-import { openKeySet, openList, unb64 } from "./signed-docs.js";
+import { openChanges, openKeySet, openList, unb64 } from "./signed-docs.js";
 
 const HOUR = 3_600_000;
 const GREEN_MS = 24 * HOUR;
@@ -42,9 +43,10 @@ export class OfflineTill {
 
   async #open(documents) {
     if (!documents) return;
-    const { root, keySet, list, pack } = documents;
+    const { root, keySet, list, changes, pack } = documents;
     this.keys = await openKeySet(keySet, unb64(root));
-    this.list = await openList(list, this.keys);
+    const whole = await openList(list, this.keys);
+    this.list = changes ? await openChanges(changes, whole, this.keys) : whole;
     this.pack = pack;
     this.documents = documents;
   }
@@ -55,10 +57,8 @@ export class OfflineTill {
     const pack = await this.api.get(this.urls.pack);
     if (pack.kind === "revoked") this.onRevoked();
     if (!pack.ok) { this.onChange(); return pack.kind !== "network"; }
-    const [keySet, list] = await Promise.all([this.api.get(this.urls.keys), this.api.get(this.urls.list)]);
     try {
-      if (!keySet.ok || !list.ok) throw new Error("no answer");
-      await this.#open({ root: this.urls.root, keySet: keySet.data, list: list.data, pack: pack.data });
+      await this.#renew(pack.data);
       await put("documents", this.documents);
       this.broken = false;
       persist();
@@ -70,6 +70,21 @@ export class OfflineTill {
     this.onChange();
     if (this.queue.length) this.queue.flush();
     return true;
+  }
+
+  /** Keys, and what changed since the list that is kept; the whole list when there is none or the changes do not fit it. */
+  async #renew(pack) {
+    const { list: kept } = this.documents ?? {};
+    const [keySet, changes] = await Promise.all([this.api.get(this.urls.keys), kept && this.api.get(`${this.urls.list}${kept.number}/changes/`)]);
+    if (!keySet.ok) throw new Error("no answer");
+    const known = { root: this.urls.root, keySet: keySet.data, pack };
+    if (changes?.ok) {
+      const taken = await this.#open({ ...known, list: kept, changes: changes.data }).then(() => true, () => false);
+      if (taken) return;
+    }
+    const list = await this.api.get(this.urls.list);
+    if (!list.ok) throw new Error("no answer");
+    await this.#open({ ...known, list: list.data });
   }
 
   async register() {

@@ -70,18 +70,63 @@ export async function openKeySet(document, root) {
 /** openList(document, keys) -> {number, issuedAt, bits}, signed by a list key that counted when it was issued */
 export async function openList(document, keys) {
   if (document?.format !== "erb-revocations-1") throw new RangeError("not a list");
+  await check(document, listKey(document, keys).public, "ERB-revocations-1\n");
+  const list = headOf(document, keys);
+  return asSigned(document, list, await inflate(unb64(document.bitmap), document.size / 8));
+}
+
+/** openChanges(document, base, keys) -> the list that `base` became; throws when it was made for another one, or is broken */
+export async function openChanges(document, base, keys) {
+  if (document?.format !== "erb-revocations-changes-1") throw new RangeError("no changes");
+  const { issued_at, kid, number, sha256, size, signature, flips } = document;
+  await check({ issued_at, kid, number, sha256, size, signature }, listKey(document, keys).public, "ERB-revocations-head-1\n");
+  const list = headOf(document, keys);
+  if (document.base !== base.number || size !== base.bits.length * 8 || number < base.number) throw new RangeError("changes of another list");
+  const bits = base.bits.slice();
+  for (const place of unpack(unb64(flips), size)) bits[place >>> 3] ^= 0x80 >> (place & 7);
+  return asSigned(document, list, bits);
+}
+
+function listKey(document, keys) {
   const key = keys.get(document.kid);
   if (key?.use !== "list") throw new RangeError("unknown key");
-  await check(document, key.public, "ERB-revocations-1\n");
+  return key;
+}
+
+/** Number and time of a document whose signature was checked. */
+function headOf(document, keys) {
   const { size, number } = document;
+  const key = listKey(document, keys);
   if (!Number.isInteger(size) || !Number.isInteger(number) || size % 8 || size <= 0 || size > LARGEST_BITS) throw new RangeError("size");
   const issuedAt = instant(document.issued_at);
   if (issuedAt < key.notBefore || issuedAt >= key.acceptUntil) throw new RangeError("key of another time");
-  const bits = await inflate(unb64(document.bitmap), size / 8);
+  return { number, issuedAt };
+}
+
+async function asSigned(document, list, bits) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bits));
   const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   if (hex !== document.sha256) throw new RangeError("digest");
-  return { number, issuedAt, bits };
+  return { ...list, bits };
+}
+
+/** The ascending numbers behind gaps of seven bits a byte, all below `size`. */
+function unpack(packed, size) {
+  const places = [];
+  let place = -1;
+  let gap = 0;
+  let scale = 1;
+  for (const byte of packed) {
+    gap += (byte & 0x7f) * scale;
+    if (byte & 0x80) { scale *= 128; continue; }
+    place += gap + 1;
+    if (!(place < size)) throw new RangeError("place");
+    places.push(place);
+    gap = 0;
+    scale = 1;
+  }
+  if (scale !== 1) throw new RangeError("end");
+  return places;
 }
 
 /** Unpack exactly `length` bytes; a bomb is cut off. */
