@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from companies.models import Company
 from companies.templatetags.ui import euros, percent, quantity
 from purchasing.award_case import EXCLUDED, EXPIRED, NOT_ENOUGH, Options
 from purchasing.models import AwardStudy, PoolLine, Quote, QuoteLine, Supplier
@@ -58,6 +59,18 @@ class Saving:
 
 
 @dataclass(slots=True)
+class Together:
+    """All together would pay more than everybody alone. `rows` (company, alone, more) only for who may see members (I13)."""
+
+    excess_cents: int
+    count: int
+    total_cents: int
+    proven: bool
+    rows: list[tuple[str, int, int]]
+    leaving: list[str]
+
+
+@dataclass(slots=True)
 class Shown:
     study: AwardStudy
     won: list[Won]
@@ -66,6 +79,7 @@ class Shown:
     unused: list[Loser]
     open_lines: list[PoolLine]
     reason: str = ""
+    together: Together | None = None
 
 
 def sure(study: AwardStudy) -> str:
@@ -97,8 +111,11 @@ def supplier_names(study: AwardStudy) -> dict[int, str]:
     return dict(Supplier.objects.filter(pk__in=asked).values_list("pk", "name"))
 
 
-def show(study: AwardStudy, *, companies_shown: bool) -> Shown:
-    """The words of a finished study. `companies_shown`: whether the total of the companies alone may be told (I13)."""
+def show(study: AwardStudy, *, companies_shown: bool, members_shown: bool = False) -> Shown:
+    """The words of a finished study. `companies_shown`: whether the total of the companies alone may be told (I13).
+
+    `members_shown`: whether the reader sees which company needs how much.
+    """
     quotes = {quote.pk: quote for quote in current_quotes(study.tender)}
     lines = {line.pk: line for line in pool_lines(study.tender.pool)}
     open_lines = [lines[pk] for pk in study.result.get("open_lines", ()) if pk in lines]
@@ -127,7 +144,24 @@ def show(study: AwardStudy, *, companies_shown: bool) -> Shown:
         shown.parts.append(Part(names[who], counts.get(who, 0), part["goods_cents"], part["freight_cents"]))
     shown.unused = [Loser(names[row["supplier"]], _unused_sentence(row)) for row in study.result["unused"]]
     shown.savings = _savings(study, names, companies_shown)
+    if companies_shown:
+        shown.together = _together(study, members_shown)
     return shown
+
+
+def _together(study: AwardStudy, members_shown: bool) -> Together | None:
+    found = study.result.get("together")
+    if not found:
+        return None
+    names, rows, leaving = {}, [], []
+    if members_shown:
+        names = dict(Company.objects.filter(pk__in=study.result["alone"]["companies"]).values_list("pk", "name"))
+        prices = study.result["alone"]["companies"]
+        rows = [(names[int(pk)], prices[pk], more) for pk, more in found["over"].items() if int(pk) in names]
+        rows.sort(key=lambda row: (-row[2], row[0]))
+        leaving = sorted(names[pk] for pk in found["alone"] if pk in names)
+    count = len(found["over"])
+    return Together(found["excess_cents"], count, found["total_cents"], found["proven"], rows, leaving)
 
 
 def _names(study: AwardStudy, quotes: Mapping[int, Quote]) -> list[str]:
@@ -271,7 +305,8 @@ def _alone(alone: Mapping[str, Any], cost: int, companies_shown: bool) -> Saving
             without,
         ) % {"n": without}
         return Saving(title, None, None, note)
-    return Saving(title, alone["total_cents"], alone["total_cents"] - cost, _("as cheaply as found for each"))
+    note = _("at least, proven for each") if alone.get("at_least", True) else _("proven for each")
+    return Saving(title, alone["total_cents"], alone["total_cents"] - cost, note)
 
 
 def _impossible(study: AwardStudy, lines: Mapping[int, PoolLine]) -> str:

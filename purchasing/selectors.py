@@ -227,6 +227,12 @@ def answer_counts(tender: Tender) -> Answers:
 
 def current_quotes(tender: Tender) -> list[Quote]:
     """The quote of each supplier that counts: its last version in time, or a late one that was accepted."""
+    quotes = quotes_that_count(tender).select_related("invitation__supplier").prefetch_related("lines__tiers")
+    return list(quotes.order_by("invitation__supplier__name"))
+
+
+def quotes_that_count(tender: Tender) -> QuerySet[Quote]:
+    """The same without their lines."""
     counted = Q(late=False) | Q(invitation__late_accepted_at__gte=F("submitted_at"))
     last = (
         Quote.objects.submitted()
@@ -243,12 +249,7 @@ def current_quotes(tender: Tender) -> list[Quote]:
         QuoteState.LOST,
         QuoteState.EXPIRED,
     ]
-    return list(
-        Quote.objects.filter(invitation__tender=tender, invitation__state__in=alive, pk=Subquery(last))
-        .select_related("invitation__supplier")
-        .prefetch_related("lines__tiers")
-        .order_by("invitation__supplier__name")
-    )
+    return Quote.objects.filter(invitation__tender=tender, invitation__state__in=alive, pk=Subquery(last))
 
 
 def tender_of(pool: Pool) -> Tender | None:

@@ -6,19 +6,31 @@ The promise is about what a company is granted, and after a shortage about what 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
+from time import monotonic
 
 from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from purchasing.comparison import terms_of
-from purchasing.models import Allocation, Commitment, CostShare, Pool, PurchaseOrder, Quote, StandAlone
+from purchasing.models import (
+    Allocation,
+    Commitment,
+    CostShare,
+    Pool,
+    PriceTier,
+    PurchaseOrder,
+    Quote,
+    QuoteLine,
+    StandAlone,
+)
 from purchasing.rules.alone import Market, Offered, Supply, parts_of
 from purchasing.rules.award.instance import Instance
 from purchasing.rules.award.model import build
-from purchasing.rules.award.solve import INFEASIBLE, OPTIMAL, SECOND_SOLVE_COLUMNS, Result, prove
+from purchasing.rules.award.sizes import SECOND_SOLVE_COLUMNS
+from purchasing.rules.award.solve import INFEASIBLE, OPTIMAL, Result, prove
 from purchasing.rules.landed import half_up
-from purchasing.selectors import current_quotes, tender_of
+from purchasing.rules.tiers import Terms, Tier
+from purchasing.selectors import quotes_that_count, tender_of
 from purchasing.services import standing as standings
 from purchasing.services.pool import locked
 from purchasing.services.standing import Said, Standing
@@ -26,15 +38,25 @@ from purchasing.states import CommitmentState, OrderState, PoolState
 
 RULE = "1"  # part of the fingerprint: another way to compute asks for other rows
 SECONDS_EACH = 10.0
+AT_LOCK = 0.5  # what the sums may take while the pool's row is held, before they become rougher
 BEFORE = timedelta(hours=2)  # a pool closing sooner than this is prepared and proven
 Wanted = dict[int, dict[int, int]]  # company → pool line → units
 
 
 def market_of(quotes: Sequence[Quote]) -> Market:
+    """All offers of the quotes. Two queries, read as plain values: there may be tens of thousands."""
+    at = {quote.pk: i for i, quote in enumerate(quotes)}
+    tiers: dict[int, list[Tier]] = {}
+    prices = PriceTier.objects.filter(quote_line__quote__in=at).order_by("quote_line_id", "from_qty")
+    for line, start, price in prices.values_list("quote_line", "from_qty", "unit_price_e4"):
+        tiers.setdefault(line, []).append(Tier(start, price))
+    rows = QuoteLine.objects.filter(quote__in=at).order_by("pk")
     offers = [
-        Offered(line.pool_line_id, i, terms_of(line), line.available)
-        for i, quote in enumerate(quotes)
-        for line in quote.lines.all()
+        Offered(pool_line, at[quote], Terms(tuple(tiers[pk]), pack=pack, moq=moq), available)
+        for pk, quote, pool_line, pack, moq, available in rows.values_list(
+            "pk", "quote", "pool_line", "pack", "moq", "available"
+        )
+        if pk in tiers
     ]
     return Market(offers, [Supply(q.freight_cents, q.franco_cents, q.minimum_cents) for q in quotes])
 
@@ -42,7 +64,7 @@ def market_of(quotes: Sequence[Quote]) -> Market:
 def quotes_of(pool: Pool) -> list[Quote]:
     """The quotes the promise is measured at: those of the pool's tender, as they stood when it was awarded."""
     tender = tender_of(pool)
-    return current_quotes(tender) if tender else []
+    return list(quotes_that_count(tender).order_by("pk")) if tender else []
 
 
 def fingerprint(quotes: Sequence[Quote], wanted: Mapping[int, int]) -> str:
@@ -64,13 +86,16 @@ def granted_in(standing: Standing) -> tuple[Wanted, dict[tuple[int, int], Said]]
     return wanted, words
 
 
-def prepare(*, pool: Pool, at: datetime) -> int:
-    """Compute what the lock will ask for, before it asks; how many companies were new or had changed."""
+def prepare(*, pool: Pool, at: datetime, seconds: float = 60.0) -> int:
+    """Compute what the lock will ask for, before it asks; how many companies were new or had changed.
+
+    After about `seconds` the bounds are rougher, and still bounds: the worker makes them finer.
+    """
     if pool.fairness != Pool.Fairness.STAND_ALONE_CAP or pool.state not in ("committing", "completing"):
         return 0
     wanted, _words = granted_in(standings.read(pool))
     quotes = quotes_of(pool)
-    rows = _changed(pool, quotes, wanted, _known(pool), at=at)
+    rows = _changed(pool, quotes, wanted, _known(pool), at=at, seconds=seconds)
     with transaction.atomic():
         alive = Pool.objects.select_for_update(of=("self",)).filter(
             pk=pool.pk, state__in=[PoolState.COMMITTING, PoolState.COMPLETING]
@@ -86,7 +111,7 @@ def at_lock(pool: Pool, standing: Standing, *, at: datetime) -> dict[int, int]:
         return {}
     wanted, words = granted_in(standing)
     quotes, known = quotes_of(pool), _known(pool)
-    rows = _changed(pool, quotes, wanted, known, at=at)
+    rows = _changed(pool, quotes, wanted, known, at=at, seconds=AT_LOCK)
     _save(rows)
     known |= {row.company_id: row for row in rows}
     return {
@@ -102,15 +127,21 @@ def _known(pool: Pool) -> dict[int, StandAlone]:
 
 
 def _changed(
-    pool: Pool, quotes: Sequence[Quote], wanted: Wanted, known: Mapping[int, StandAlone], *, at: datetime
+    pool: Pool,
+    quotes: Sequence[Quote],
+    wanted: Wanted,
+    known: Mapping[int, StandAlone],
+    *,
+    at: datetime,
+    seconds: float,
 ) -> list[StandAlone]:
     """New rows, not saved, for the companies whose units or quotes are not those of their row."""
     prints = {company: fingerprint(quotes, units) for company, units in wanted.items()}
     new = [pk for pk in sorted(prints) if pk not in known or known[pk].fingerprint != prints[pk]]
     market = market_of(quotes) if new else None
-    rows = []
+    rows, until = [], monotonic() + seconds
     for company in new:
-        found = market.price(wanted[company]) if market else None
+        found = market.price(wanted[company], quick=monotonic() > until) if market else None
         row = StandAlone(pool=pool, company_id=company, fingerprint=prints[company], at=at)
         row.wanted = {str(line): units for line, units in wanted[company].items()}
         if found is not None:
@@ -151,9 +182,11 @@ def prove_all(*, pool: Pool, at: datetime, seconds: float = 120.0) -> int:
         wanted = {int(line): units for line, units in row.wanted.items()}
         if row.fingerprint == fingerprint(quotes, wanted) and set(wanted) <= set(market.lines):
             instance = market.problem(wanted)
-            small = len(build(instance).cost) < SECOND_SOLVE_COLUMNS
-            if small:
+            if len(build(instance).cost) < SECOND_SOLVE_COLUMNS:
                 _learn(row, instance, prove(instance, seconds=SECONDS_EACH), sorted(wanted))
+            elif (finer := market.price(wanted)) and finer.cents > (row.cents or 0):
+                row.cents, row.found_cents, row.proven = finer.cents, finer.found_cents, finer.proven
+                row.parts = {str(line): cents for line, cents in finer.parts.items()}
         proved += row.proven
         _keep(row)
     return proved

@@ -3,25 +3,23 @@
 import time
 from collections.abc import Collection, Mapping
 from datetime import date
-from random import Random
 from typing import Any
 
 from django.utils import timezone
 
-from purchasing import award_case
-from purchasing.award_case import Case, Options
-from purchasing.models import AwardStudy, PooledNeed, Quote, Tender
+from purchasing.models import AwardStudy, PooledNeed, Tender
 from purchasing.rules.award import Evaluation, Instance, evaluate
 from purchasing.rules.award.choices import cheapest_unit_prices
 from purchasing.rules.award.explain import one_supplier
-from purchasing.rules.award.local_search import Search
 from purchasing.rules.award.losing import lost, unused
-from purchasing.rules.award.solve import SEED
+from purchasing.rules.award.participation import Member, participate
 from purchasing.rules.landed import half_up
-from purchasing.selectors import current_quotes, pool_lines
+from purchasing.rules.shares import share
+from purchasing.selectors import current_quotes
+from purchasing.services.alone import market_of
 
-# All companies together may take this long, each at most that.
-ALONE_SECONDS, MOST_SECONDS_ALONE = 15.0, 0.5
+ALONE_SECONDS = 15.0  # what the prices alone may take before they become rougher
+TOGETHER_SECONDS = 20.0
 
 
 def cents(amount: int, scale: int) -> int:
@@ -125,23 +123,76 @@ def _line_by_line(instance: Instance) -> dict[str, Any] | None:
 def alone(tender: Tender, lines: Collection[int], *, on: date) -> dict[str, Any]:
     """What each company would pay alone at the same quotes: company id → cents, null where nobody sells so little.
 
-    Found by the local search, without a proof: the cheapest way alone may cost a little less.
+    Proven: the optimum, or where `at_least` a bound it cannot fall below.
     """
+    quotes = [quote for quote in current_quotes(tender) if not quote.has_expired(on)]
+    market, until = market_of(quotes), time.monotonic() + ALONE_SECONDS
+    found: dict[str, int | None] = {}
+    at_least = False
+    for company, wanted in sorted(needs_of(lines).items()):
+        priced = market.price(wanted, quick=time.monotonic() > until)
+        found[str(company)] = None if priced is None else priced.cents
+        at_least |= priced is not None and not priced.proven
+    total = sum(value for value in found.values() if value is not None)
+    return {"companies": found, "total_cents": total, "at_least": at_least}
+
+
+def needs_of(lines: Collection[int]) -> dict[int, dict[int, int]]:
+    """Company → pool line → the units it needs."""
     wanted: dict[int, dict[int, int]] = {}
     needs = PooledNeed.objects.filter(pool_line__in=lines, released_at__isnull=True)
     for company, line, quantity in needs.values_list("company", "pool_line", "quantity"):
         row = wanted.setdefault(company, {})
         row[line] = row.get(line, 0) + quantity
-    quotes: list[Quote] = current_quotes(tender)
-    rows = list(pool_lines(tender.pool))
-    found: dict[str, int | None] = {}
-    for company in sorted(wanted):
-        case = award_case.assemble(rows, quotes, wanted[company], {}, Options(), on=on)
-        found[str(company)] = None if case.open_lines else _cheapest(case, ALONE_SECONDS / len(wanted))
-    return {"companies": found, "total_cents": sum(value for value in found.values() if value is not None)}
+    return wanted
 
 
-def _cheapest(case: Case, seconds: float) -> int | None:
-    search = Search(case.instance, time.monotonic, time.monotonic() + min(seconds, MOST_SECONDS_ALONE))
-    best = search.run(Random(SEED))  # noqa: S311 — moves of a search, no secret
-    return None if best is None else case.cents(best.cost_cents)
+def together(
+    instance: Instance, packs: Mapping[int, int], result: Mapping[str, Any], seconds: float
+) -> dict[str, Any] | None:
+    """Where all together would pay more than everybody alone: who would pay more alone, and who better orders together.
+
+    None where the shares can keep the promise: together costs no more, or somebody without an alternative carries the rest.
+    """
+    prices = result["alone"]["companies"]
+    if not prices or None in prices.values() or result["cost_cents"] <= result["alone"]["total_cents"]:
+        return None
+    index = {int(product.id): k for k, product in enumerate(instance.products)}
+    needs = {pk: rows for pk, rows in needs_of(index).items() if str(pk) in prices}
+    ids = sorted(needs)
+    members = [
+        Member({index[line]: n for line, n in needs[pk].items()}, prices[str(pk)] * instance.scale) for pk in ids
+    ]
+    found = participate(instance, members, known=packs, seconds=seconds)
+    if found is None:
+        return None
+    pays = _uniform(instance, result, needs)
+    return {
+        "together": [ids[j] for j in found.together],
+        "alone": [pk for j, pk in enumerate(ids) if j not in found.together],
+        "total_cents": cents(found.total, instance.scale),
+        "excess_cents": result["cost_cents"] - result["alone"]["total_cents"],
+        "proven": found.proven,
+        "over": {str(pk): pays[pk] - prices[str(pk)] for pk in ids if pays[pk] > prices[str(pk)]},
+    }
+
+
+def _uniform(instance: Instance, result: Mapping[str, Any], needs: Mapping[int, Mapping[int, int]]) -> dict[int, int]:
+    """What each company would pay at one price for all: goods by units, each supplier's freight by its goods."""
+    ids = sorted(needs)
+    paid = dict.fromkeys(ids, 0)
+    goods: dict[int, dict[int, int]] = {}
+    for row in result["lines"]:
+        offer = instance.offers[row["offer"]]
+        line = int(instance.products[offer.product].id)
+        parts = share(row["goods_cents"], [needs[pk].get(line, 0) for pk in ids])
+        for pk, part in zip(ids, parts, strict=True):
+            paid[pk] += part
+            held = goods.setdefault(offer.supplier, dict.fromkeys(ids, 0))
+            held[pk] += part
+    for row in result["suppliers"]:
+        held = goods.get(row["supplier"], {})
+        if row["freight_cents"] and any(held.values()):
+            for pk, part in zip(ids, share(row["freight_cents"], [held[pk] for pk in ids]), strict=True):
+                paid[pk] += part
+    return paid

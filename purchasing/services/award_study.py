@@ -270,6 +270,9 @@ def conclude(*, study: AwardStudy, instance: Instance, judged: Instance, found: 
     fields["solver_version"] = ", ".join(sorted(versions))[:40]
     if found.evaluation is not None:
         result |= award_result.describe(study, instance, found.packs)
+        stopped = AwardStudy.objects.filter(pk=study.pk, stop_asked_at__isnull=False).exists()
+        seconds = 2 if stopped else min(award_result.TOGETHER_SECONDS, study.seconds)
+        result["together"] = award_result.together(instance, found.packs, result, seconds)
         fields |= {
             "packs": {str(offer): count for offer, count in found.packs.items()},
             "cost_cents": result["cost_cents"],

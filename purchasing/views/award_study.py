@@ -96,7 +96,9 @@ def study(request: HttpRequest, pk: int, study: int) -> HttpResponse:
     if row.is_over:
         companies = selectors.companies_in(pool)
         seen = access.sees_members(reader(request))
-        context["shown"] = award_words.show(row, companies_shown=selectors.may_see_total(companies, staff=seen))
+        context["shown"] = award_words.show(
+            row, companies_shown=selectors.may_see_total(companies, staff=seen), members_shown=seen
+        )
         current = row.has_award and award_measure.is_current(row)
         waiting = row.tender.awards.filter(state=AwardState.PROPOSED).exists()
         context["stale"] = row.has_award and not current

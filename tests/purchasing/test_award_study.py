@@ -262,6 +262,31 @@ class TestWhyOthersLost:
         assert award_words.show(study, companies_shown=False).savings[2].cents is None
 
 
+class TestTogetherDearerThanAlone:
+    def test_names_who_would_do_better_alone_to_staff_and_only_counts_for_others(self, client, settings):
+        """case: scarce cheap capacity: 100 at 8.00 cover each company alone, not the 120 of all, who pay 10.00."""
+        settings.STAFF_NEEDS_SECOND_FACTOR = False
+        actor = staff()
+        tender = tender_of([[{"tiers": [(1, 80_000)], "available": 100}], [100_000]], actor=actor)
+        study = computed(tender, actor)
+        found = study.result["together"]
+        assert (study.cost_cents, study.result["alone"]["total_cents"]) == (120_000, 96_000)
+        assert found["excess_cents"] == 24_000 and sum(found["over"].values()) == 24_000
+        assert found["total_cents"] == 96_000 and found["proven"]
+        shown = award_words.show(study, companies_shown=True).together
+        assert shown.count == 3 and not shown.rows and not shown.leaving
+        assert award_words.show(study, companies_shown=False).together is None
+        client.force_login(actor)
+        page = client.get(reverse("purchasing:award_study", args=[tender.pool_id, study.pk])).content.decode()
+        assert "Together €240.00 dearer than everybody alone" in page and "You decide" in page
+        assert award_words.show(study, companies_shown=True, members_shown=True).together.rows[0][2] > 0
+
+    def test_is_not_said_where_the_shares_can_keep_the_promise(self):
+        actor = staff()
+        study = computed(tender_of([[40_000, 40_000], [30_000, 45_000]], actor=actor), actor)
+        assert study.result["together"] is None
+
+
 class TestStopping:
     def test_ends_a_waiting_one_at_once(self):
         actor = staff()

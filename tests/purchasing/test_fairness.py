@@ -79,7 +79,7 @@ class TestThePriceAlone:
             w.commit(letter, 10)
         asked = []
         price = Market.price
-        monkeypatch.setattr(Market, "price", lambda self, wanted: asked.append(wanted) or price(self, wanted))
+        monkeypatch.setattr(Market, "price", lambda self, wanted, **how: asked.append(wanted) or price(self, wanted))
         assert alone.prepare(pool=w.pool, at=AFTER) == 3
         w.commit("A", 11, at=hours(9))
         asked.clear()

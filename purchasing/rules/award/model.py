@@ -32,6 +32,7 @@ class Model:
     u: dict[int, int] = field(default_factory=dict)  # offer → column
     t: dict[tuple[int, int], int] = field(default_factory=dict)  # (group, supplier)
     tight: list[int] = field(default_factory=list)  # the rows of constraint 2
+    demand: list[int] = field(default_factory=list)  # product → its row of constraint 1
     one_tier: dict[tuple[int, int], int] = field(default_factory=dict)  # scheme → its row of constraint 4
 
     def column(self, upper: int, cost: int = 0) -> int:
@@ -170,6 +171,7 @@ def _demand(model: Model, instance: Instance) -> None:
     for (bought, _), column in model.x.items():
         columns[instance.offers[bought].product][column] = instance.offers[bought].pack
     for terms, product in zip(columns, instance.products, strict=True):  # 1
+        model.demand.append(len(model.row_lower))
         model.row(terms, lower=product.demand, upper=product.demand + product.max_surplus)
 
 

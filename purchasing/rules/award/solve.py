@@ -23,13 +23,12 @@ from purchasing.rules.award.instance import Instance, dump
 from purchasing.rules.award.local_search import Search
 from purchasing.rules.award.model import build
 from purchasing.rules.award.reasons import Reason
-from purchasing.rules.award.sizes import BUY_COLUMNS
+from purchasing.rules.award.sizes import BUY_COLUMNS, SECOND_SOLVE_COLUMNS
 
 logger = logging.getLogger(__name__)
 
 OPTIMAL, FEASIBLE, INFEASIBLE, UNKNOWN = "optimal", "feasible", "infeasible", "unknown"
 FIRST_ANSWER_SECONDS = 1.5
-SECOND_SOLVE_COLUMNS = 3_000
 # From here on whole packs at given tiers take seconds: one processor buys them, the other one searches over tiers.
 LARGE_COLUMNS = BUY_COLUMNS
 # Packs bought anew at given tiers are proven within this in seconds; less time than that is not worth a start.

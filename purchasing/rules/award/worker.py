@@ -37,8 +37,30 @@ def main() -> None:
     instance = parse(task["instance"])
     if task.get("tree"):
         _tree(instance, task)
+    elif "members" in task:
+        _members(instance, task)
     else:
         run(instance, task["options"], start, _say, tiers=task.get("tiers"), offers=task.get("offers"))
+
+
+def _members(instance: Instance, task: dict[str, Any]) -> None:
+    """Who takes part: one answer, with the members of it."""
+    from purchasing.rules.award.participation import Member, with_members
+
+    members = [Member({int(k): n for k, n in row["needs"].items()}, row["alone"]) for row in task["members"]]
+    model, columns = with_members(instance, members)
+    solver = highspy.Highs()
+    for name, value in task["options"].items():
+        solver.setOptionValue(name, value)
+    solver.passModel(linear(model))
+    solver.run()
+    info = solver.getInfo()
+    last: dict[str, Any] = {"end": ENDS.get(solver.getModelStatus(), "stopped"), "version": solver.version()}
+    if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
+        values = list(solver.getSolution().col_value)
+        last |= {"packs": model.packs(values), "members": [j for j, c in enumerate(columns) if values[c] > 0.5]}
+        last["bound"] = info.mip_dual_bound if abs(info.mip_dual_bound) < NO_BOUND else None
+    _say(last)
 
 
 def _tree(instance: Instance, task: dict[str, Any]) -> None:
