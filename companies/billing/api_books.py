@@ -29,6 +29,7 @@ from companies.billing.models import (
     ReceivedInvoice,
     ReceivedLine,
     ReceivedState,
+    SelfBilled,
     Status,
 )
 from companies.billing.received import services
@@ -216,6 +217,29 @@ class ReceivedDetailSerializer(ReceivedSerializer):
 
     class Meta(ReceivedSerializer.Meta):
         fields = [*ReceivedSerializer.Meta.fields, "lines", "statuses"]
+
+
+class SelfBilledSerializer(serializers.ModelSerializer[SelfBilled]):
+    net = Euros(source="net_cents")
+    vat = Euros(source="vat_cents")
+    gross = Euros(source="gross_cents")
+    seller_siren = serializers.CharField(source="mandate.siren")
+    corrects = serializers.CharField(source="corrects.number", default=None, help_text="The invoice a 261 corrects.")
+
+    class Meta:
+        model = SelfBilled
+        fields = ["id", "number", "type_code", "seller_siren", "corrects", "issued_on", "supply_on", "due_on"]
+        fields += ["order_reference", "net", "vat", "gross"]
+
+
+class SelfBilledList(_Accounts, ListAPIView[SelfBilled]):
+    """Invoices (389) and credit notes (261) written in the name of sellers, newest first. Filters: number, type_code."""
+
+    serializer_class = SelfBilledSerializer
+    filterset_fields = ["number", "type_code"]
+
+    def get_queryset(self) -> QuerySet[SelfBilled]:
+        return SelfBilled.objects.visible_to(self.request.user).select_related("mandate", "corrects")
 
 
 class ReceivedFilter(filters.FilterSet):

@@ -50,6 +50,7 @@ JOURNAL_OF = {
     "credit_note": "VT",
     "replaced": "VT",
     "supplier_invoice": "HA",
+    "self_billed": "HA",
     "payment": "ST",
     "fee": "ST",
     "refund": "ST",

@@ -16,8 +16,9 @@ CHECKS: list[tuple[str, str]] = [
         "SELECT c.series, c.year, coalesce(n.given, 0), c.last FROM billing_numbercounter c LEFT JOIN ("
         "SELECT split_part(number, '-', 1) AS series, split_part(number, '-', 2)::int AS year, count(*) AS given, "
         "max(split_part(number, '-', 3)::int) AS highest FROM (SELECT number FROM billing_invoice UNION ALL "
-        "SELECT number FROM billing_creditnote) numbers GROUP BY 1, 2) n ON n.series = c.series AND n.year = c.year "
-        "WHERE c.series IN ('ERB', 'AV') AND "  # upper rooms number documents of their own
+        "SELECT number FROM billing_creditnote UNION ALL SELECT number FROM billing_selfbilled) numbers GROUP BY 1, 2) n "
+        "ON n.series = c.series AND n.year = c.year "
+        "WHERE (c.series IN ('ERB', 'AV') OR c.series LIKE 'AF_________') AND "  # upper rooms number documents of their own
         "(coalesce(n.given, 0) <> c.last OR coalesce(n.highest, 0) <> c.last) ORDER BY 1, 2 LIMIT 1",
     ),
     (

@@ -15,7 +15,7 @@ from companies import money
 from companies.billing import mentions
 from companies.billing.exemptions import of_rate
 from companies.billing.layout import sums_by_rate
-from companies.billing.models import CreditNote, Invoice, InvoiceLine, InvoiceVat
+from companies.billing.models import CreditNote, Invoice, InvoiceLine, InvoiceVat, SelfBilled
 from companies.billing.references import creditor_reference
 
 LEVEL = "en16931"
@@ -52,7 +52,7 @@ def invoice_xml(invoice: Invoice) -> bytes:
             | {
                 "BG-1": _notes(invoice, rows),
                 "BG-23": [_vat(row.vat_bp, row.base_cents, row.vat_cents, row.exemption) for row in rows],
-                "BG-25": [_line(line, invoice) for line in invoice.lines.all()],
+                "BG-25": [_line(line, exemptions_of(rows)) for line in invoice.lines.all()],
             }
             | _totals(invoice.net_cents, invoice.vat_cents, invoice.gross_cents, invoice.prepaid_cents)
         )
@@ -72,7 +72,7 @@ def credit_note_xml(note: CreditNote) -> bytes:
                 "BG-3": [{"BT-25": invoice.number, "BT-26": invoice.issued_on}],
                 "BG-1": [*_notes(invoice, [rows[rate] for rate in sums]), {"BT-22": note.reason}],
                 "BG-23": [_vat(rate, base, vat, rows[rate].exemption) for rate, (base, vat) in sums.items()],
-                "BG-25": [_credited(row.line, row.net_cents, invoice) for row in lines],
+                "BG-25": [_credited(row.line, row.net_cents, exemptions_of(list(rows.values()))) for row in lines],
             }
             | _totals(note.net_cents, note.vat_cents, note.gross_cents)
         )
@@ -84,6 +84,40 @@ def document_xml(terms: dict[str, Any]) -> bytes:
 
     found = generate_cii_xml(terms, level=LEVEL, check_xsd=True, check_schematron=False)
     return found if isinstance(found, bytes) else bytes(found[0])
+
+
+def exemptions_of(rows: list[InvoiceVat]) -> dict[int, str]:
+    """Why there is no VAT, by rate."""
+    return {row.vat_bp: row.exemption for row in rows}
+
+
+def self_billed_xml(document: SelfBilled) -> bytes:
+    """What the association writes in a seller's name: 389, or 261 that names its invoice."""
+    with override("fr"):
+        rows = [InvoiceVat(**row) for row in document.vat]
+        lines = [InvoiceLine(position=place, **line) for place, line in enumerate(document.lines, 1)]
+        first = document.corrects
+        notes = [{"BT-21": code, "BT-22": words} for code, words in mentions.payment_notes(document.due_on).items()]
+        others = [mentions.self_billing(), *mentions.exemption_notes(rows), document.reason]
+        return document_xml(
+            {
+                "BT-1": document.number,
+                "BT-2": document.issued_on,
+                "BT-3": document.type_code,
+                "BT-5": "EUR",
+                "BT-9": document.due_on,
+                "BT-23": PROCESSES[document.nature],
+                "BT-72": document.supply_on,
+                "BG-4": party(document.seller) | _tax_identifier(document.seller),
+                "BG-7": party(document.buyer),
+                "BG-1": notes + [{"BT-22": words} for words in others if words],
+                "BG-23": [_vat(row.vat_bp, row.base_cents, row.vat_cents, row.exemption) for row in rows],
+                "BG-25": [_line(line, exemptions_of(rows)) for line in lines],
+            }
+            | ({"BT-13": document.order_reference} if document.order_reference else {})
+            | ({"BG-3": [{"BT-25": first.number, "BT-26": first.issued_on}]} if first else {})
+            | _totals(document.net_cents, document.vat_cents, document.gross_cents)
+        )
 
 
 def _head(invoice: Invoice, number: str, kind: str, issued_on: date) -> dict[str, Any]:
@@ -141,6 +175,11 @@ def party(who: Mapping[str, Any]) -> dict[str, Any]:
     return terms
 
 
+def _tax_identifier(who: Mapping[str, Any]) -> dict[str, str]:
+    """A seller without a VAT number is known to the tax office by its SIREN (BT-32)."""
+    return {} if who.get("vat_no") else {"tax_identifier": str(who["siren"])}
+
+
 def _address(who: Mapping[str, Any]) -> dict[str, str]:
     parts = {"addr_l1": who.get("street"), "postcode": who.get("postcode"), "city": who.get("city")}
     return {name: str(part) for name, part in parts.items() if part} | {"country_code": who.get("country") or "FR"}
@@ -176,39 +215,38 @@ def _percent(bp: int) -> str:
     return f"{bp // 100}.{bp % 100:02d}"
 
 
-def _line(line: InvoiceLine, invoice: Invoice) -> dict[str, str]:
+def _line(line: InvoiceLine, exemptions: Mapping[int, str]) -> dict[str, str]:
     """One line. Where quantity × price is not the net amount to the cent, the price is given for the whole quantity."""
     price = line.unit_price_e4
     exact = price is not None and price >= 0 and money.line_total(line.quantity, price) == line.net_cents
     if exact and price is not None:
-        return _item(line, invoice, line.net_cents) | {
+        return _item(line, exemptions, line.net_cents) | {
             "BT-129": str(line.quantity),
             "BT-146": f"{price // 10_000}.{price % 10_000:04d}",
         }
     # A price is never negative (BR-27): the quantity of a discount is.
     quantity = abs(line.quantity) or 1
-    return _item(line, invoice, line.net_cents) | {
+    return _item(line, exemptions, line.net_cents) | {
         "BT-129": str(quantity if line.net_cents >= 0 else -quantity),
         "BT-146": money.euros(abs(line.net_cents)),
         "BT-149": str(quantity),
     }
 
 
-def _credited(line: InvoiceLine, net_cents: int, invoice: Invoice) -> dict[str, str]:
-    return _item(line, invoice, net_cents) | {
+def _credited(line: InvoiceLine, net_cents: int, exemptions: Mapping[int, str]) -> dict[str, str]:
+    return _item(line, exemptions, net_cents) | {
         "BT-129": "1" if net_cents >= 0 else "-1",
         "BT-130": PIECE,
         "BT-146": money.euros(abs(net_cents)),
     }
 
 
-def _item(line: InvoiceLine, invoice: Invoice, net_cents: int) -> dict[str, str]:
-    exemption = next(row.exemption for row in invoice.vat_rows.all() if row.vat_bp == line.vat_bp)
+def _item(line: InvoiceLine, exemptions: Mapping[int, str], net_cents: int) -> dict[str, str]:
     return {
         "BT-126": str(line.position),
         "BT-130": UNITS.get(line.unit.lower().strip(), PIECE),
         "BT-131": money.euros(net_cents),
-        "BT-151": _category(line.vat_bp, exemption),
+        "BT-151": _category(line.vat_bp, exemptions[line.vat_bp]),
         "BT-152": _percent(line.vat_bp),
         "BT-153": line.description,
     }

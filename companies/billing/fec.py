@@ -34,6 +34,7 @@ LABELS = {
     "bank": "Banque",
     "reversal": "Contre-passation",
     "manual": "Écriture",
+    "self_billed": "Autofacturation",
     "advance_vat": "TVA sur acompte encaissé",
     "replaced": "Facture remplacée",
     "moved": "Règlement reporté",

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from companies.billing import mentions
 from companies.billing.mentions import amount, day
-from companies.billing.models import CreditNote, CreditNoteLine, Invoice
+from companies.billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceVat, SelfBilled
 from companies.billing.references import creditor_reference, spaced
 
 
@@ -176,6 +176,55 @@ def _credit_note(note: CreditNote) -> dict[str, Any]:
         "notes": "",
         "transfer": "",
     }
+
+
+def self_billed_data(document: SelfBilled) -> dict[str, Any]:
+    """A document in a seller's name, laid out like an invoice; in French, the language of the mandate."""
+    with override("fr"):
+        rows = [InvoiceVat(**row) for row in document.vat]
+        sign, first = -1 if document.is_credit else 1, document.corrects
+        return {
+            "title": document.get_type_code_display(),
+            "number": document.number,
+            "language": "fr",
+            "issued": [document.issued_on.year, document.issued_on.month, document.issued_on.day],
+            "words": _words(),
+            "facts": [
+                [_("Issued on"), day(document.issued_on)],
+                [_("Delivered or supplied on"), day(document.supply_on)],
+                [_("Payment due on"), "" if document.is_credit else day(document.due_on)],
+                [pgettext("invoice", "Purchase order"), document.order_reference],
+                [_("Corrected invoice"), _of(first.number, first.issued_on) if first else ""],
+                [_("Reason"), document.reason],
+                [_("Nature of the operation"), mentions.nature(document)],
+            ],
+            "seller": document.seller | {"legal": mentions.legal_information(document.seller)},
+            "buyer": document.buyer | {"legal": mentions.legal_information(document.buyer)},
+            "delivery": {},
+            "lines": [
+                {
+                    "description": line["description"],
+                    "quantity": _count(line["quantity"]),
+                    "unit": line["unit"],
+                    "price": _price(line["unit_price_e4"]),
+                    "rate": _rate(line["vat_bp"]),
+                    "net": amount(sign * line["net_cents"]),
+                }
+                for line in document.lines
+            ],
+            "vat": [
+                {"rate": _rate(r.vat_bp), "base": amount(sign * r.base_cents), "vat": amount(sign * r.vat_cents)}
+                for r in rows
+            ],
+            "totals": _totals(sign * document.net_cents, sign * document.vat_cents, sign * document.gross_cents),
+            "notes": "",
+            "mentions": [
+                mentions.self_billing(),
+                *mentions.exemption_notes(rows),
+                *mentions.payment_notes(document.due_on).values(),
+            ],
+            "transfer": "",
+        }
 
 
 def sums_by_rate(lines: list[CreditNoteLine]) -> dict[int, tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from companies.billing.exemptions import of_rate
-from companies.billing.models import Invoice, InvoiceVat
+from companies.billing.models import Invoice, InvoiceVat, SelfBilled
 
 LATE, RECOVERY, DISCOUNT = "PMD", "PMT", "AAB"  # UNTDID 4451, asked for by BR-FR-05
 
@@ -44,8 +44,18 @@ def payment_notes(due_on: date) -> dict[str, str]:
 def vat_notes(invoice: Invoice, rows: list[InvoiceVat]) -> list[str]:
     """Tax paid on debits, and why a base carries no VAT."""
     notes = [_("Option to pay the tax on the basis of debits.")] if invoice.seller.get("vat_on_debits") else []
+    return notes + exemption_notes(rows)
+
+
+def exemption_notes(rows: list[InvoiceVat]) -> list[str]:
+    """Why a base carries no VAT."""
     exempt = [of_rate(row.vat_bp, row.exemption) for row in rows]
-    return notes + [str(exemption.sentence) for exemption in exempt if exemption is not None]
+    return [str(exemption.sentence) for exemption in exempt if exemption is not None]
+
+
+def self_billing() -> str:
+    """The word of CGI ann. II art. 242 nonies A, I, 14°."""
+    return _("Self-billing: written by the buyer in the name and for the account of the seller, by written mandate.")
 
 
 def advance_notes(invoice: Invoice) -> list[str]:
@@ -84,7 +94,7 @@ def legal_information(party: Mapping[str, Any]) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
-def nature(invoice: Invoice) -> str:
+def nature(invoice: Invoice | SelfBilled) -> str:
     """What kind of operation is invoiced (CGI ann. II art. 242 nonies A, 8° bis)."""
     return {
         "goods": _("Supply of goods"),

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from companies import mail
 from companies.billing import archive, facturx, layout
-from companies.billing.models import CreditNote, Invoice, InvoiceState
+from companies.billing.models import CreditNote, Invoice, InvoiceState, SelfBilled
 from companies.billing.settlement import set_invoice
 from companies.documents import render_pdf, store
 from companies.models import Company, Document, Role, User
@@ -68,6 +68,31 @@ def credit_note_file(note: CreditNote, *, at: datetime) -> Document:
             locked.save(update_fields=["document"])
     note.document = locked.document
     return locked.document
+
+
+def self_billed_file(row: SelfBilled, *, at: datetime) -> Document:
+    """The file of a document in a seller's name, made on first need."""
+    if row.document is not None:
+        return row.document
+    content = _facturx(layout.self_billed_data(row), facturx.self_billed_xml(row))
+    with transaction.atomic():
+        locked = SelfBilled.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        if locked.document is None:
+            locked.document = store(
+                kind="self_billed", name=f"{row.number}.pdf", content=content, company=row.mandate.company, at=at
+            )
+            locked.save(update_fields=["document"])
+    row.document = locked.document
+    return locked.document
+
+
+def file_of(document: Invoice | CreditNote | SelfBilled, *, at: datetime) -> Document:
+    """The file of any document that goes to the platform."""
+    if isinstance(document, Invoice):
+        return invoice_file(document, at=at)
+    if isinstance(document, CreditNote):
+        return credit_note_file(document, at=at)
+    return self_billed_file(document, at=at)
 
 
 def readers(company: Company) -> list[User]:

@@ -12,7 +12,7 @@ from companies import jobs
 from companies.billing import books, collecting, dues, inbox, mandates, payments, printing, reminders, windows
 from companies.billing.channel import exchange
 from companies.billing.channel.port import ChannelDown, channel, one_at_a_time
-from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, StripeEvent
+from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, SelfBilled, StripeEvent
 from companies.billing.payments import disputes as disputes_at_stripe
 from companies.billing.payments import mandates as mandates_at_stripe
 from companies.billing.payments import personal as personal_at_stripe
@@ -55,6 +55,15 @@ def render_credit_note(*, credit_note_id: int) -> None:
     note = CreditNote.objects.select_related("invoice__company", "document").get(pk=credit_note_id)
     printing.credit_note_file(note, at=at)
     exchange.hand_over(note, at=at)
+
+
+@shared_task(name="billing.render_self_billed")
+def render_self_billed(*, self_billed_id: int) -> None:
+    """Make the PDF of a document in a seller's name, once, and leave it for the platform."""
+    at = timezone.now()
+    row = SelfBilled.objects.select_related("mandate__company", "document", "corrects").get(pk=self_billed_id)
+    printing.self_billed_file(row, at=at)
+    exchange.hand_over(row, at=at)
 
 
 @shared_task(name="billing.sweep")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing.views import bank, books, einvoice
+from companies.billing.views import bank, books, einvoice, self_billing
 
 urlpatterns = [
     path("erb/books/", books.books_home, name="books"),
@@ -29,4 +29,12 @@ urlpatterns = [
     path("erb/received/<int:pk>/paid/", einvoice.pay_received, name="pay_received"),
     path("erb/received/platform/", einvoice.transmissions, name="transmissions"),
     path("erb/received/platform/<int:pk>/", einvoice.e_address, name="e_address"),
+    path("erb/self-billing/", self_billing.home, name="self_billing"),
+    path("erb/self-billing/mandates/new/", self_billing.mandate_new, name="self_billing_mandate_new"),
+    path("erb/self-billing/mandates/<int:pk>/", self_billing.mandate, name="self_billing_mandate"),
+    path("erb/self-billing/mandates/<int:pk>/paper/", self_billing.mandate_paper, name="self_billing_paper"),
+    path("erb/self-billing/<int:pk>/", self_billing.document, name="self_billed"),
+    path("self-billing/mandates/<int:pk>/revoke/", self_billing.mandate_revoke, name="self_billing_revoke"),
+    path("self-billing/<int:pk>/pdf/", self_billing.document_pdf, name="self_billed_pdf"),
+    path("company/<int:company>/accounts/self-billing/", self_billing.of_company, name="company_self_billing"),
 ]

@@ -72,7 +72,7 @@ class Flows:
             if row["flowDirection"] == "Out" and row["trackingId"] == info.get("trackingId"):
                 return 202, visible(row)
         row = self.keep(content, **info, flowDirection="Out")
-        if info.get("flowType") == "CustomerInvoice":
+        if info.get("flowType") in ("CustomerInvoice", "SupplierInvoice"):
             number = str(info.get("trackingId"))
             for code in (200, 203):
                 self.keep(

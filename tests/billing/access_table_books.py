@@ -5,7 +5,7 @@ from datetime import date
 from companies.billing.models import BankStatement, ClosedMonth, LedgerTransaction, ReceivedInvoice
 from companies.documents import store
 from tests.access import Visit
-from tests.factories.billing import AT
+from tests.factories.billing import AT, mandate, self_billed
 
 STAFF = {"staff"}
 
@@ -26,9 +26,15 @@ def prepare(w):
     day = date(2026, 3, 3)
     w.bank_line = w.bank_statement.lines.create(position=1, key="x", booked_on=day, value_on=day, cents=100)
     paper = store(kind="received_invoice", name="x.pdf", content=b"%PDF", media_type="application/pdf", at=AT)
+    w.self_billing_mandate = mandate(w.company, actor=w.users["staff"])
+    w.self_billed = self_billed(w.self_billing_mandate, actor=w.users["staff"])
     w.received = ReceivedInvoice.objects.create(
         document=paper, sha256="r", format="pdf", source="upload", number="F-1", received_at=AT
     )
+
+
+def _mandate(w):
+    return {"pk": w.self_billing_mandate.pk}
 
 
 def _received(w):
@@ -67,6 +73,15 @@ VISITS = [
     Visit("billing:pay_received", STAFF, _received, method="post"),
     Visit("billing:transmissions", STAFF),
     Visit("billing:e_address", STAFF, lambda w: {"pk": w.company.pk}),
+    Visit("billing:self_billing", STAFF),
+    Visit("billing:self_billing_mandate_new", STAFF),
+    Visit("billing:self_billing_mandate", STAFF, _mandate),
+    Visit("billing:self_billing_paper", STAFF, _mandate),
+    Visit("billing:self_billing_revoke", {"staff", "accountant", "admin"}, _mandate, method="post"),
+    Visit("billing:self_billed", STAFF, lambda w: {"pk": w.self_billed.pk}),
+    Visit("billing:self_billed_pdf", {"staff", "accountant", "admin"}, lambda w: {"pk": w.self_billed.pk}),
+    Visit("billing:company_self_billing", {"staff", "accountant", "admin"}, lambda w: {"company": w.company.pk}),
+    Visit("billing_api:self_billed", STAFF),
     Visit("billing_api:bank_statements", STAFF, method="post"),
     Visit("billing_api:bank_lines", STAFF),
     Visit("billing_api:bank_line_match", STAFF, _line, method="post"),

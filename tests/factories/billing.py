@@ -7,10 +7,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from companies.billing import invoices, terms
+from companies.billing import invoices, self_billing, terms
 from companies.billing.invoices import LineDraft
-from companies.billing.models import Invoice, Payment, PaymentState
-from companies.models import Company
+from companies.billing.models import Invoice, Payment, PaymentState, SelfBilled, SelfBillingMandate
+from companies.models import Company, User
 from tests.factories.companies import CompanyFactory
 
 AT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
@@ -46,6 +46,29 @@ def invoice(company: Company | None = None, *lines: LineDraft, **more: Any) -> I
     }
     with transaction.atomic():
         return invoices.issue(**{**arguments, **more})
+
+
+def mandate(company: Company, *, actor: User, **more: Any) -> SelfBillingMandate:
+    """A member's signed mandate for self-billing."""
+    words = {
+        "text": "Mandat",
+        "signed_on": date(2026, 1, 5),
+        "signed_by": "Claire Morel, gérante",
+        "paper": b"%PDF-1.7",
+    }
+    return self_billing.give(company=company, party={}, actor=actor, at=AT, **{**words, **more})
+
+
+def self_billed(of: SelfBillingMandate, *lines: LineDraft, actor: User, **more: Any) -> SelfBilled:
+    """An invoice of 100.00 € without VAT in a seller's name."""
+    drafts = lines or [line(10_000, 0, quantity=1, unit_price_e4=1_000_000)]
+    facts = {
+        "supply_on": date(2026, 3, 2),
+        "due_on": date(2026, 4, 2),
+        "order_reference": "",
+        "key": f"self-{next(_numbers)}",
+    }
+    return self_billing.issue(mandate=of, lines=drafts, actor=actor, at=AT, **{**facts, **more})
 
 
 def payment(of: Invoice, state: PaymentState = PaymentState.OPEN, **more: Any) -> Payment:

@@ -18,6 +18,7 @@ from companies.billing.models import (
     Invoice,
     InvoiceState,
     ReceivedInvoice,
+    SelfBilled,
     Status,
     StatusCode,
     Transmission,
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 BATCH = 100
 OVERLAP = timedelta(hours=2)  # a platform's clock may differ from ours; what comes twice is known by its flow
 BY_PLATFORM = "platform"
+CREDIT_NOTE = "381"
+ABOUT = ("invoice__company", "credit_note__invoice__company", "self_billed__mandate__company")
 FOLLOWS = {
     StatusCode.RECEIVED: TransmissionState.DELIVERED,
     StatusCode.AVAILABLE: TransmissionState.DELIVERED,
@@ -69,8 +72,20 @@ def set_address(*, company: Company, address: str, switch_on: date, actor: User,
     return row
 
 
-def hand_over(document: Invoice | CreditNote, *, at: datetime) -> Transmission | None:
-    """Leave a document for the platform when its company is reached there on its day of issue; once."""
+def flow_type(document: Invoice | CreditNote | SelfBilled) -> str:
+    """What the platform calls it: a document in a seller's name is, for the one who sends it, a supplier's."""
+    return "SupplierInvoice" if isinstance(document, SelfBilled) else "CustomerInvoice"
+
+
+def hand_over(document: Invoice | CreditNote | SelfBilled, *, at: datetime) -> Transmission | None:
+    """Leave a document for the platform when its company is reached there on its day of issue; once.
+
+    What is written in a seller's name goes there from the day the association itself must issue.
+    """
+    if isinstance(document, SelfBilled):
+        if document.issued_on < date.fromisoformat(settings.EINVOICE_SWITCH_ON):
+            return None
+        return Transmission.objects.get_or_create(self_billed=document, defaults={"created_at": at})[0]
     company = document.company if isinstance(document, Invoice) else document.invoice.company
     if document.issued_on < switch_of(company):
         return None
@@ -83,12 +98,12 @@ def send_waiting(channel: EInvoiceChannel, *, at: datetime) -> int:
     """Send what waits, documents first, then statuses; returns how many left."""
     count = 0
     rows = Transmission.objects.filter(state=TransmissionState.WAITING).order_by("tried_at", "pk")
-    for row in rows.select_related("invoice__company", "credit_note__invoice__company")[:BATCH]:
+    for row in rows.select_related(*ABOUT)[:BATCH]:
         if not _sent(channel, row, at=at):
             return count
         count += 1
     waiting = Status.objects.filter(incoming=False, sent_at=None).select_related(
-        "received", "transmission__invoice", "transmission__credit_note"
+        "received", "transmission__invoice", "transmission__credit_note", "transmission__self_billed"
     )
     for status in waiting[:BATCH]:
         try:
@@ -106,15 +121,10 @@ def send_waiting(channel: EInvoiceChannel, *, at: datetime) -> int:
 def _sent(channel: EInvoiceChannel, row: Transmission, *, at: datetime) -> bool:
     """Hand one document over; False when the platform is away. Sent twice after a crash, it has the same tracking."""
     Transmission.objects.filter(pk=row.pk).update(attempts=row.attempts + 1, tried_at=at)
-    document = row.invoice or row.credit_note
-    assert document is not None
-    made = (
-        printing.invoice_file(document, at=at)
-        if isinstance(document, Invoice)
-        else printing.credit_note_file(document, at=at)
-    )
+    document = row.about
+    made = printing.file_of(document, at=at)
     try:
-        flow = channel.send(Parcel(document.number, made.name, bytes(made.content), FACTURX))
+        flow = channel.send(Parcel(document.number, made.name, bytes(made.content), FACTURX, flow_type(document)))
     except ChannelDown as down:
         Transmission.objects.filter(pk=row.pk).update(error=down.sentence[:240])
         return False
@@ -130,9 +140,6 @@ def _sent(channel: EInvoiceChannel, row: Transmission, *, at: datetime) -> bool:
 def _step(row: Transmission, to: TransmissionState, *, at: datetime, reason: str = "", **changes: Any) -> None:
     if to not in TRANSMISSION_TRANSITIONS[row.state]:
         return
-    document = row.invoice or row.credit_note
-    company = row.invoice.company if row.invoice else row.credit_note.invoice.company if row.credit_note else None
-    assert document is not None
     move(
         row,
         to,
@@ -140,7 +147,7 @@ def _step(row: Transmission, to: TransmissionState, *, at: datetime, reason: str
         at=at,
         actor=None,
         actor_label=BY_PLATFORM,
-        company=company,
+        company=row.company,
         reason=reason[:240],
         **changes,
     )
@@ -152,9 +159,9 @@ def _message(status: Status) -> bytes:
         number, siren, kind, day = about.number, about.seller_siren, about.type_code, about.issued_on
     else:
         assert status.transmission is not None
-        document = status.transmission.invoice or status.transmission.credit_note
-        assert document is not None
-        siren, kind = str(settings.SELLER["siren"]), "380" if status.transmission.invoice else "381"
+        document = status.transmission.about
+        kind = CREDIT_NOTE if isinstance(document, CreditNote) else document.type_code
+        siren = document.seller["siren"] if isinstance(document, SelfBilled) else str(settings.SELLER["siren"])
         number, day = document.number, document.issued_on
     said = cdar.Message(number, status.code, status.at, siren, status.reason_code, status.reason, kind, day)
     return cdar.write(said, own_id=f"ERB-{status.pk}")
@@ -215,8 +222,8 @@ def _known(incoming: Incoming) -> bool:
 def take_status(incoming: Incoming) -> Status | None:
     """Keep a status about a document of ours, or about one we received, and let the transmission follow it; once."""
     message = cdar.read(incoming.content)
-    ours = Transmission.objects.select_related("invoice__company", "credit_note__invoice__company")
-    row = ours.filter(Q(invoice__number=message.number) | Q(credit_note__number=message.number)).first()
+    named = Q(invoice__number=message.number) | Q(credit_note__number=message.number)
+    row = Transmission.objects.filter(named | Q(self_billed__number=message.number)).select_related(*ABOUT).first()
     theirs = None
     if row is None:
         theirs = ReceivedInvoice.objects.filter(number=message.number, seller_siren=message.seller_siren).first()
@@ -237,6 +244,6 @@ def take_status(incoming: Incoming) -> Status | None:
     except IntegrityError:
         return None
     if row is not None and (to := FOLLOWS.get(StatusCode(message.code))):
-        row = Transmission.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        row = Transmission.objects.select_for_update(of=("self",)).select_related(*ABOUT).get(pk=row.pk)
         _step(row, to, at=message.at, reason=message.reason)
     return status

@@ -57,7 +57,7 @@ class Platform:
             "name": parcel.name,
             "flowSyntax": parcel.syntax,
             "processingRule": "B2B",
-            "flowType": "CustomerInvoiceLC" if parcel.syntax == CDAR else "CustomerInvoice",
+            "flowType": parcel.flow_type or ("CustomerInvoiceLC" if parcel.syntax == CDAR else "CustomerInvoice"),
             "sha256": hashlib.sha256(parcel.content).hexdigest(),
         }
         kind = "application/pdf" if parcel.name.endswith(".pdf") else "application/xml"

@@ -39,7 +39,8 @@ class Parcel:
     tracking: str
     name: str
     content: bytes
-    syntax: str  # Factur-X or CDAR
+    syntax: str  # Factur-X, CDAR or FRR (e-reporting)
+    flow_type: str = ""  # as XP Z12-013 names it; empty: by the syntax
 
 
 @dataclass(frozen=True)

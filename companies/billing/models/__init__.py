@@ -44,6 +44,7 @@ from companies.billing.models.ledger import Account, AccountKind, LedgerEntry, L
 from companies.billing.models.mandate import Mandate, MandateState
 from companies.billing.models.payment import Payment, PaymentState, Refund, StripeCustomer, StripeEvent
 from companies.billing.models.personal import PersonalPayment, PersonalRefund, PersonalState
+from companies.billing.models.self_billing import SelfBilled, SelfBillingMandate
 
 __all__ = [
     "Account",
@@ -95,6 +96,8 @@ __all__ = [
     "Refund",
     "Reminder",
     "ReminderLevel",
+    "SelfBilled",
+    "SelfBillingMandate",
     "Status",
     "StatusCode",
     "StripeCustomer",

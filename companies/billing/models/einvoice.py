@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from companies.access import is_staff
 from companies.billing.models.credit_note import CreditNote
 from companies.billing.models.invoice import Invoice
+from companies.billing.models.self_billing import SelfBilled
 from companies.models import Company, Document, User
 from companies.models.guards import never_emptied
 
@@ -51,6 +52,7 @@ class Transmission(models.Model):
 
     invoice = models.OneToOneField(Invoice, models.PROTECT, null=True, blank=True, related_name="transmission")
     credit_note = models.OneToOneField(CreditNote, models.PROTECT, null=True, blank=True, related_name="transmission")
+    self_billed = models.OneToOneField(SelfBilled, models.PROTECT, null=True, blank=True, related_name="transmission")
     state = models.CharField(_("state"), max_length=9, choices=TransmissionState, default=TransmissionState.WAITING)
     channel = models.CharField(max_length=12, blank=True)
     flow_id = models.CharField(max_length=80, blank=True)
@@ -66,8 +68,9 @@ class Transmission(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="transmission_of_one_document",
-                condition=Q(invoice__isnull=False, credit_note__isnull=True)
-                | Q(invoice__isnull=True, credit_note__isnull=False),
+                condition=Q(invoice__isnull=False, credit_note__isnull=True, self_billed__isnull=True)
+                | Q(invoice__isnull=True, credit_note__isnull=False, self_billed__isnull=True)
+                | Q(invoice__isnull=True, credit_note__isnull=True, self_billed__isnull=False),
             ),
             models.UniqueConstraint(fields=["flow_id"], condition=~Q(flow_id=""), name="transmission_flow_once"),
         ]
@@ -83,9 +86,22 @@ class Transmission(models.Model):
         return self.number
 
     @property
+    def about(self) -> Invoice | CreditNote | SelfBilled:
+        """The document."""
+        document = self.invoice or self.credit_note or self.self_billed
+        assert document is not None
+        return document
+
+    @property
     def number(self) -> str:
-        document = self.invoice or self.credit_note
-        return document.number if document else ""
+        return self.about.number
+
+    @property
+    def company(self) -> Company | None:
+        """Whose document it is; None for a seller that is no member."""
+        if self.self_billed is not None:
+            return self.self_billed.mandate.company
+        return self.invoice.company if self.invoice else self.credit_note.invoice.company if self.credit_note else None
 
 
 class ReceivedState(models.TextChoices):

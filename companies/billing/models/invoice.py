@@ -79,7 +79,7 @@ SETTLED = (InvoiceState.PAID, InvoiceState.FINAL, InvoiceState.CREDITED)
 class NumberCounter(models.Model):
     """The last number given in one series and year. Its row lock makes numbers unbroken."""
 
-    series = models.CharField(max_length=8)
+    series = models.CharField(max_length=12)
     year = models.PositiveSmallIntegerField()
     last = models.PositiveIntegerField()
 

@@ -26,7 +26,8 @@ PER_PAGE = 40
 RATES = [(2_000, "20\u00a0%"), (1_000, "10\u00a0%"), (550, "5,5\u00a0%"), (210, "2,1\u00a0%"), (0, "0\u00a0%")]
 
 
-def _day(label: Any, **more: Any) -> forms.DateField:
+def day_field(label: Any, **more: Any) -> forms.DateField:
+    """A day, picked or typed."""
     return forms.DateField(label=label, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **more)
 
 
@@ -43,7 +44,7 @@ class AdvanceForm(forms.Form):
     kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=LineKind.choices)
     net_cents = MoneyField(label=gettext_lazy("Amount excl. VAT (€)"), min_value=1)
     vat_bp = forms.TypedChoiceField(label=gettext_lazy("VAT rate"), choices=RATES, coerce=int)
-    due_on = _day(gettext_lazy("Payment due on"))
+    due_on = day_field(gettext_lazy("Payment due on"))
     notes = forms.CharField(label=gettext_lazy("Note on the invoice"), max_length=400, required=False)
     key = forms.CharField(widget=forms.HiddenInput, max_length=60)
 
@@ -108,8 +109,8 @@ class CorrectionForm(forms.Form):
         label=gettext_lazy("What was wrong"), max_length=240, help_text=gettext_lazy("It stands on the new invoice.")
     )
     order_reference = forms.CharField(label=gettext_lazy("Purchase order"), max_length=80, required=False)
-    supply_on = _day(gettext_lazy("Delivered or supplied on"))
-    due_on = _day(gettext_lazy("Payment due on"))
+    supply_on = day_field(gettext_lazy("Delivered or supplied on"))
+    due_on = day_field(gettext_lazy("Payment due on"))
     key = forms.CharField(widget=forms.HiddenInput, max_length=60)
 
     def __init__(self, data: Any, invoice: Invoice, **more: Any) -> None:

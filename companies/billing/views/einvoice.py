@@ -201,7 +201,7 @@ def refuse_received(request: HttpRequest, pk: int) -> HttpResponse:
 def transmissions(request: HttpRequest) -> HttpResponse:
     """Documents handed to the platform, and how each company is reached."""
     _staff(request)
-    rows = Transmission.objects.select_related("invoice__company", "credit_note__invoice__company")
+    rows = Transmission.objects.select_related(*exchange.ABOUT)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     for row in page.object_list:
         row.tone, row.icon = WAYS[TransmissionState(row.state)]  # type: ignore[attr-defined]  # for the template
