@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0013_document_types'),
+        ('billing', '0014_never_emptied'),
         ('companies', '0001_squashed_0006_meetings'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
