@@ -165,7 +165,7 @@ def _last_year(
     )
     for number, company in enumerate(teller.companies[:companies]):
         when = timezone.make_aware(datetime(year, 5 + number, 12, 9))
-        row = _draw(teller, agreement, company, 4 + 3 * number, when)
+        row = _draw(teller, agreement, company, 24 // companies + 3 * number, when)  # enough for the first tier
         sent = _sent(teller, row, when)
         _received(teller, sent, when + timedelta(days=9))
         _billed(teller, sent, when + timedelta(days=20))

@@ -125,9 +125,9 @@ class Case:
         pack, most, starts, prices = m.pack[rows], m.most[rows], m.starts[:, rows], m.prices[:, rows]
         common = np.maximum(m.common[rows], 1)
         least_bought = -(-self.need // common) * common
-        self.cost = np.full(pack.shape, NEVER, dtype=np.int64)
-        self.volume = np.zeros(pack.shape, dtype=np.int64)
-        self.share = np.full(pack.shape, inf)
+        self.cost: Any = np.full(pack.shape, NEVER, dtype=np.int64)
+        self.volume: Any = np.zeros(pack.shape, dtype=np.int64)
+        self.share: Any = np.full(pack.shape, inf)
         for r in range(len(starts)):
             exists = starts[r] < NEVER
             from_quantity = np.where(exists, starts[r], 1)
@@ -156,7 +156,7 @@ class Case:
             groups = [used - {i} for i in used if len(used) > 1] + [used | {i} for i in usable if i not in used]
             for group in groups:
                 best = _cheaper(best, self._buy(group))
-            if best[0] == before:
+            if best is None or best[0] == before:
                 break
         return best
 
@@ -229,7 +229,8 @@ class Case:
         offers = 0
         for i, supply in enumerate(self.market.supplies):
             mine = [o for o in self.market.offers if o.supply == i and o.line in index]
-            rows, schemes = [], []
+            rows: list[Offer] = []
+            schemes: list[Scheme] = []
             for o in mine:
                 n = index[o.line]
                 most = self.wanted[o.line] + int(spare[n])
