@@ -159,7 +159,7 @@ def _last_year(
             deliver_to="Pôle Sud, 26100 Romans-sur-Isère",
             articles=[_terms(article, 12) for article in articles],
             rebate_basis=FrameworkAgreement.Basis.VALUE,
-            rebate_tiers=[RebateTier(20_000, 200), RebateTier(100_000, 300)],
+            rebate_tiers=[RebateTier(100, 200), RebateTier(100_000, 300)],
         ),
         at,
     )

@@ -4,24 +4,14 @@ import json
 from io import BytesIO
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
 from pypdf import PdfReader
 
 from companies.models import Role, Site
 from purchasing import labels
-from purchasing.models import Commitment, HandOver, ReceiptLine
+from purchasing.models import Commitment, HandOver
 from purchasing.services import hand_over
 from tests.factories.companies import member
-from tests.purchasing.back import Delivered, hours
+from tests.purchasing.back import Delivered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIGNED = json.dumps([[[10, 10], [80, 40], [120, 20]], [[130, 30], [200, 90]]])
@@ -163,67 +153,3 @@ class TestACorrection:
         assert [line.quantity for line in d.hand_over(d.receipt, "B").lines.all()] == [6]
         following = d.receive(6)
         assert [line.quantity for line in d.hand_over(following, "B").lines.all()] == [1]
-
-
-class Goods(RuleBasedStateMachine):
-    """Random deliveries, refusals, counter-receipts and hand-overs of one order."""
-
-    @initialize(rule_=st.sampled_from(["proportional", "first_come"]))
-    def start(self, rule_):
-        self.d = Delivered(shortage=rule_)
-        self.receipts, self.before, self.hands = [], {}, {}
-        self.back = False
-
-    def given(self):
-        return self.d.allocated_of(self.d.w.pool)
-
-    @rule(counted=st.integers(1, 24), refused=st.integers(0, 24))
-    def deliver(self, counted, refused):
-        self.back = False
-        self.receipts.append(self.d.receive(counted, min(refused, counted)))
-
-    @precondition(lambda self: self.receipts)
-    @rule(data=st.data())
-    def correct(self, data):
-        there = sum(line.counted - line.refused for line in ReceiptLine.objects.filter(order_line=self.d.line))
-        if there > 0:
-            self.back = True
-            self.d.receive(-data.draw(st.integers(1, there)), corrects=self.receipts[-1])
-
-    @precondition(lambda self: self.receipts)
-    @rule(data=st.data())
-    def collect(self, data):
-        ready = list(HandOver.objects.filter(receipt__order=self.d.order, state="ready").select_related("company"))
-        if ready:
-            part = data.draw(st.sampled_from(ready))
-            hand_over.hand_over(actor=self.d.w.staff, row=part, at=hours(901))
-            got = sum(line.quantity for line in part.lines.all())
-            self.hands[part.company.name] = self.hands.get(part.company.name, 0) + got
-
-    @invariant()
-    def holds(self):
-        if not hasattr(self, "d"):
-            return
-        now = self.given()
-        lines = list(ReceiptLine.objects.filter(order_line=self.d.line))
-        accepted = sum(line.counted - line.refused for line in lines)
-        assert sum(now.values()) + sum(line.left_over for line in lines) == accepted  # I1
-        assert all(0 <= units <= {"A": 11, "B": 7, "C": 14, "D": 4}[name] for name, units in now.items())  # I2
-        assert all(now.get(name, 0) >= units for name, units in self.hands.items())  # I16
-        if not self.back:
-            assert all(now.get(name, 0) >= units for name, units in self.before.items())  # monotone
-        self.before = now
-
-
-class TestTheWayOfTheGoods:
-    def test_keeps_its_promises_over_any_deliveries_corrections_and_hand_overs(self):
-        run_state_machine_as_test(
-            Goods,
-            settings=settings(
-                max_examples=6,
-                stateful_step_count=8,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-                phases=[Phase.explicit, Phase.generate],  # to shrink hundreds of deliveries takes minutes
-            ),
-        )

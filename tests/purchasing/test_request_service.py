@@ -12,7 +12,7 @@ from purchasing.models import PurchaseRequest, RequestDecision
 from purchasing.services import request as service
 from purchasing.states import LineState, RequestState
 from tests.factories.companies import CompanyFactory, member, staff
-from tests.factories.purchasing import NOW, ArticleFactory, RequestLineFactory
+from tests.factories.purchasing import NOW, ArticleFactory, RequestLineFactory, gathering_pool
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +181,15 @@ class TestCancelling:
         request = submitted(company, buyer)
         service.cancel(actor=buyer, request=request, at=NOW)
         assert request.lines.get().state == LineState.CANCELLED
+
+    def test_of_a_pooled_need_lowers_what_its_line_asks_for(self):
+        """Suppliers, awards and pages read the line's quantity: a need that left no longer counts in it."""
+        line = gathering_pool(companies=3).lines.get()
+        assert line.asked_quantity == 120
+        gone = line.needs.first().request_line.request
+        service.cancel(actor=gone.requester, request=gone, reason="Fermé", at=NOW)
+        line.refresh_from_db()
+        assert (line.asked_quantity, line.needs.filter(released_at=None).count()) == (80, 2)
 
     def test_is_refused_once_a_line_is_committed(self):
         line = RequestLineFactory(approved=True, state=LineState.COMMITTED)

@@ -9,8 +9,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from companies.billing.models import LedgerEntry, PersonalPayment
 from companies.errors import DomainError
 from companies.models import AuditEntry
-from purchasing.models import EmployeePayBack, EmployeePool, EmployeePurchase, EmployeePurchaseLine
-from purchasing.services import employee_lock, employee_money
+from purchasing.models import (
+    EmployeeArticle,
+    EmployeeOrder,
+    EmployeePayBack,
+    EmployeePool,
+    EmployeePurchase,
+    EmployeePurchaseLine,
+)
+from purchasing.services import employee_lock, employee_money, employee_supplier
+from purchasing.services.answers import Answer
 from purchasing.services.employee_pool import Subsidy
 from tests.purchasing.employees.world import AFTER, EmployeeWorld, check
 
@@ -27,12 +35,22 @@ SUBSIDIES = st.sampled_from(
 
 def machine(double):
     class EmployeePoolMachine(RuleBasedStateMachine):
-        @initialize(subsidy=SUBSIDIES, first=st.lists(UNITS, max_size=3))
-        def open(self, subsidy, first):
-            self.w = EmployeeWorld(double, subsidy=subsidy, people=3)
+        @initialize(
+            subsidy=SUBSIDIES,
+            first=st.lists(UNITS, max_size=3),
+            pack=st.sampled_from([1, 1, 3]),
+            rest=st.sampled_from(["opener", "fewer"]),
+            freight=st.sampled_from([(0, None), (1_990, None), (1_990, 30_000)]),
+            split=st.sampled_from(["value", "quantity", "equal"]),
+        )
+        def open(self, subsidy, first, pack, rest, freight, split):
+            frame = {
+                "pack_rest": rest, "freight_cents": freight[0], "franco_cents": freight[1], "freight_split": split,
+            }  # fmt: skip
+            self.w = EmployeeWorld(double, subsidy=subsidy, people=3, frame=frame, pack=pack)
             self.number = 0
             for who, units in enumerate(first):
-                self.join(who, units)
+                self.join(who, units, 0)
 
         def attempt(self, step):
             """A refusal is fine but must leave everything as it was."""
@@ -51,6 +69,8 @@ def machine(double):
                     (EmployeePurchase, ("state", "price_cents", "subsidy_cents")),
                     (EmployeePurchaseLine, ("ordered", "arrived", "handed", "refused", "missing")),
                     (EmployeePayBack, ("state", "cents")),
+                    (EmployeeOrder, ("state", "goods_cents")),
+                    (EmployeeArticle, ("rest", "rest_missing")),
                     (PersonalPayment, ("state", "captured_cents", "refunded_cents")),
                     (LedgerEntry, ("account", "cents")),
                 )
@@ -60,9 +80,9 @@ def machine(double):
             person = self.w.people[who]
             return self.w.pool.purchases.filter(person=person, state__in=["committed", "locked"]).first()
 
-        @rule(who=WHO, units=UNITS)
-        def join(self, who, units):
-            self.attempt(lambda: self.w.commit(self.w.people[who], units))
+        @rule(who=WHO, units=UNITS, more=st.integers(0, 2))
+        def join(self, who, units, more):
+            self.attempt(lambda: self.w.commit(self.w.people[who], units, more=more))
 
         @rule(who=WHO)
         def pay(self, who):
@@ -84,6 +104,29 @@ def machine(double):
         @rule()
         def order(self):
             self.attempt(self.w.order)
+
+        def sent(self):
+            return EmployeeOrder.objects.filter(pool=self.w.pool).first()
+
+        @rule(less=st.sampled_from([0, 0, 1, 2, -1]), dearer=st.booleans(), other=st.booleans())
+        def supplier_answers(self, less, dearer, other):
+            """As ordered, fewer units, another price, another article; more than ordered is refused."""
+            if (row := self.sent()) is not None:
+                line = row.lines.get()
+                word = (max(0, line.quantity - less), line.unit_price_e4 + dearer)
+                answer = Answer(None, "", "", {line.pk: word}, {line.pk: "Autre"} if other else {})
+                self.attempt(lambda: employee_supplier.acknowledge(order=row, answer=answer, at=AFTER))
+
+        @rule(accepted=st.booleans())
+        def decide_change(self, accepted):
+            if (row := self.sent()) is not None:
+                who = {"actor": self.w.staff, "order": row, "reason": "Vu", "at": AFTER}
+                self.attempt(lambda: employee_supplier.decide_change(accepted=accepted, **who))
+
+        @rule()
+        def rest_does_not_come(self):
+            who = {"actor": self.w.staff, "pool": self.w.pool, "article": self.w.article, "at": AFTER}
+            self.attempt(lambda: employee_supplier.rest_short(**who))
 
         @rule(units=st.integers(1, 5), again=st.booleans())
         def arrive(self, units, again):
