@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit, jobs, money
 from companies.access import require
-from companies.billing import access, invoices
+from companies.billing import access, invoices, terms
 from companies.billing.invoices import LineDraft
 from companies.billing.models import DuesBracket, DuesLine, DuesRun, DuesState, Invoice, LegalModel, LineKind
 from companies.billing.models.dues import DUES_TRANSITIONS
@@ -96,6 +96,7 @@ def prepare(*, year: int, due_on: date, actor: User, at: datetime) -> DuesRun:
         raise CalculatedBefore
     if due_on <= timezone.localdate(at):
         raise DuesRefused(_("The due date must lie ahead."), field="due_on")
+    terms.check(due_on, issued_on=timezone.localdate(at))
     # The draft comes first: whoever invoiced the year meanwhile is seen by what is read after it.
     run = _draft(year=year, due_on=due_on, created_by=actor, created_at=at)
     rows, done = brackets(), invoiced(year)

@@ -70,7 +70,7 @@ def render_self_billed(*, self_billed_id: int) -> None:
 def sweep() -> None:
     """Take up what stayed behind: lost events, silent payments, refunds never sent, invoices without their file."""
     at = timezone.now()
-    for payment_id in payments.stuck(at=at):
+    for payment_id in sorted({*payments.stuck(at=at), *payments.unbooked(at=at)}):
         refresh_payment.delay(payment_id=payment_id)
     late = StripeEvent.objects.filter(handled_at__isnull=True, received_at__lt=at - timedelta(minutes=1))
     for event_id in late.order_by("received_at").values_list("pk", flat=True)[:500]:

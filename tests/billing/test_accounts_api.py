@@ -1,6 +1,7 @@
 """The routes an accountant's software uses: a company's own rows by its token, the association's books by staff's."""
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -58,7 +59,7 @@ class TestACompanysProgram:
                 )  # fmt: skip
         DuesBracket.objects.get_or_create(up_to=None, defaults={"net_cents": 35_000})
         now = timezone.now()
-        dues.prepare(year=now.year + 1, due_on=now.date().replace(year=now.year + 1), actor=staff(), at=now)
+        dues.prepare(year=now.year + 1, due_on=now.date() + timedelta(days=30), actor=staff(), at=now)
         client = program(accountant, company, "invoices")
         found = client.get("/api/v1/mandates/").json()["results"]
         assert [(row["company"], row["iban"]) for row in found] == [(company.pk, "FR … 2606")]

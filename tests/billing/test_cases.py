@@ -97,6 +97,10 @@ PROMISES = [
     ("A flood ends as the orderly run.", f"{B}/test_flood.py", "test_of_events_twice_and_shuffled_ends_where_the_orderly_run_ends"),
     ("Killing the worker doubles no debit.", "journeys/test_killed_while_collecting.py", "test_doubles_none_and_leaves_none_behind"),
     ("Killing the web books once.", "journeys/test_killed_while_collecting.py", "test_books_each_debit_once"),
+    ("Killed at every step: a debit.", f"{B}/test_killed_anywhere.py", "test_of_a_debit_sends_one"),
+    ("Killed at every step: a refund.", f"{B}/test_killed_anywhere.py", "test_of_a_refund_sends_one"),
+    ("Killed at every step: a deposit.", f"{B}/test_killed_anywhere.py", "test_of_a_deposit_that_goes_back_sends_one"),
+    ("A key Stripe forgot.", f"{B}/test_killed_anywhere.py", "test_is_looked_for_before_it_is_sent_again"),
     ("The browser journey.", "journeys/test_collection.py", "test_goes_from_a_mandate_to_a_claim"),
 ]  # fmt: skip
 STEPS = [

@@ -1,11 +1,12 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from companies import jobs
-from companies.billing import checking, dues
+from companies.billing import checking, dues, terms
 from companies.billing.models import DuesLine, DuesRun, Invoice
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, Company
@@ -100,6 +101,14 @@ class TestDues:
         assert Invoice.objects.count() == 3
         assert DuesLine.objects.filter(invoice=None).count() == 0
 
+    def test_are_payable_on_a_day_that_lies_ahead_and_within_what_the_law_allows(self):
+        """Else the issue would be refused company by company when it is too late to change the day."""
+        company(8)
+        for day, refusal in ((AT.date(), dues.DuesRefused), (date(2027, 1, 31), terms.TermsRefused)):
+            with pytest.raises(refusal):
+                dues.prepare(year=2026, due_on=day, actor=staff(), at=AT)
+        assert not DuesRun.objects.exists()
+
     def test_are_the_staffs_alone(self):
         row = company(8)
         with pytest.raises(NotAllowed):
@@ -115,7 +124,10 @@ class TestDues:
         row = company(8)
         client = Client()
         client.force_login(staff())
-        answer = client.post(reverse("billing:dues"), {"what": "run", "year": "2026", "due_on": "2099-01-31"})
+        answer = client.post(
+            reverse("billing:dues"),
+            {"what": "run", "year": "2026", "due_on": f"{timezone.localdate() + timedelta(days=30)}"},
+        )
         run = DuesRun.objects.get()
         url = reverse("billing:dues_run", args=[run.pk])
         assert answer.headers["Location"] == url

@@ -118,7 +118,7 @@ class TestAStormOn:
         for size in (5, 30, 300):
             CompanyFactory(headcount=size)
         by = staff()
-        prepare = lambda: dues.prepare(year=2026, due_on=date(2026, 11, 30), actor=by, at=PAST)  # noqa: E731  # shorter than a function
+        prepare = lambda: dues.prepare(year=2026, due_on=date(2026, 7, 31), actor=by, at=PAST)  # noqa: E731  # shorter than a function
         (run,) = done(storm(*[prepare] * MANY))
         assert DuesRun.objects.count() == 1 and run.lines.count() == 3
         start = lambda: dues.start_issuing(run=run, actor=by, at=PAST)  # noqa: E731  # shorter than a function

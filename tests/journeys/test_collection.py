@@ -41,14 +41,31 @@ class TestCollection:
         )
         invoice, number, due_on = found[0]
         self.sign(accountant)
-        self.debit(stack, invoice, due_on)
+        self.staff_sees(staff, f"/company/{home}/accounts/mandate/", "FR … 2607")
+        self.debit(stack, staff, invoice, number, due_on)
         self.see_the_failure(stack, accountant, invoice, number)
+        self.staff_sees(
+            staff, "/erb/payments/?state=failed", number, "FR … 2607", "There was not enough money on the account."
+        )
         self.revoke_and_be_reminded(stack, accountant, invoice, number, due_on)
+        self.staff_sees(staff, "/erb/collection/", number, "Payment failed", "1 / 3")
+        self.staff_sees(staff, f"/company/{home}/invoices/{invoice}/", "First reminder sent")
         self.pay_by_card(stack, accountant, invoice)
+        self.staff_sees(staff, "/erb/payments/?state=succeeded", number, "Card visa … 3184")
         self.credit(staff, home, invoice)
+        accountant.goto(f"{stack.base}/company/{home}/invoices/{invoice}/")
+        expect(accountant.get_by_text("Session écourtée").first).to_be_visible()
+        expect(accountant.get_by_text("refunded").first).to_be_visible()
         self.claim(stack, staff, accountant, invoice, number)
         broken = requests.get(f"{stack.base}/healthz", timeout=10)
         assert broken.status_code == 200
+
+    def staff_sees(self, page: Page, address, *words):
+        """What the association's staff is shown of a step: on a list, all in the row of the invoice."""
+        page.goto(address)
+        row = page.get_by_role("row").filter(has_text=words[0])
+        for word in words:
+            expect((row if len(words) > 1 else page).get_by_text(word).first).to_be_visible()
 
     def sign(self, page: Page):
         page.get_by_role("link", name="Accounts", exact=True).first.click()
@@ -62,13 +79,14 @@ class TestCollection:
         expect(page.get_by_text("The mandate is in force")).to_be_visible()
         expect(page.get_by_text("FR … 2607").first).to_be_visible()
 
-    def debit(self, stack, invoice, due_on):
+    def debit(self, stack, staff: Page, invoice, number, due_on):
         today = date.today()
         assert "announced" in collect(stack, working_day(today))
         (planned,) = ask(
             stack, "SELECT debit_on FROM billing_planneddebit WHERE invoice_id = %s AND state = 'planned'", invoice
         )
         assert planned[0] >= max(due_on, today)
+        self.staff_sees(staff, "/erb/collection/?state=announced", number, "FR … 2607")
         collect(stack, working_day(planned[0]))
         sent = "SELECT count(*) FROM billing_planneddebit WHERE invoice_id = %s AND state = 'sent'"
         until(lambda: one(stack, sent, invoice) == 1)

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from companies.billing.models.invoice import Invoice
+from companies.models.guards import never_emptied
 
 
 class AdvanceDeduction(models.Model):
@@ -28,6 +29,7 @@ class AdvanceDeduction(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="deduction_stays", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("deduction_never_emptied"),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import pgettext_lazy
 
 from companies.access import companies_of, is_staff
 from companies.models import Company, Document, Role, User
+from companies.models.guards import never_emptied
 
 
 class SelfBillingMandate(models.Model):
@@ -40,6 +41,7 @@ class SelfBillingMandate(models.Model):
                 name="self_billing_mandate_stays", exclude=["revoked_at", "revoked_reason", "created_by"]
             ),
             pgtrigger.Protect(name="self_billing_mandate_kept", operation=pgtrigger.Delete),
+            never_emptied("self_billing_mandate_never_emptied"),
         ]
 
     def __str__(self) -> str:
@@ -105,6 +107,7 @@ class SelfBilled(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="self_billed_immutable", exclude=["document"]),
             pgtrigger.Protect(name="self_billed_not_deleted", operation=pgtrigger.Delete),
+            never_emptied("self_billed_never_emptied"),
         ]
 
     def __str__(self) -> str:

@@ -27,7 +27,7 @@ from companies.billing.payments.gateway import (
     verify,
 )
 from companies.billing.payments.reading import marks_of, observe
-from companies.billing.payments.refunds import refund, refund_in_proportion, send_refund
+from companies.billing.payments.refunds import refund, refund_in_proportion, send_refund, unbooked
 
 __all__ = [
     "SEPA_LIMIT_CENTS",
@@ -51,5 +51,6 @@ __all__ = [
     "start",
     "start_by_link",
     "stuck",
+    "unbooked",
     "verify",
 ]

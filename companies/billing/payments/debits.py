@@ -5,14 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from companies.billing import settlement
 from companies.billing.models import Payment
-from companies.billing.payments.gateway import PaymentServiceDown, client, customer_of, plain
+from companies.billing.payments.gateway import KEY_LIFE, PaymentServiceDown, client, customer_of, plain
 from companies.billing.payments.reading import failure_of, of_intent
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentCreateParams
-
-# Stripe forgets an idempotency key after a day at the earliest; later we look for the debit before we send one.
-KEY_LIFE = timedelta(hours=20)
 
 
 def debit_params(payment: Payment, customer: str) -> "PaymentIntentCreateParams":

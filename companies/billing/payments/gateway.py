@@ -1,6 +1,7 @@
 """The SDK itself: pointed at Stripe or its double, guarded, and its answers as plain JSON."""
 
 import json
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import stripe
 
 TIMEOUT_SECONDS = 20
+# Stripe forgets an idempotency key after a day at the earliest; later we look for what we sent before we send it.
+KEY_LIFE = timedelta(hours=20)
 
 
 class NotPayable(DomainError):

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from companies.billing import personal
 from companies.billing.models import PersonalPayment, PersonalRefund, PersonalState
 from companies.billing.models.personal import HELD
-from companies.billing.payments.gateway import PaymentServiceDown, client, plain
+from companies.billing.payments.gateway import KEY_LIFE, PaymentServiceDown, client, plain
 from companies.billing.payments.reading import WANTED, failure_of, method_of
 from companies.mail import absolute
 
 if TYPE_CHECKING:
+    import stripe
     from stripe.params.checkout import SessionCreateParams
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,8 @@ def send_refund(refund: PersonalRefund, *, at: datetime) -> PersonalRefund:
         personal.refunded(refund_id=refund.pk, stripe_id="", at=at)
     else:
         try:
-            made = client().v1.refunds.create(
+            found = _sent_before(refund) if at - refund.created_at > KEY_LIFE else None
+            made = found or client().v1.refunds.create(
                 {
                     "payment_intent": refund.payment.intent_id,
                     "amount": refund.to_person_cents,
@@ -164,6 +166,13 @@ def send_refund(refund: PersonalRefund, *, at: datetime) -> PersonalRefund:
             personal.refunded(refund_id=refund.pk, stripe_id=made.id, at=at)
     refund.refresh_from_db()
     return refund
+
+
+def _sent_before(refund: PersonalRefund) -> "stripe.Refund | None":
+    """The refund Stripe has for our row, found by the mark we put on it."""
+    rows = client().v1.refunds.list({"payment_intent": refund.payment.intent_id, "limit": 100}).data
+    mark = str(refund.pk)
+    return next((row for row in rows if row.metadata and row.metadata.to_dict().get("personal_refund") == mark), None)
 
 
 def sweep(*, at: datetime) -> None:

@@ -1,6 +1,6 @@
 """Giving money back."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -9,7 +9,7 @@ from companies.access import require
 from companies.billing import access, returns
 from companies.billing.models import DepositRefund, DepositRefundState, Invoice, Payment, PaymentState, Refund
 from companies.billing.payments.attempts import refresh
-from companies.billing.payments.gateway import PaymentServiceDown, RefundRefused, client, plain
+from companies.billing.payments.gateway import KEY_LIFE, PaymentServiceDown, RefundRefused, client, plain
 from companies.models import User
 
 
@@ -44,10 +44,22 @@ def _room(payment: Payment) -> int:
 
 
 def _sent(row: Refund, *, at: datetime) -> Refund:
-    """Ask Stripe unless it has answered already."""
+    """Ask Stripe unless it has answered already; what it answered may not have reached the books."""
     if row.state == "failed":
         raise RefundRefused
-    return row if row.refund_id else send_refund(row, at=at)
+    if not row.refund_id:
+        return send_refund(row, at=at)
+    if row.state == "asked":
+        refresh(payment_id=row.payment_id, at=at)
+        row.refresh_from_db()
+    return row
+
+
+def unbooked(*, at: datetime) -> list[int]:
+    """Payments with a refund that Stripe has and the books do not: it is pending there, or the news was lost."""
+    rows = Refund.objects.filter(state="asked", created_at__lt=at - timedelta(minutes=2)).exclude(refund_id="")
+    rows = rows.filter(payment__seen_at__lt=at - timedelta(minutes=10))
+    return sorted(set(rows.values_list("payment", flat=True)[:200]))
 
 
 def send_refund(row: Refund, *, at: datetime) -> Refund:
@@ -55,6 +67,8 @@ def send_refund(row: Refund, *, at: datetime) -> Refund:
     import stripe
 
     payment = row.payment
+    if at - row.created_at > KEY_LIFE and _sent_before(row, at=at):
+        return row
     try:
         made = plain(
             client().v1.refunds.create(
@@ -75,6 +89,13 @@ def send_refund(row: Refund, *, at: datetime) -> Refund:
     refresh(payment_id=payment.pk, at=at)
     row.refresh_from_db()
     return row
+
+
+def _sent_before(row: Refund, *, at: datetime) -> bool:
+    """Whether Stripe has this refund, found by the mark we put on it; our rows are then brought to what it says."""
+    refresh(payment_id=row.payment_id, at=at)
+    row.refresh_from_db()
+    return bool(row.refund_id)
 
 
 def _refused(row: Refund, *, at: datetime) -> None:

@@ -9,6 +9,7 @@ POST /_control/clock     {"advance": seconds}                   move the double'
 POST /_control/webhooks  {"mode": "send|hold|drop"}             hold: events pile up; drop: they are never queued
 POST /_control/flush     {"order": "given|reverse|twice|shuffled", "events"?: [...], "seed"?: 0}   send what is held so
 POST /_control/resend    {"event", "times"?: 1, "delay"?: 0}    the same event again, perhaps late
+POST /_control/forget    {}                                     no idempotency key is known any more, as after a day
 POST /_control/fail      {"requests": 1, "when": "before|after"}  the next API calls answer 500, done or not done
 GET  /_control/deliveries                                       what was sent, how often, with which answer
 """
@@ -50,6 +51,9 @@ def act(double: "Double", what: str, params: JSON) -> JSON:
         double.postman.run_timers()
         return {"clock": moved}
     with store.transaction():
+        if what == "forget":
+            store.forget_requests()
+            return {}
         if what == "settle":
             return checkout.settle(world, params["payment_intent"], params.get("outcome", ""))
         if what == "dispute":

@@ -111,6 +111,9 @@ class Store:
     def remember(self, key: str, fingerprint: str, status: int, body: JSON) -> None:
         self._db.execute("INSERT INTO requests VALUES (?, ?, ?, ?)", (key, fingerprint, status, json.dumps(body)))
 
+    def forget_requests(self) -> None:
+        self._db.execute("DELETE FROM requests")
+
     # Deliveries of events ------------------------------------------------------------------------------------------
     def deliver(self, event_id: str, *, delay: float = 0.0) -> None:
         self._db.execute("INSERT INTO deliveries (event, due) VALUES (?, ?)", (event_id, time.time() + delay))
