@@ -2,6 +2,8 @@
 
 ENUMS = {
     "InvoiceState": "companies.billing.models.InvoiceState",
+    "InvoiceType": "companies.billing.models.invoice.DocumentType",
+    "SelfBilledType": "companies.billing.models.self_billing.SelfBilled.Type",
     "MandateState": "companies.billing.models.MandateState",
     "BankLineState": "companies.billing.models.LineState",
     "ReceivedInvoiceState": "companies.billing.models.ReceivedState",
