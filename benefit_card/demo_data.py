@@ -78,7 +78,7 @@ def _people(rows: Any, done: set[int]) -> list[int]:
 
 
 def _issue(rng: random.Random, world: World, company: Company | None, people: Sequence[int], at: datetime) -> None:
-    issued = at - ISSUED + timedelta(hours=rng.randrange(0, 200))
+    issued = (at - ISSUED + timedelta(days=rng.randrange(0, 8))).replace(hour=rng.randrange(7, 16))
     batch = None
     if company is not None:
         hr = world.members.get(company.pk, {}).get("hr", [None])[0]

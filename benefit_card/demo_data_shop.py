@@ -38,8 +38,11 @@ def _signals(world: World, at: datetime) -> None:
     """A few things to judge: what the look finds, a day pass at two merchants, and a use that is contested."""
     fraud.look(at=at)
     sales = Redemption.objects.filter(voids=None, card__isnull=False).select_related("merchant").order_by("-at", "-pk")
-    pair = list(sales.exclude(person__user=world.employee)[:2])
-    if len(pair) == 2:
+    others = sales.exclude(person__user=world.employee)
+    one = others.first()
+    other = others.exclude(merchant=one.merchant).first() if one else None
+    if one and other:
+        pair = [one, other]
         Signal.objects.create(
             kind=SignalKind.PARALLEL, key="parallel:demo", card_id=pair[0].card_id, raised_at=at - timedelta(hours=5),
             facts={"merchants": [row.merchant_id for row in pair]},

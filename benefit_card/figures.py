@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from benefit_card import months
 from benefit_card.anonymity import BIG_COMPANY, Raw, Shown, cell, row
@@ -25,6 +26,7 @@ class Table:
     """Rows of figures with a picture of the same."""
 
     title: str
+    head: str
     rows: list[tuple[str, Shown]]
     total: Shown | None
     chart: SafeString
@@ -34,8 +36,8 @@ def _month(day: date) -> str:
     return f"{day:%m/%Y}"
 
 
-def _table(title: str, rows: list[tuple[str, Shown]], total: Shown | None = None) -> Table:
-    return Table(title, rows, total, charts.bars([(name, float(shown.uses)) for name, shown in rows]))
+def _table(title: str, head: str, rows: list[tuple[str, Shown]], total: Shown | None = None) -> Table:
+    return Table(title, head, rows, total, charts.bars([(name, float(shown.uses)) for name, shown in rows]))
 
 
 def _raws(scope: UseScope, *, month: date | None = None, keys: list[str] | None = None) -> list[tuple[str, date, Raw]]:
@@ -50,13 +52,17 @@ def _raws(scope: UseScope, *, month: date | None = None, keys: list[str] | None 
 
 def _months(scope: UseScope, key: str) -> Table:
     rows = [(_month(month), cell(raw)) for _key, month, raw in _raws(scope, keys=[key])[:SHOWN]]
-    return _table(_("By month"), rows)
+    return _table(_("By month"), _("Month"), rows)
+
+
+_HEADS = {UseScope.SIZE: gettext_lazy("Company size"), UseScope.CATEGORY: gettext_lazy("Category")}
 
 
 def _split(title: str, scope: UseScope, names: dict[str, str], *, month: date, total: Raw | None) -> Table:
     raws = {key: raw for key, _month_, raw in _raws(scope, month=month, keys=list(names))}
     shown, whole = row(raws, total=total)
-    return _table(title, [(names[key], shown[key]) for key in names if key in shown], whole)
+    head = str(_HEADS.get(scope, _HEADS[UseScope.CATEGORY]))
+    return _table(title, head, [(names[key], shown[key]) for key in names if key in shown], whole)
 
 
 def _categories() -> dict[str, str]:

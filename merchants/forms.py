@@ -84,6 +84,8 @@ class ShopForm(forms.Form):
             self.add_error("closures", ValidationError(_("Write each day like 25/12/2026, one a line.")))
         place = re.split(r"[,; ]+", (data.pop("place", "") or "").strip())
         data["lat"], data["lon"] = (Decimal(place[0]), Decimal(place[1])) if len(place) == 2 else (None, None)
+        if data["lat"] is not None and (abs(data["lat"]) > 90 or abs(data["lon"]) > 180):
+            self.add_error("place", ValidationError(_("Latitudes go from −90 to 90, longitudes from −180 to 180.")))
         return data | {"hours": hours}
 
 

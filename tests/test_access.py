@@ -1,12 +1,17 @@
 """Every address and API route, visited as every role and as a stranger."""
 
+import json
+import re
 from http.cookies import SimpleCookie
 from importlib import import_module
+from itertools import cycle
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -16,6 +21,7 @@ from companies.models import Role
 from deploy import http
 from tests.access import ROLES, SIGNED_IN, Visit
 from tests.factories.companies import CompanyFactory, EmploymentFactory, SiteFactory, member, staff
+from tests.garbage import FILES, JSON_BODIES, LISTED, NAMES, RAW, VALUES, typed
 
 ROOMS = ["companies", "billing", "merchants", "benefit_card", "purchasing", "deploy"]
 TABLES = [
@@ -24,6 +30,10 @@ TABLES = [
     for path in sorted((Path(__file__).parent / room).glob("access_table*.py"))
 ]
 # django-allauth's own pages are its own matter: they never show a row of ours.
+OURS = re.compile(
+    "companies:(employee|import|role|account)|merchants:|benefit_card:|till|redemption|scan"
+    "|purchasing:(request|approv|budget|level|delegat)"
+)
 FOREIGN_NAMESPACES = ("account_", "mfa_", "usersessions_", "socialaccount_")
 
 
@@ -48,7 +58,7 @@ class Browser(Client):
     role = ""
 
 
-@pytest.fixture(scope="class")
+@pytest.fixture(scope="module")
 def world(django_db_setup, django_db_blocker):
     """One company with every role, another company whose only person holds every role, and rows of each room.
 
@@ -162,3 +172,69 @@ class TestAccess:
     def test_knows_only_roles_that_exist(self):
         assert all(visit.allowed <= set(ROLES) for visit in visits())
         assert set(ROLES) > SIGNED_IN
+
+
+def doors(method):
+    """Each address of ours once, with the first of its readers."""
+    readers, seen = ["till", "hr", "approver", "merchant", "employee"], set()
+    for visit in visits():
+        role = next((role for role in readers if role in visit.allowed), None)
+        if role and visit.method == method and OURS.match(visit.name) and visit.name not in seen:
+            seen.add(visit.name)
+            yield role, visit
+
+
+def broken(send, *what, **more):
+    """Whether the server answered with an error of its own; nothing that was sent stays."""
+    before = transaction.savepoint()
+    status = send(*what, **more).status_code
+    transaction.savepoint_rollback(before)
+    return status >= 500
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_bare_refusals")
+class TestGarbage:
+    def test_is_refused_by_every_form(self, world):
+        """Threat: stored XSS, image bomb, malicious CSV; a million signs, NUL, foreign ids, numbers and files of all kinds."""
+        found, chance, files = [], Random(4), cycle(FILES.items())
+        for role, visit in doors("post"):
+            address = reverse(visit.name, kwargs=visit.args(world))
+            if address.startswith("/api/"):
+                continue
+            bodies = [typed(chance), dict.fromkeys(RAW, "9" * 5_000)]
+            name, content = next(files)
+            bodies.append({key: SimpleUploadedFile(name, content) for key in ("file", "picture")} | {"full": "no"})
+            for body in bodies:
+                if broken(browser(world, role).post, address, body):
+                    found += [f"{role} {visit.name}"]
+        assert not found
+
+    @pytest.mark.parametrize("reason", ["\0", "x" * 3 * 10**6], ids=["NUL", "three million signs"])
+    def test_is_refused_whole_when_it_cannot_be_kept(self, world, reason):
+        for name, role in (("benefit_card:issue", "hr"), ("merchants:shop_close", "merchant")):
+            visit = next(one for one in visits() if one.name == name)
+            answer = browser(world, role).post(reverse(name, kwargs=visit.args(world)), {"reason": reason})
+            assert answer.status_code == 400
+
+    def test_is_refused_by_every_api(self, world):
+        found, chance = [], Random(5)
+        for role, visit in (door for method in ("post", "put", "patch") for door in doors(method)):
+            address = reverse(visit.name, kwargs=visit.args(world))
+            if not address.startswith("/api/"):
+                continue
+            mixed = [{name: chance.choice(VALUES) for name in NAMES} for _round in range(2)]
+            for body in [*JSON_BODIES, *map(json.dumps, mixed), *map(json.dumps, map(typed, [chance] * 2))]:
+                send = getattr(browser(world, role), visit.method)
+                if broken(send, address, body, content_type="application/json"):
+                    found += [f"{role} {visit.name} {body[:60]}"]
+        assert not found
+
+    def test_is_refused_by_every_list(self, world):
+        found, chance = [], Random(6)
+        for role, visit in doors("get"):
+            query = {name: text[:60] for name, text in typed(chance).items() if name in LISTED}
+            address = reverse(visit.name, kwargs=visit.args(world))
+            if broken(browser(world, role).get, address, query):
+                found += [f"{role} {visit.name} {query}"]
+        assert not found

@@ -105,7 +105,11 @@ def staff_retention(request: HttpRequest) -> HttpResponse:
         "wallets": _("Wallets of erased people"),
     }
     reports = [
-        (report, [(label, report.counts.get(name, 0)) for name, label in names.items()])
+        (
+            report,
+            [(label, report.counts.get(name, 0)) for name, label in names.items()],
+            sum(report.counts.get(name, 0) for name in names),
+        )
         for report in RetentionReport.objects.select_related("actor")[:30]
     ]
     return render(request, "benefit_card/privacy/staff_retention.html", {"reports": reports, "names": names.values()})

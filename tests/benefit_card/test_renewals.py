@@ -1,6 +1,7 @@
 """Cards that end before their holder's work: apprentices kept on, temporary staff prolonged, the end of a card's years."""
 
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 import time_machine
@@ -10,6 +11,7 @@ from benefit_card import credential
 from benefit_card.models import Card, WalletRegistration
 from benefit_card.services import cards, passes, renewals
 from benefit_card.services.keys import current_keys
+from benefit_card.tasks import tell_wallets
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, Role
 from tests.factories.benefit_card import TillFactory, card, offer, print_code, sale, typed_code
@@ -48,11 +50,14 @@ class TestRenewal:
             card=made, device="d", push_token="p", registered_at=SPRING, changed_at=SPRING
         )
         batch = renewals.request(actor=hr, company=company, at=SPRING)
-        for _twice in range(2):
-            assert cards.issue_batch(batch_id=batch.pk, at=SPRING) == 1
+        Card.objects.update(printed_at=SPRING)
+        with patch.object(tell_wallets, "delay_on_commit") as told:
+            for _twice in range(2):
+                assert cards.issue_batch(batch_id=batch.pk, at=SPRING) == 1
+        told.assert_called_once_with(cards=[made.pk])
         again = Card.objects.get()
         assert (again.pk, again.status_index, typed_code(again)) == (made.pk, made.status_index, typed)
-        assert (again.valid_until, again.batch) == (date(2027, 8, 31), batch)
+        assert (again.valid_until, again.batch, again.printed_at) == (date(2027, 8, 31), batch, None)
         assert AuditEntry.objects.filter(action="card.prolonged").count() == 1
         assert [verdict(text, SPRING) for text in (old, print_code(again))] == ["valid", "valid"]
         assert [verdict(text, AFTER) for text in (old, print_code(again))] == ["expired", "valid"]

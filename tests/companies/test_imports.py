@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from companies import tasks
 from companies.errors import NotAllowed
+from companies.limits import TooMany
 from companies.models import AuditEntry, Company, EmployeeImport, Employment, Job, JobState, Person, Role, User
 from companies.services import employees, imports
 from tests.factories.companies import CompanyFactory, EmploymentFactory, SiteFactory, UserFactory, member
@@ -97,6 +98,18 @@ class TestDryRun:
 
 
 class TestApply:
+    def test_happens_five_times_an_hour_in_a_company_and_no_more(self, company: Company, hr: User) -> None:
+        """Case: import 5/h/company. A refused one counts for nothing and can be applied later; others go on."""
+        other = CompanyFactory()
+        ready = [send(company, hr, f"Matricule;Nom;Prénom\n{n};Petit;Ana\n") for n in range(6)]
+        for found in ready[:5]:
+            assert imports.start_applying(found=found, confirmed=False, actor=hr, at=AT).state == "applying"
+        with pytest.raises(TooMany):
+            imports.start_applying(found=ready[5], confirmed=False, actor=hr, at=AT)
+        assert EmployeeImport.objects.get(pk=ready[5].pk).state == "ready"
+        elsewhere = member(other, Role.HR)
+        assert apply(send(other, elsewhere, "Nom;Prénom\nPetit;Ana\n"), elsewhere).state == "applied"
+
     def test_does_what_the_dry_run_showed(self, company: Company, hr: User) -> None:
         staff(company)
         found = apply(send(company, hr, LIST, full=True), hr, confirmed=True)
