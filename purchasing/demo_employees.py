@@ -159,7 +159,7 @@ class _Teller:
         sacks = ((10, 540), (40, 490), (100, 450))
         words = "Certifiés ENplus A1, livrés au travail sur palette de 66 sacs ou par sac."
         pool = self.pool(
-            "Pellets à la maison : palette ou sac",
+            "Pellets à la maison\u00a0: palette ou sac",
             words,
             self.at - timedelta(days=6),
             (self.at + timedelta(days=5)).replace(hour=17, minute=0, second=0, microsecond=0),

@@ -158,7 +158,7 @@ TITLES = {
 # title, category, words that choose the lines, state aimed at, days since the needs were pooled, companies
 Plan = tuple[str, str, tuple[str, ...], str, int, int]
 POOLS: list[Plan] = [
-    ("Équipement et hygiène : la grande commande d’automne", "protection", ("",), "tonight", 9, 12),
+    ("Équipement et hygiène\u00a0: la grande commande d’automne", "protection", ("",), "tonight", 9, 12),
     ("Gants et masques du printemps", "protection", ("Gants nitrile", "Masques FFP2"), "committing", 24, 24),
     ("Cartons d’expédition", "packaging", ("Carton double", "Ruban adhésif"), "committing", 22, 16),
     ("Granulés de bois pour l’hiver", "energy", ("Granulés",), "committing", 26, 9),

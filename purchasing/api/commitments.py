@@ -24,7 +24,7 @@ from purchasing.services import standing as standings
 
 
 class CommitmentIn(serializers.Serializer[Any]):
-    """`draft` keeps the word without making it firm."""
+    """`draft` keeps the word without making it firm. `cost_centre` is asked of companies that keep budgets."""
 
     quantity = serializers.IntegerField(min_value=1, max_value=1_000_000_000)
     tolerance = serializers.IntegerField(min_value=0, max_value=1_000_000_000, default=0)
@@ -32,6 +32,7 @@ class CommitmentIn(serializers.Serializer[Any]):
     price_cap = UnitPrice(required=False, allow_null=True, default=None)
     min_useful = serializers.IntegerField(min_value=0, max_value=1_000_000_000, default=0)
     site = serializers.IntegerField(required=False, allow_null=True, default=None)
+    cost_centre = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
     draft = serializers.BooleanField(default=False)
 
 
@@ -44,7 +45,7 @@ class CommitmentOut(serializers.ModelSerializer[Commitment]):
     class Meta:
         model = Commitment
         fields = ["id", "pool", "line", "state", "quantity", "tolerance", "tier_tolerance", "price_cap", "min_useful",
-                  "site", "version", "committed_at", "granted", "drop_reason"]  # fmt: skip
+                  "site", "cost_centre", "version", "committed_at", "granted", "drop_reason"]  # fmt: skip
 
 
 class _Company(ApiView):
@@ -178,7 +179,13 @@ class PoolCommitments(_Company):
 
 def word_of(data: dict[str, Any], site: Site | None) -> service.Word:
     return service.Word(
-        data["quantity"], data["tolerance"], data["tier_tolerance"], data["price_cap"], data["min_useful"], site
+        data["quantity"],
+        data["tolerance"],
+        data["tier_tolerance"],
+        data["price_cap"],
+        data["min_useful"],
+        site,
+        data["cost_centre"],
     )
 
 

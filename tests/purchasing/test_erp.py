@@ -116,9 +116,9 @@ class TestTheErpOfAMember:
         assert erp.hears() == {"requestline.pooled": row.pk}
         (told,) = erp.own(f"requests/{need['id']}/")["lines"]
         assert (told["pool"], told["pool_line"], told["state"]) == (w.pool.pk, w.line.pk, "pooled")
-        word = {"quantity": 12, "tolerance": 5}
+        word = {"quantity": 12, "tolerance": 5, "cost_centre": "atelier"}
         said = erp.say("PUT", f"commitments/{told['pool_line']}/", word)
-        assert (erp.status, said["state"]) == (200, "committed")
+        assert (erp.status, said["state"], said["cost_centre"]) == (200, "committed", "ATELIER")
         for letter, quantity, tolerance in [("A", 10, 2), ("B", 7, 0), ("D", 4, 1)]:
             w.commit(letter, quantity, tolerance, at=now - timedelta(minutes=ord(letter)))
         erp.hears()
