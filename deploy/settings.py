@@ -195,6 +195,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget old imports": {"task": "companies.forget_imports", "schedule": crontab(hour="3", minute="20")},
     "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
     "exchange with the invoicing platform": {"task": "billing.exchange", "schedule": 120.0},
+    "report sales to persons and abroad": {"task": "billing.ereport", "schedule": crontab(hour="5", minute="10")},
     "check the books": {"task": "billing.check_books", "schedule": crontab(hour="4", minute="40")},
     "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
     "announce and send debits": {"task": "billing.collect", "schedule": 300.0},
@@ -390,6 +391,7 @@ SELLER = {
     "iban": "FR14 2004 1010 0505 0001 3M02 606",
     "ics": "FR72ZZZ123456",  # SEPA creditor identifier, on mandates
     "vat_on_debits": True,
+    "vat_regime": "real_monthly",  # real_monthly, real_quarterly, simplified or franchise: the periods of e-reporting
     "exemption": "TVA non applicable.",
     **dict(env.json("SELLER", {})),
 }
@@ -436,9 +438,11 @@ EINVOICE_CHANNEL = env.str("EINVOICE_CHANNEL", "folder")  # folder, mailbox or h
 EINVOICE_DIR = Path(env.str("EINVOICE_DIR", str(STATE_DIR / "einvoices")))
 EINVOICE_MAILBOX = env.str("EINVOICE_MAILBOX", "")
 EINVOICE_API_BASE = env.str("EINVOICE_API_BASE", "")
+EINVOICE_DIRECTORY_BASE = env.str("EINVOICE_DIRECTORY_BASE", "")  # when the directory is not at the same address
 EINVOICE_CLIENT_ID = env.str("EINVOICE_CLIENT_ID", "")
 EINVOICE_CLIENT_SECRET = env.str("EINVOICE_CLIENT_SECRET", "")
 EINVOICE_SWITCH_ON = env.str("EINVOICE_SWITCH_ON", "2027-09-01")  # small and medium companies must issue from then
+EREPORT_FROM = env.str("EREPORT_FROM", "2027-09-01")  # the first period of sales to persons and abroad that is reported
 # A supplier's invoice that differs from order and receipt by at most both passes without a person.
 # What keeps a leaving member from being closed: each function takes the company and says what is open, in words.
 COMPANY_TIES = ["companies.billing.ties.open_business", "purchasing.ties.open_business"]

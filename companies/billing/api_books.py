@@ -25,6 +25,7 @@ from companies.billing.bank import importing, matching
 from companies.billing.models import (
     BankLine,
     BankMatch,
+    EReport,
     LineState,
     ReceivedInvoice,
     ReceivedLine,
@@ -240,6 +241,24 @@ class SelfBilledList(_Accounts, ListAPIView[SelfBilled]):
 
     def get_queryset(self) -> QuerySet[SelfBilled]:
         return SelfBilled.objects.visible_to(self.request.user).select_related("mandate", "corrects")
+
+
+class EReportSerializer(serializers.ModelSerializer[EReport]):
+    net = Euros(source="net_cents")
+    vat = Euros(source="vat_cents")
+
+    class Meta:
+        model = EReport
+        fields = ["id", "reference", "kind", "period_start", "period_end", "send_by", "revision", "state", "net", "vat"]
+        fields += ["sent_at", "error", "content"]
+
+
+class EReportList(_Accounts, ListAPIView[EReport]):
+    """E-reports of sales to private persons and abroad and of their payments, the newest period first. Filters: kind, state."""
+
+    serializer_class = EReportSerializer
+    filterset_fields = ["kind", "state"]
+    queryset = EReport.objects.all()
 
 
 class ReceivedFilter(filters.FilterSet):

@@ -23,6 +23,7 @@ urlpatterns = [
     path("bank-lines/<int:pk>/match/", api_books.BankLineMatch.as_view(), name="bank_line_match"),
     path("bank-lines/<int:pk>/undo/", api_books.BankLineUndo.as_view(), name="bank_line_undo"),
     path("self-billed-invoices/", api_books.SelfBilledList.as_view(), name="self_billed"),
+    path("e-reports/", api_books.EReportList.as_view(), name="ereports"),
     path("received-invoices/", api_books.ReceivedList.as_view(), name="received_list"),
     path("received-invoices/<int:pk>/", api_books.ReceivedDetail.as_view(), name="received"),
     path("received-invoices/<int:pk>/file/", api_books.ReceivedFile.as_view(), name="received_file"),

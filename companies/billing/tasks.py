@@ -9,7 +9,18 @@ from django.urls import reverse
 from django.utils import timezone
 
 from companies import jobs
-from companies.billing import books, collecting, dues, inbox, mandates, payments, printing, reminders, windows
+from companies.billing import (
+    books,
+    collecting,
+    dues,
+    ereporting,
+    inbox,
+    mandates,
+    payments,
+    printing,
+    reminders,
+    windows,
+)
 from companies.billing.channel import exchange
 from companies.billing.channel.port import ChannelDown, channel, one_at_a_time
 from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, SelfBilled, StripeEvent
@@ -107,8 +118,16 @@ def exchange_with_platform() -> None:
         try:
             exchange.send_waiting(way, at=at)
             exchange.take_in(way, at=at)
+            ereporting.send_waiting(way, at=at)
+            ereporting.follow_sent(way, at=at)
         except ChannelDown as down:
             log.warning("platform: %s", down)
+
+
+@shared_task(name="billing.ereport")
+def make_reports() -> None:
+    """Make the e-reports of the periods that ended; the exchange with the platform sends them."""
+    ereporting.close_periods(at=timezone.now())
 
 
 @shared_task(name="billing.check_books")

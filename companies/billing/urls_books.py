@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing.views import bank, books, einvoice, self_billing
+from companies.billing.views import bank, books, einvoice, reporting, self_billing
 
 urlpatterns = [
     path("erb/books/", books.books_home, name="books"),
@@ -28,6 +28,12 @@ urlpatterns = [
     path("erb/received/<int:pk>/refuse/", einvoice.refuse_received, name="refuse_received"),
     path("erb/received/<int:pk>/paid/", einvoice.pay_received, name="pay_received"),
     path("erb/received/platform/", einvoice.transmissions, name="transmissions"),
+    path("erb/received/platform/directory/", reporting.directory_search, name="directory"),
+    path("erb/received/platform/<int:pk>/look-up/", reporting.directory_look_up, name="directory_look_up"),
+    path("erb/books/e-reporting/", reporting.reports, name="ereports"),
+    path("erb/books/e-reporting/<int:pk>/", reporting.report, name="ereport"),
+    path("erb/books/e-reporting/<int:pk>/file/", reporting.report_file, name="ereport_file"),
+    path("erb/books/e-reporting/<int:pk>/correct/", reporting.report_correct, name="ereport_correct"),
     path("erb/received/platform/<int:pk>/", einvoice.e_address, name="e_address"),
     path("erb/self-billing/", self_billing.home, name="self_billing"),
     path("erb/self-billing/mandates/new/", self_billing.mandate_new, name="self_billing_mandate_new"),

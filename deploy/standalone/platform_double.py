@@ -48,6 +48,20 @@ class Flows:
         self.tokens: set[str] = set()
         self.down = 0
         self.lock = threading.Lock()
+        self.directory: dict[str, list[dict[str, Any]]] = {}  # lines by SIREN, as a lever set them
+
+    def lines_of(self, filters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Lines of a SIREN or a SIRET. Who was not set by a lever receives at its SIREN, its SIRET and its desks."""
+        asked = str((filters.get("siren") or filters.get("siret") or {}).get("value", ""))
+        siren = asked[:9]
+        usual = [siren, *[f"{siren}_{desk}" for desk in ("ACHATS", "COMPTA")]]
+        lines = self.directory.get(siren, [{"addressingIdentifier": address} for address in usual])
+        whole = [{"siren": siren, "siret": "", "directoryLineStatus": "Enabled", "platformType": "WK"} | x for x in lines]
+        return [line for line in whole if len(asked) == 9 or line["siret"] == asked]
+
+    def line(self, address: str) -> dict[str, Any] | None:
+        found = self.lines_of({"siren": {"value": address[:9]}})
+        return next((line for line in found if line["addressingIdentifier"] == address), None)
 
     def keep(self, content: bytes, **facts: Any) -> dict[str, Any]:
         row = {
@@ -72,6 +86,8 @@ class Flows:
             if row["flowDirection"] == "Out" and row["trackingId"] == info.get("trackingId"):
                 return 202, visible(row)
         row = self.keep(content, **info, flowDirection="Out")
+        if info.get("flowSyntax") == "FRR":
+            row["acknowledgement"] = judged(content)
         if info.get("flowType") in ("CustomerInvoice", "SupplierInvoice"):
             number = str(info.get("trackingId"))
             for code in (200, 203):
@@ -93,6 +109,16 @@ class Flows:
             and (not ways or row["flowDirection"] in ways)
             and (not since or datetime.fromisoformat(row["updatedAt"]) >= datetime.fromisoformat(since))
         ][-limit:]
+
+
+def judged(content: bytes) -> dict[str, Any]:
+    """What the platform says of an e-report: it must be a report with its period and something in it."""
+    wanted = (b"<ReportDocument>", b"<ReportPeriod>", b"RoleCode")
+    whole = all(mark in content for mark in wanted) and (b"<Invoice>" in content or b"<Transactions>" in content)
+    if whole:
+        return {"status": "Ok", "details": []}
+    detail = {"item": "report", "level": "Error", "reasonCode": "REJ_SEMAN", "reasonMessage": "Rapport incomplet."}
+    return {"status": "Error", "details": [detail]}
 
 
 def visible(row: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +158,12 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(200, {"status": "ok"})
         if self._refused():
             return None
+        if path.startswith("/v1/directory-line/code:"):
+            found = self.flows.line(path.partition(":")[2])
+            return self._answer(200, found) if found else self._answer(404, {"errorMessage": "unknown line"})
         row = next((row for row in self.flows.rows if path == f"/v1/flows/{row['flowId']}"), None)
+        if row and "docType=Metadata" in urlsplit(self.path).query:
+            return self._answer(200, visible(row))
         return self._answer(200, row["content"]) if row else self._answer(404, {"errorMessage": "unknown flow"})
 
     def do_POST(self) -> None:
@@ -147,6 +178,8 @@ class Handler(BaseHTTPRequestHandler):
             asked = json.loads(body)
             found = self.flows.found(asked.get("where", {}), int(asked.get("limit", 25)))
             return self._answer(200, {"limit": asked.get("limit", 25), "results": found})
+        if path == "/v1/directory-line/search":
+            return self._answer(200, {"results": self.flows.lines_of(json.loads(body).get("filters", {}))})
         if path == "/v1/flows":
             parts = self._parts(body)
             return self._answer(*self.flows.posted(json.loads(parts.get("flowInfo", b"{}")), parts.get("file", b"")))
@@ -179,6 +212,8 @@ class Handler(BaseHTTPRequestHandler):
         elif lever == "deliver":
             kind = {"flowSyntax": "Factur-X", "flowType": "SupplierInvoice", "name": data["name"]}
             self.flows.keep(base64.b64decode(data["content"]), **common, **kind)
+        elif lever == "directory":
+            self.flows.directory[str(data["siren"])] = list(data["lines"])
         elif lever == "expire":
             self.flows.tokens.clear()
         elif lever != "flows":

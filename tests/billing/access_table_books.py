@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from companies.billing.models import BankStatement, ClosedMonth, LedgerTransaction, ReceivedInvoice
+from companies.billing.models import BankStatement, ClosedMonth, EReport, LedgerTransaction, ReceivedInvoice
 from companies.documents import store
 from tests.access import Visit
 from tests.factories.billing import AT, mandate, self_billed
@@ -26,6 +26,11 @@ def prepare(w):
     day = date(2026, 3, 3)
     w.bank_line = w.bank_statement.lines.create(position=1, key="x", booked_on=day, value_on=day, cents=100)
     paper = store(kind="received_invoice", name="x.pdf", content=b"%PDF", media_type="application/pdf", at=AT)
+    file = store(kind="ereport", name="x.xml", content=b"<Report/>", media_type="application/xml", at=AT)
+    w.ereport = EReport.objects.create(
+        kind="sales", period_start=date(2026, 1, 1), period_end=date(2026, 1, 10), send_by=date(2026, 1, 20),
+        content={"invoices": [], "days": []}, digest="x", net_cents=0, vat_cents=0, document=file, created_at=AT,
+    )  # fmt: skip
     w.self_billing_mandate = mandate(w.company, actor=w.users["staff"])
     w.self_billed = self_billed(w.self_billing_mandate, actor=w.users["staff"])
     w.received = ReceivedInvoice.objects.create(
@@ -73,6 +78,13 @@ VISITS = [
     Visit("billing:pay_received", STAFF, _received, method="post"),
     Visit("billing:transmissions", STAFF),
     Visit("billing:e_address", STAFF, lambda w: {"pk": w.company.pk}),
+    Visit("billing:ereports", STAFF),
+    Visit("billing:ereport", STAFF, lambda w: {"pk": w.ereport.pk}),
+    Visit("billing:ereport_file", STAFF, lambda w: {"pk": w.ereport.pk}),
+    Visit("billing:ereport_correct", STAFF, lambda w: {"pk": w.ereport.pk}, method="post"),
+    Visit("billing:directory", STAFF),
+    Visit("billing:directory_look_up", STAFF, lambda w: {"pk": w.company.pk}, method="post"),
+    Visit("billing_api:ereports", STAFF),
     Visit("billing:self_billing", STAFF),
     Visit("billing:self_billing_mandate_new", STAFF),
     Visit("billing:self_billing_mandate", STAFF, _mandate),

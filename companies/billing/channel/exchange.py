@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
 
 from companies import audit
-from companies.billing import printing
+from companies.billing import directory, printing
 from companies.billing.channel import cdar
 from companies.billing.channel.port import CDAR, FACTURX, ChannelDown, ChannelRefused, EInvoiceChannel, Incoming, Parcel
 from companies.billing.models import (
@@ -124,7 +124,11 @@ def _sent(channel: EInvoiceChannel, row: Transmission, *, at: datetime) -> bool:
     document = row.about
     made = printing.file_of(document, at=at)
     try:
+        directory.check(channel, *_reader(document), at=at)
         flow = channel.send(Parcel(document.number, made.name, bytes(made.content), FACTURX, flow_type(document)))
+    except (directory.NotInDirectory, directory.AddressNotOpen) as unknown:  # it waits; the others go on
+        Transmission.objects.filter(pk=row.pk).update(error=unknown.sentence[:240])
+        return True
     except ChannelDown as down:
         Transmission.objects.filter(pk=row.pk).update(error=down.sentence[:240])
         return False
@@ -135,6 +139,14 @@ def _sent(channel: EInvoiceChannel, row: Transmission, *, at: datetime) -> bool:
     with transaction.atomic(durable=True):
         _step(row, TransmissionState.SENT, at=at, flow_id=flow, sent_at=at, channel=channel.name, error="")
     return True
+
+
+def _reader(document: Invoice | CreditNote | SelfBilled) -> tuple[Company | None, str]:
+    """Who receives a document, and at which address it says so."""
+    if isinstance(document, SelfBilled):
+        return document.mandate.company, str(document.seller.get("e_address") or document.seller["siren"])
+    invoice = document.invoice if isinstance(document, CreditNote) else document
+    return invoice.company, str(invoice.buyer.get("e_address") or invoice.buyer["siren"])
 
 
 def _step(row: Transmission, to: TransmissionState, *, at: datetime, reason: str = "", **changes: Any) -> None:

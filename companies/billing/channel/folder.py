@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from companies.billing.channel.port import ChannelDown, Incoming, Parcel
+from companies.billing.channel.port import ChannelDown, Incoming, Line, Parcel
 
 MOST_BYTES = 50 * 1024 * 1024
 MOST_FILES = 200
@@ -37,6 +37,13 @@ class Folder:
         except OSError as error:
             raise ChannelDown from error
         return f"folder-{parcel.tracking}"
+
+    def verdict(self, flow_id: str) -> tuple[bool, str] | None:
+        """Nobody answers here: a person reads the answer on the platform's own pages."""
+        return None
+
+    def directory(self, identifier: str) -> list[Line] | None:
+        return None
 
     def fetch(self, since: datetime | None) -> Iterator[Incoming]:
         try:

@@ -5,11 +5,12 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import requests
 
-from companies.billing.channel.port import CDAR, ChannelDown, ChannelRefused, Incoming, Parcel
+from companies.billing.channel.port import CDAR, ChannelDown, ChannelRefused, Incoming, Line, Parcel
 
 TIMEOUT = (5, 30)
 PAGE = 50
@@ -18,11 +19,20 @@ INVOICES = ("SupplierInvoice",)
 STATUSES = ("CustomerInvoiceLC", "SupplierInvoiceLC")
 
 
+RULES = {
+    "AggregatedCustomerTransactionReport": "B2C",
+    "UnitaryCustomerTransactionReport": "B2BInt",
+    "UnitaryCustomerPaymentReport": "B2BInt",
+    "MultiFlowReport": "B2BInt",
+}
+
+
 class Platform:
     name = "http"
 
-    def __init__(self, base: str, client_id: str, client_secret: str) -> None:
+    def __init__(self, base: str, client_id: str, client_secret: str, directory_base: str = "") -> None:
         self.base = base.rstrip("/")
+        self.directory_base = directory_base.rstrip("/") or self.base
         self.client = (client_id, client_secret)
         self._token, self._until = "", 0.0
 
@@ -36,10 +46,12 @@ class Platform:
             self._until = time.monotonic() + max(5, int(answer.get("expires_in", 300)) - 30)
         return {"Authorization": f"Bearer {self._token}"}
 
-    def _asked(self, method: str, path: str, *, signed: bool = True, **options: Any) -> requests.Response:
+    def _asked(
+        self, method: str, path: str, *, signed: bool = True, missing: bool = False, base: str = "", **options: Any
+    ) -> requests.Response:
         try:
             headers = self._headers() if signed else {}
-            answer = requests.request(method, self.base + path, headers=headers, timeout=TIMEOUT, **options)
+            answer = requests.request(method, (base or self.base) + path, headers=headers, timeout=TIMEOUT, **options)
         except requests.RequestException as error:
             raise ChannelDown from error
         if answer.status_code == 401:
@@ -47,16 +59,31 @@ class Platform:
             raise ChannelDown
         if answer.status_code >= 500 or answer.status_code == 429:
             raise ChannelDown
+        if answer.status_code == 404 and missing:
+            return answer
         if answer.status_code >= 400:
             raise ChannelRefused(why=_why(answer))
         return answer
+
+    def directory(self, identifier: str) -> list[Line] | None:
+        """The directory service of XP Z12-013: lines of a SIREN or a SIRET are searched, an address is read by its code."""
+        ask = partial(self._asked, base=self.directory_base)
+        if not identifier.isdigit():
+            answer = ask("GET", f"/v1/directory-line/code:{identifier}", missing=True)
+            return [] if answer.status_code == 404 else [_line(answer.json())]
+        by = "siret" if len(identifier) == 14 else "siren"
+        where = {"filters": {by: {"op": "strict", "value": identifier}}, "limit": PAGE}
+        answer = ask("POST", "/v1/directory-line/search", missing=True, json=where)
+        if answer.status_code in (204, 404):
+            return []
+        return [_line(row) for row in answer.json().get("results") or []]
 
     def send(self, parcel: Parcel) -> str:
         flow = {
             "trackingId": parcel.tracking,
             "name": parcel.name,
             "flowSyntax": parcel.syntax,
-            "processingRule": "B2B",
+            "processingRule": RULES.get(parcel.flow_type, "B2B"),
             "flowType": parcel.flow_type or ("CustomerInvoiceLC" if parcel.syntax == CDAR else "CustomerInvoice"),
             "sha256": hashlib.sha256(parcel.content).hexdigest(),
         }
@@ -70,6 +97,14 @@ class Platform:
             return str(answer.json()["flowId"])[:80]
         except (ValueError, KeyError, TypeError) as error:
             raise ChannelDown from error
+
+    def verdict(self, flow_id: str) -> tuple[bool, str] | None:
+        found = self._asked("GET", f"/v1/flows/{flow_id}", params={"docType": "Metadata"}).json()
+        said = found.get("acknowledgement") or {}
+        if said.get("status") not in ("Ok", "Error"):
+            return None
+        words = [str(one.get("reasonMessage") or one.get("reasonCode") or "") for one in said.get("details") or []]
+        return said["status"] == "Ok", "; ".join(word for word in words if word)[:240]
 
     def fetch(self, since: datetime | None) -> Iterator[Incoming]:
         where: dict[str, Any] = {"flowDirection": ["In"], "flowType": [*INVOICES, *STATUSES]}
@@ -86,6 +121,15 @@ class Platform:
 
     def taken(self, incoming: Incoming, *, refused: bool) -> None:
         """Nothing to do: what was seen is left out by its time and by its flow."""
+
+
+def _line(row: dict[str, Any]) -> Line:
+    return Line(
+        address=str(row.get("addressingIdentifier", ""))[:125],
+        siret=str(row.get("siret") or "")[:14],
+        status=str(row.get("directoryLineStatus") or "Disabled")[:12],
+        platform=str(row.get("platformType") or "")[:12],
+    )
 
 
 def _why(answer: requests.Response) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.mail import EmailMessage
 
 from companies.billing.channel.folder import ENDINGS, MOST_BYTES, MOST_FILES, is_status
-from companies.billing.channel.port import ChannelDown, Incoming, Parcel
+from companies.billing.channel.port import ChannelDown, Incoming, Line, Parcel
 
 
 class Mailbox:
@@ -28,6 +28,13 @@ class Mailbox:
         except OSError as error:
             raise ChannelDown from error
         return f"mail-{parcel.tracking}"
+
+    def verdict(self, flow_id: str) -> tuple[bool, str] | None:
+        """Nobody answers here: a person reads the answer on the platform's own pages."""
+        return None
+
+    def directory(self, identifier: str) -> list[Line] | None:
+        return None
 
     def fetch(self, since: datetime | None) -> Iterator[Incoming]:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.errors import DomainError
 
-FACTURX, CDAR = "Factur-X", "CDAR"
+FACTURX, CDAR, FRR = "Factur-X", "CDAR", "FRR"
 
 
 class ChannelDown(DomainError):
@@ -54,6 +54,16 @@ class Incoming:
     at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Line:
+    """One address of the central directory."""
+
+    address: str
+    siret: str
+    status: str  # Enabled, Upcoming or Disabled
+    platform: str  # WK: an approved platform; DFH: the public portal
+
+
 class EInvoiceChannel(Protocol):
     """Implementations never touch the database, and are never called inside a transaction."""
 
@@ -61,6 +71,15 @@ class EInvoiceChannel(Protocol):
 
     def send(self, parcel: Parcel) -> str:
         """Hand over a document; returns the platform's name for it. Raises ChannelDown, ChannelRefused."""
+
+    def verdict(self, flow_id: str) -> tuple[bool, str] | None:
+        """Whether the platform took a flow, and its words; None while it has not said, or never does. Raises ChannelDown."""
+
+    def directory(self, identifier: str) -> list[Line] | None:
+        """Lines of the central directory for a SIREN, a SIRET or an address; empty when nobody is there.
+
+        None when this way has no directory. Raises ChannelDown, ChannelRefused.
+        """
 
     def fetch(self, since: datetime | None) -> Iterator[Incoming]:
         """Documents that came since a time, the oldest first; more than once is allowed. Raises ChannelDown."""
@@ -83,7 +102,8 @@ def channel() -> EInvoiceChannel:
     options = {
         "folder": (str(settings.EINVOICE_DIR),),
         "mailbox": (str(settings.EINVOICE_DIR), settings.EINVOICE_MAILBOX),
-        "http": (settings.EINVOICE_API_BASE, settings.EINVOICE_CLIENT_ID, settings.EINVOICE_CLIENT_SECRET),
+        "http": (settings.EINVOICE_API_BASE, settings.EINVOICE_CLIENT_ID, settings.EINVOICE_CLIENT_SECRET)
+        + ((settings.EINVOICE_DIRECTORY_BASE,) if settings.EINVOICE_DIRECTORY_BASE else ()),
     }
     return _made(kind, *options[kind])
 

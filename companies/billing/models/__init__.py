@@ -19,6 +19,7 @@ from companies.billing.models.collection import (
 )
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
 from companies.billing.models.deposit import DepositRefund, DepositRefundState
+from companies.billing.models.directory import DirectoryEntry
 from companies.billing.models.dues import DuesBracket, DuesLine, DuesRun, DuesState
 from companies.billing.models.einvoice import (
     EInvoicing,
@@ -30,6 +31,7 @@ from companies.billing.models.einvoice import (
     Transmission,
     TransmissionState,
 )
+from companies.billing.models.ereport import EReport, ReportKind, ReportState
 from companies.billing.models.invoice import (
     DocumentType,
     Invoice,
@@ -61,6 +63,7 @@ __all__ = [
     "DebitState",
     "DepositRefund",
     "DepositRefundState",
+    "DirectoryEntry",
     "Dispute",
     "DisputeAnswer",
     "DocumentType",
@@ -69,6 +72,7 @@ __all__ = [
     "DuesRun",
     "DuesState",
     "EInvoicing",
+    "EReport",
     "Instalment",
     "InstalmentPlan",
     "Invoice",
@@ -96,6 +100,8 @@ __all__ = [
     "Refund",
     "Reminder",
     "ReminderLevel",
+    "ReportKind",
+    "ReportState",
     "SelfBilled",
     "SelfBillingMandate",
     "Status",

@@ -13,8 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from companies import audit
 from companies.access import is_staff
+from companies.billing import directory
 from companies.billing.channel import exchange
 from companies.billing.models import (
+    DirectoryEntry,
     EInvoicing,
     Invoice,
     ReceivedInvoice,
@@ -225,4 +227,6 @@ def e_address(request: HttpRequest, pk: int) -> HttpResponse:
         exchange.set_address(company=company, actor=user, at=timezone.now(), **form.cleaned_data)
         messages.success(request, _("Saved. It counts for invoices issued from now on."))
         return redirect("billing:transmissions")
-    return render(request, "billing/e_address.html", {"form": form, "one": company})
+    entry = DirectoryEntry.objects.filter(company=company).first()
+    lines = [directory.in_words(line) for line in entry.lines] if entry else []
+    return render(request, "billing/e_address.html", {"form": form, "one": company, "entry": entry, "lines": lines})
