@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0015_self_billing'),
+        ('billing', '0016_never_emptied_either'),
         ('companies', '0007_never_emptied'),
     ]
 
