@@ -56,7 +56,9 @@ class Flows:
         siren = asked[:9]
         usual = [siren, *[f"{siren}_{desk}" for desk in ("ACHATS", "COMPTA")]]
         lines = self.directory.get(siren, [{"addressingIdentifier": address} for address in usual])
-        whole = [{"siren": siren, "siret": "", "directoryLineStatus": "Enabled", "platformType": "WK"} | x for x in lines]
+        whole = [
+            {"siren": siren, "siret": "", "directoryLineStatus": "Enabled", "platformType": "WK"} | x for x in lines
+        ]
         return [line for line in whole if len(asked) == 9 or line["siret"] == asked]
 
     def line(self, address: str) -> dict[str, Any] | None:
