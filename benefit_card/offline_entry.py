@@ -12,6 +12,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -42,6 +43,7 @@ class Entry:
     undone: bool = False
 
 
+@lru_cache(maxsize=1024)  # a till signs all its entries with one key
 def public_point(raw: bytes) -> ec.EllipticCurvePublicKey:
     """A device's public key from its 65 bytes; raises `DocumentRefused`."""
     try:

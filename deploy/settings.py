@@ -106,6 +106,14 @@ MIDDLEWARE = [
     "deploy.http.legible",
     "deploy.http.DomainErrors",
 ]
+TILL_MIDDLEWARE = [  # for what a till waits for, `deploy.doors`: no cookie, no page, no form
+    "deploy.http.address",
+    "django.middleware.security.SecurityMiddleware",
+    "deploy.http.language",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "deploy.http.discreet",
+]
 ROOT_URLCONF = "deploy.urls"
 WSGI_APPLICATION = "deploy.wsgi.application"
 TEMPLATES = [

@@ -5,4 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
-application = get_wsgi_application()
+pages = get_wsgi_application()
+
+from deploy import doors  # noqa: E402 - needs the settings
+
+application = doors.application(pages)

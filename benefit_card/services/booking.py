@@ -106,6 +106,15 @@ class Sale:
         return rooms[self.client_id.int % len(rooms)]
 
     @property
+    def counters(self) -> list[quota.Counter]:
+        """The counters it moves, in the order in which they are locked."""
+        deal = self.deal
+        return quota.counters(
+            deal, offer_id=deal.offer_id, merchant_id=self.till.shop.merchant_id, holder=self.found.holder_key,
+            day=self.day, part=self.part, visits=deal.choosy or deal.combine != "any",
+        )  # fmt: skip
+
+    @property
     def body(self) -> dict[str, Any]:
         """The answer as it is stored, before the uses left are known."""
         deal = self.deal
@@ -173,10 +182,7 @@ def _unlimited(deal: Deal) -> set[str]:
 def _parameters(sale: Sale, *, standing: Standing) -> dict[str, Any]:
     deal, till, now = sale.deal, sale.till, sale.arrived_at or sale.at
     merchant, rolling = till.shop.merchant_id, deal.window_days is not None
-    moved = quota.counters(
-        deal, offer_id=deal.offer_id, merchant_id=merchant, holder=sale.found.holder_key, day=sale.day, part=sale.part,
-        visits=deal.choosy or deal.combine != "any",
-    ) if standing == Standing.OK else []  # fmt: skip
+    moved = sale.counters if standing == Standing.OK else []
     data: dict[str, Any] = {
         "offer": deal.offer_id,
         "version": deal.number,

@@ -8,7 +8,7 @@ conflict: kept, honoured towards the merchant, never rolled back (design of the 
 import json
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,25 +56,31 @@ def sync(*, till: Till, rows: Sequence[tuple[dict[str, Any], Entry | None]], at:
     """Take in entries, oldest first as they come; each in a transaction of its own. `None` stands for an unreadable one."""
     if till.device_key is None:
         raise refusals.DeviceKeyMissing
-    return [take(till=till, raw=raw, entry=entry, at=at) for raw, entry in rows]
+    keys = offline_rules.Keys()
+    return [take(till=till, raw=raw, entry=entry, at=at, keys=keys) for raw, entry in rows]
 
 
-def take(*, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime) -> dict[str, Any]:
+def take(
+    *, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime, keys: offline_rules.Keys
+) -> dict[str, Any]:
     """Give one entry its verdict. The same entry again, also at the same moment, gets `replayed` and the first answer."""
     for _attempt in range(ATTEMPTS):
         try:
-            return _take(till=till, raw=raw, entry=entry, at=at)
+            return _take(till=till, raw=raw, entry=entry, at=at, keys=keys)
         except Unbalanced as parts:  # everything is undone, and begins anew
             balance(offer_id=parts.offer_id, stock=parts.stock)
     raise refusals.TillBusy
 
 
-def _take(*, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime) -> dict[str, Any]:
+def _take(
+    *, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime, keys: offline_rules.Keys
+) -> dict[str, Any]:
     client_id = entry.client_id if entry else nameless_id(raw)
     digest = offline_rules.digest(entry) if entry else ""
     with transaction.atomic(durable=True):
         if _claim(till, client_id, entry, digest=digest, at=at):
-            answer = _settle_new(till, raw, entry, client_id, digest=digest, at=at)
+            outcome = _outcome(till, raw, entry, digest=digest, at=at, keys=keys)
+            answer = _keep(client_id, outcome, at=at)
         else:
             answer = _again(till, client_id, digest=digest)
     if entry and entry.undone and till.device_key and signed_by(raw, bytes(till.device_key)):
@@ -82,10 +88,7 @@ def _take(*, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime)
     return answer
 
 
-def _settle_new(
-    till: Till, raw: dict[str, Any], entry: Entry | None, client_id: uuid.UUID, *, digest: str, at: datetime
-) -> dict[str, Any]:
-    outcome = _outcome(till, raw, entry, digest=digest, at=at)
+def _keep(client_id: uuid.UUID, outcome: Outcome, *, at: datetime) -> dict[str, Any]:
     answer = outcome.answer(client_id)
     OfflineEntry.objects.filter(pk=client_id).update(verdict=outcome.verdict, code=outcome.code, response=answer)
     if outcome.verdict == EntryVerdict.CONFLICT:
@@ -135,7 +138,9 @@ def _again(till: Till, client_id: uuid.UUID, *, digest: str) -> dict[str, Any]:
     return {**kept.response, "verdict": EntryVerdict.REPLAYED.value}
 
 
-def _outcome(till: Till, raw: dict[str, Any], entry: Entry | None, *, digest: str, at: datetime) -> Outcome:
+def _outcome(
+    till: Till, raw: dict[str, Any], entry: Entry | None, *, digest: str, at: datetime, keys: offline_rules.Keys
+) -> Outcome:
     try:
         if entry is None:
             raise refusals.EntryMalformed
@@ -150,7 +155,7 @@ def _outcome(till: Till, raw: dict[str, Any], entry: Entry | None, *, digest: st
         if at - entry.scanned_at > LATE:
             refusal = refusals.TooLate()
             return Outcome(EntryVerdict.LATE, refusal.code, refusal.sentence)
-        sale, doubt = offline_rules.judge(till=till, entry=entry, digest=digest, at=at)
+        sale, doubt = offline_rules.judge(till=till, entry=entry, digest=digest, at=at, keys=keys)
         return settle(sale, doubt=doubt)
     except DomainError as refusal:
         return Outcome(EntryVerdict.REFUSED, refusal.code, refusal.sentence)
@@ -178,7 +183,7 @@ def settle(sale: Sale, *, doubt: refusals.TillRefusal | None = None) -> Outcome:
     """Count a sale, or keep it as a conflict when nothing was left or the card was blocked meanwhile."""
     if doubt is None:
         try:
-            with transaction.atomic():
+            with transaction.atomic() if sale.counters else nullcontext():  # nothing to undo where nothing is limited
                 written = write(sale)
         except Full as full:
             doubt = limit_of(sale, full)
@@ -199,7 +204,8 @@ def honour(kept: OfflineEntry, *, at: datetime) -> Outcome:
     times = {name: datetime.fromisoformat(said[name]) for name in ("scanned_at", "list_issued_at") if name in said}
     shown = credential.to_text(bytes(kept.evidence)) if kept.evidence else ""
     entry = Entry(**{**said, **times, "client_id": kept.client_id, "code": shown})
-    sale, doubt = offline_rules.judge(till=kept.till, entry=entry, digest=kept.body_hash, at=at)
+    keys = offline_rules.Keys()
+    sale, doubt = offline_rules.judge(till=kept.till, entry=entry, digest=kept.body_hash, at=at, keys=keys)
     outcome = settle(sale, doubt=doubt)
     if outcome.verdict == EntryVerdict.CONFLICT:
         _limit_to_online(kept.client_id, at=at)

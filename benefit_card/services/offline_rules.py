@@ -1,15 +1,15 @@
 """What a till may have given without network, judged again when it arrives, by the rules of the moment of the scan."""
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 
 from benefit_card import case as cases
 from benefit_card import credential, refusals
 from benefit_card.case import Case, Deal
-from benefit_card.credential import Verdict
+from benefit_card.credential import PARIS, Key, Verdict
 from benefit_card.models import Redemption, Shown, SigningKey
 from benefit_card.offline_entry import Entry
 from benefit_card.revocation import AMBER, STALE
@@ -49,12 +49,25 @@ def evidence(code: str) -> bytes:
         return b""
 
 
-def judge(*, till: Till, entry: Entry, digest: str, at: datetime) -> tuple[Sale, refusals.TillRefusal | None]:
+class Keys:
+    """Every key there ever was, read once for a batch, and which of them counted at the moment of a scan."""
+
+    @cached_property
+    def rows(self) -> list[SigningKey]:
+        return list(SigningKey.objects.all())
+
+    def at(self, moment: datetime) -> dict[int, Key]:
+        return {row.kid: row.public_key() for row in self.rows if row.withdrawn_at is None or row.withdrawn_at > moment}
+
+
+def judge(
+    *, till: Till, entry: Entry, digest: str, at: datetime, keys: Keys
+) -> tuple[Sale, refusals.TillRefusal | None]:
     """The sale as it was made, and the doubt that makes it a conflict; raises a refusal when it may not be honoured."""
     if entry.scanned_at > at + CLOCK:
         raise refusals.ClockWrong
     sold = min(entry.scanned_at, at)
-    presented = _present(entry, at=sold)
+    presented = _present(entry, at=sold, keys=keys)
     found = cases.read(
         merchant_id=till.shop.merchant_id, at=sold, status_index=presented.status_index, offer_id=entry.offer,
         version=entry.offer_version, past=True,
@@ -75,11 +88,9 @@ def judge(*, till: Till, entry: Entry, digest: str, at: datetime) -> tuple[Sale,
     return sale, doubt
 
 
-def _present(entry: Entry, *, at: datetime) -> Presented:
+def _present(entry: Entry, *, at: datetime, keys: Keys) -> Presented:
     """Check the code as the till did, with the keys that counted at the moment of the scan."""
-    rows = SigningKey.objects.filter(Q(withdrawn_at__isnull=True) | Q(withdrawn_at__gt=at))
-    keys = {row.kid: row.public_key() for row in rows}
-    check = credential.verify(entry.code, keys=keys, at=at, slack=SLACK, host=settings.CARD_HOST or None)
+    check = credential.verify(entry.code, keys=keys.at(at), at=at, slack=SLACK, host=settings.CARD_HOST or None)
     if check.verdict == Verdict.MALFORMED and ":" not in entry.code:
         raise refusals.OfflinePolicy  # a typed code needs the server
     if check.verdict != Verdict.VALID or check.token is None:
@@ -131,8 +142,8 @@ def unchecked(terms: Any) -> list[str]:
 
 def _holder(entry: Entry, found: Case, presented: Presented, *, at: datetime) -> refusals.TillRefusal | None:
     """None for a card that was good at the scan; a doubt when it stopped after the till's list was made."""
-    if cases.stood_at(found.card_id, at):
-        return None
+    if found.usable(today=at.astimezone(PARIS).date()) or cases.stood_at(found.card_id, at):
+        return None  # what may be used now and was not blocked meanwhile may have been used then
     if entry.list_issued_at and cases.stood_at(found.card_id, min(entry.list_issued_at, at)):
         return refusals.CardRefused()
     if presented.shown == Shown.PHONE and entry.list_issued_at is None:

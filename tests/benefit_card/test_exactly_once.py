@@ -257,6 +257,29 @@ class TestSync:
         assert sum((answer for answer in answers), Counter()) == {"accepted": 3, "replayed": 45}
         assert Redemption.objects.count() == OfflineEntry.objects.count() == Quota.objects.get().used == 3
 
+    def test_answers_each_fate_once_and_repeats_it(self, together):
+        """Case: what never became a sale has no request behind it: only the entry's own claim tells the first sending."""
+        till = TillFactory()
+        device, made, now = Device(till), card(), datetime.now(UTC)
+        once, free = offer(till.merchant, per_person_limit=1), offer(till.merchant)
+        offline.sync(till=till, rows=[read_entry(device.entry(made, once, at=now))], at=now)
+        for _round in range(3):
+            entries = {
+                "conflict": device.entry(made, once, at=now),
+                "late": device.entry(made, free, at=now - timedelta(days=8)),
+                "refused": device.entry(made, free, at=now, amount="0"),
+                "accepted": device.entry(made, free, at=now, undone=True),
+            }
+
+            def send(_number: int, entries: Any = entries) -> list[tuple[str, str]]:
+                rows = [read_entry(raw) for raw in entries.values()]
+                return [(row["first"], row["verdict"]) for row in offline.sync(till=till, rows=rows, at=now)]
+
+            answers = together(send)
+            for place, fate in enumerate(entries):
+                assert Counter(answer[place] for answer in answers) == {(fate, fate): 1, (fate, "replayed"): 15}
+        assert Redemption.objects.count() == 4 and Quota.objects.get().used == 1
+
 
 class TestVoid:
     def test_is_won_by_one_of_sixteen(self, together):
