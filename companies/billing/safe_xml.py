@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from lxml import etree
 
@@ -26,6 +27,13 @@ class XmlDangerous(Invalid):
 class FileTooLarge(Invalid):
     code = "file_too_large"
     message = _("The file is larger than %(limit)s MB. Ask the sender for a smaller one.")
+
+
+def uploaded(file: UploadedFile, *, limit: int = MOST_BYTES) -> bytes:
+    """What a person uploaded; a file that is too large is refused before any of it is in memory. Raises FileTooLarge."""
+    if (file.size or 0) > limit:
+        raise FileTooLarge(limit=limit // (1024 * 1024))
+    return bytes(file.read())
 
 
 def read(content: bytes, *, limit: int = MOST_BYTES) -> Any:

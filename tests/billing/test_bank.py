@@ -1,11 +1,13 @@
 """Statements in, lines matched once, undone by reversal."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -90,14 +92,43 @@ class TestReading:
             (b"\x00\x01\x02", reading.StatementRefused),
             (b"", reading.StatementRefused),
             (b"x" * (reading.MOST_BYTES + 1), safe_xml.FileTooLarge),
+            (b"Date;Montant" + b";" * 20_000 + b"\r\n01/02/2026;1\r\n", reading.StatementRefused),
+            (b"PK\x03\x04" + bytes(4_000), reading.StatementRefused),
+            (b"Date;Montant\r\n" + b"01/02/2026;1\r\n" * 20_001, reading.TooManyLines),
+            (camt("<Ntry/>" * 40_001), reading.TooManyLines),
         ],
         ids=["bomb", "xxe", "xxe utf-16", "not closed", "deep", "pain", "sum", "usd", "amount", "date", "heading", "words",
-             "bytes", "empty", "large"],
+             "bytes", "empty", "large", "wide csv", "zip", "long csv", "long camt"],
     )  # fmt: skip
     def test_refuses_in_words_and_imports_nothing(self, content, refusal):
         with pytest.raises(refusal) as refused:
             take(content)
         assert refused.value.sentence and not BankStatement.objects.exists()
+
+
+class Endless:
+    """An upload of 200 MB that nobody may read."""
+
+    name, size = "releve.xml", 200 * 1024 * 1024
+
+    def read(self):
+        raise AssertionError("it was taken into memory")
+
+
+class TestAnUploadOf200MB:
+    def test_is_refused_before_it_is_read(self):
+        with pytest.raises(safe_xml.FileTooLarge):
+            safe_xml.uploaded(Endless())
+
+    @pytest.mark.parametrize("address", ["/erb/bank/", "/erb/received/"])
+    def test_is_refused_in_words_on_the_page(self, address, monkeypatch):
+        monkeypatch.setattr(InMemoryUploadedFile, "read", Endless.read)  # what our side would read
+        monkeypatch.setattr(safe_xml.uploaded, "__kwdefaults__", {"limit": 1})
+        monkeypatch.setattr(reading, "MOST_BYTES", 1)
+        client = Client()
+        client.force_login(staff())
+        page = client.post(address, {"file": io.BytesIO(b"<a/>")})
+        assert "Le fichier dépasse" in page.content.decode() and not BankStatement.objects.exists()
 
 
 class TestImport:

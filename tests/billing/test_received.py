@@ -2,6 +2,7 @@
 
 import io
 import re
+import tracemalloc
 import zlib
 
 import pytest
@@ -144,6 +145,21 @@ class TestReading:
         with pytest.raises(refusal) as refused:
             take(content)
         assert refused.value.sentence and not ReceivedInvoice.objects.exists()
+
+    def test_reads_no_page_of_a_long_pdf_and_unpacks_nothing_that_is_not_its_invoice(self):
+        """Ten thousand pages, or a page that unpacks to 200 MB: kept for a person, at the cost of a small file."""
+        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf())))
+        page = writer.pages[0]
+        for _ in range(2_000):
+            writer.add_page(page)
+        out = io.BytesIO()
+        writer.write(out)
+        tracemalloc.start()
+        try:
+            assert reading.read(out.getvalue()).problems == ["no_data"]
+            assert tracemalloc.get_traced_memory()[1] < 50_000_000
+        finally:
+            tracemalloc.stop()
 
     def test_refuses_an_encrypted_pdf(self):
         writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf())))

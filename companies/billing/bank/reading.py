@@ -16,7 +16,14 @@ from companies.billing import safe_xml
 from companies.errors import Invalid
 
 MOST_BYTES = 20 * 1024 * 1024
+MOST_LINES = 20_000  # a busy year; more would keep the reader waiting longer than a page may
+LONGEST_LINE = 20_000  # characters of a CSV line
 CAMT = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.\d\d")
+
+
+class TooManyLines(Invalid):
+    code = "statement_too_long"
+    message = _("This file holds more than %(most)s lines. Ask the bank for one file a month.")
 
 
 class StatementRefused(Invalid):
@@ -94,6 +101,8 @@ def cents_of(text: str) -> int:
 # CAMT.053 ------------------------------------------------------------------------------------------------------------
 def _camt(content: bytes) -> list[Statement]:
     root = safe_xml.read(content, limit=MOST_BYTES)
+    if sum(1 for _node in root.iter("{*}Ntry", "{*}TxDtls")) > 2 * MOST_LINES:
+        raise TooManyLines(most=MOST_LINES)
     namespace = root.tag[1:].partition("}")[0] if root.tag.startswith("{") else ""
     if not CAMT.fullmatch(namespace):
         raise StatementRefused(why=_("its format is not CAMT.053."))
@@ -227,6 +236,10 @@ def _csv(content: bytes) -> Statement:
         text = content.decode("cp1252", errors="replace")
     if "\x00" in text:
         raise StatementRefused(why=_("it is neither CAMT.053 nor CSV."))
+    if text.count("\n") > MOST_LINES:
+        raise TooManyLines(most=MOST_LINES)
+    if any(len(line) > LONGEST_LINE for line in text.split("\n")):
+        raise StatementRefused(why=_("one of its lines is too long."))
     delimiter = max(";\t,", key=text.partition("\n")[0].count)
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))

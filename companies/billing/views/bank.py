@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from companies import audit
 from companies.access import is_staff
-from companies.billing import deposits
-from companies.billing.bank import importing, matching
+from companies.billing import deposits, safe_xml
+from companies.billing.bank import importing, matching, reading
 from companies.billing.models import AccountKind, BankLine, BankStatement, DepositRefund, Invoice, LineState
 from companies.billing.models.invoice import PAYABLE
 from companies.documents import download
@@ -96,7 +96,8 @@ def bank(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         upload = form.cleaned_data["file"]
         try:
-            made = importing.take(content=upload.read(), name=upload.name, actor=user, at=timezone.now())
+            content = safe_xml.uploaded(upload, limit=reading.MOST_BYTES)
+            made = importing.take(content=content, name=upload.name, actor=user, at=timezone.now())
         except DomainError as error:
             form_error(form, error)
         else:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from companies import audit
 from companies.access import is_staff
-from companies.billing import directory
+from companies.billing import directory, safe_xml
 from companies.billing.channel import exchange
 from companies.billing.models import (
     DirectoryEntry,
@@ -101,7 +101,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         upload = form.cleaned_data["file"]
         try:
-            made = services.upload(content=upload.read(), name=upload.name, actor=user, at=timezone.now())
+            made = services.upload(content=safe_xml.uploaded(upload), name=upload.name, actor=user, at=timezone.now())
         except DomainError as error:
             form_error(form, error)
         else:
