@@ -196,7 +196,7 @@ class StudyState(TextChoices):
     """How far a search for the cheapest award is, and how sure its answer."""
 
     WAITING = "waiting", _("Waiting to start")
-    RUNNING = "running", _("Computing")
+    RUNNING = "running", pgettext_lazy("computation", "Computing")
     PROVEN = "proven", pgettext_lazy("feminine", "Proven cheapest")
     WITHIN = "within", pgettext_lazy("feminine", "Close to the cheapest")
     BEST_FOUND = "best_found", pgettext_lazy("feminine", "Best found")

@@ -4,6 +4,7 @@ import re
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
+from uuid import uuid4
 
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
@@ -21,6 +22,12 @@ _DAY = f"EEE{NO_BREAK}d{NO_BREAK}MMMM y"  # in a narrow column only the year may
 
 def _locale() -> str:
     return "fr_FR" if (translation.get_language() or "fr").startswith("fr") else "en_GB"
+
+
+@register.simple_tag
+def once_field() -> SafeString:
+    """The key by which a form sent twice is known (`companies.once`)."""
+    return mark_safe(f'<input type="hidden" name="once" value="{uuid4().hex}">')  # noqa: S308  # a number of ours
 
 
 @register.filter

@@ -14,6 +14,7 @@ from companies.access import has_role, require
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company, Role
+from companies.once import once
 from companies.views.doors import words_of
 from purchasing import access, talk
 from purchasing.forms.talk import AnswerForm, QuestionForm
@@ -62,6 +63,7 @@ def question_list(request: HttpRequest, company: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@once
 def question_new(request: HttpRequest, company: int) -> HttpResponse:
     """Ask about a supplier, an article or a pool; without one, choose a supplier or an article first."""
     row, user = company_of(request, company), reader(request)

@@ -14,6 +14,7 @@ from companies.access import is_staff, require
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company
+from companies.once import once
 from purchasing import employee_access as access
 from purchasing import employee_pages as pages
 from purchasing.forms.employees import ArticleForm, CountForm, FrameForm, SubsidyForm
@@ -72,12 +73,14 @@ def company_list(request: HttpRequest, company: int) -> HttpResponse:
 
 # Writing --------------------------------------------------------------------------------------------------------------
 @require_http_methods(["GET", "POST"])
+@once
 def staff_new(request: HttpRequest) -> HttpResponse:
     require(access.can_open(reader(request), None))
     return _frame(request, None, None)
 
 
 @require_http_methods(["GET", "POST"])
+@once
 def company_new(request: HttpRequest, company: int) -> HttpResponse:
     row = keeper(request, company)
     require(access.can_open(reader(request), row))

@@ -17,6 +17,7 @@ from companies.access import has_role, require
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company, Role
+from companies.once import once
 from companies.views.doors import words_of
 from purchasing import access, history
 from purchasing.forms.exchange import OfferChangeForm, OfferForm, ReserveForm, end_of
@@ -59,6 +60,7 @@ def exchange(request: HttpRequest, company: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@once
 def offer_new(request: HttpRequest, company: int) -> HttpResponse:
     """Offer units to the other members."""
     row, user = company_of(request, company), reader(request)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from companies.access import require
 from companies.errors import DomainError
 from companies.forms import form_error
+from companies.once import once
 from purchasing import access, history
 from purchasing.forms import framework as forms
 from purchasing.models import Award, CallOff, FrameworkAgreement, FrameworkArticle, Supplier
@@ -55,6 +56,7 @@ def framework_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@once
 def framework_edit(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """Write an agreement down, or change a draft."""
     require(access.can_keep_frameworks(reader(request)))

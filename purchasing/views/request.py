@@ -13,6 +13,7 @@ from companies.access import require
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company
+from companies.once import once
 from purchasing import access, history, selectors
 from purchasing.authority import may_approve_in, need_of
 from purchasing.forms import request as forms
@@ -188,6 +189,7 @@ def request_cancel(request: HttpRequest, company: int, pk: int) -> HttpResponse:
 
 
 @require_POST
+@once
 def request_copy(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """A new draft with the same lines."""
     row = company_of(request, company)

@@ -1,0 +1,75 @@
+"""A form sent twice makes one thing, also by two fingers at the same moment; two forms make two."""
+
+import threading
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from companies import once
+from companies.models import Role
+from purchasing.models import FrameworkAgreement, PurchaseRequest
+from tests.factories.companies import CompanyFactory, member, staff
+from tests.factories.purchasing import RequestLineFactory, SupplierFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def copying(threads=1):
+    """So many browsers of one buyer copy one request with the same key at the same moment; where each was sent."""
+    buyer = member(CompanyFactory(), Role.BUYER)
+    company = buyer.memberships.get().company
+    line = RequestLineFactory(request__company=company, request__requester=buyer)
+    path = reverse("purchasing:request_copy", args=[company.pk, line.request_id])
+    start, sent = threading.Barrier(threads), []
+
+    def work():
+        client = Client()
+        client.force_login(buyer)
+        try:
+            start.wait()
+            sent.append(client.post(path, {"once": "a1"}).headers["Location"])
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return sent
+
+
+class TestAFormSentTwice:
+    def test_by_sixteen_browsers_at_once_makes_one_draft(self):
+        sent = copying(16)
+        assert len(sent) == 16 and len(set(sent)) == 1
+        assert PurchaseRequest.objects.count() == 2
+
+    def test_makes_one_agreement_and_another_key_or_other_words_another(self, client, settings):
+        settings.STAFF_NEEDS_SECOND_FACTOR = False
+        client.force_login(staff())
+        path = reverse("purchasing:framework_new")
+        said = {
+            "title": "Papier", "supplier": SupplierFactory().pk, "starts_on": "2026-01-01", "ends_on": "2026-12-31",
+            "alert_days": 60, "email": "a@b.example", "lead_days": 5, "legal_model": "resale", "fee_bp": 0,
+            "most_cents": "10 000,00", "once": "k1",
+        }  # fmt: skip
+        assert 'name="once"' in client.get(path).content.decode()
+        first = client.post(path, said)
+        assert first.status_code == 302, first.content.decode()[-3000:]
+        assert client.post(path, said).headers["Location"] == first.headers["Location"]
+        assert FrameworkAgreement.objects.count() == 1
+        client.post(path, said | {"title": "Papier et carton"})
+        client.post(path, said | {"once": "k2"})
+        assert FrameworkAgreement.objects.count() == 3
+
+    def test_without_a_key_or_refused_is_looked_at_again(self, client):
+        buyer = member(CompanyFactory(), Role.BUYER)
+        client.force_login(buyer)
+        company = buyer.memberships.get().company
+        line = RequestLineFactory(request__company=company, request__requester=buyer)
+        path = reverse("purchasing:request_copy", args=[company.pk, line.request_id])
+        assert client.post(path).headers["Location"] != client.post(path).headers["Location"]
+        assert once.FIELD == "once"
