@@ -7,7 +7,15 @@ from datetime import datetime, time, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from companies.billing import bulk, demo_collection, demo_data_books, demo_deposits, invoices, settlement
+from companies.billing import (
+    bulk,
+    demo_collection,
+    demo_data_books,
+    demo_deposits,
+    demo_documents,
+    invoices,
+    settlement,
+)
 from companies.billing.invoices import LineDraft, Prepared
 from companies.billing.models import Invoice, LegalModel, LineKind, Payment, PaymentState
 from companies.billing.settlement import Dispute, Observation
@@ -57,6 +65,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
     demo_deposits.seed(world=world, rows=[row for row in made if row.source.startswith("card")], at=at)
     demo_collection.seed(world=world, at=at)
     demo_data_books.seed(rng=rng, world=world, at=at)
+    demo_documents.seed(world=world, at=at)
 
 
 def _year(rng: random.Random, company: Company, at: datetime) -> list[Prepared]:

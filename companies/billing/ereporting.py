@@ -230,7 +230,7 @@ def _report(kind: ReportKind, period: Period, *, at: datetime) -> list[EReport]:
         if EReport.objects.filter(kind=kind, period_start=period.start).exists():
             return []
         content = collect(kind, period)
-        return [] if is_empty(content) else [_make(kind, period, content, 1, at=at)]
+        return [] if is_empty(content) else [keep(kind, period, content, 1, at=at)]
 
 
 def _lock() -> None:
@@ -240,9 +240,10 @@ def _lock() -> None:
     numbering.lock("EREPORT", at=timezone.now())
 
 
-def _make(
-    kind: str, period: Period, content: dict[str, Any], revision: int, *, at: datetime, actor: User | None = None
+def keep(
+    kind: str, period: Period, content: dict[str, Any], revision: int = 1, *, at: datetime, actor: User | None = None
 ) -> EReport:
+    """Write a report down with its file."""
     row = EReport(
         kind=kind, period_start=period.start, period_end=period.end, send_by=period.send_by, revision=revision,
         content=content, digest=digest_of(content), created_at=at,
@@ -286,7 +287,7 @@ def correct(*, report: EReport, actor: User, at: datetime) -> EReport:
         content = collect(last.kind, period)
         if digest_of(content) == last.digest and last.state != ReportState.REJECTED:
             raise NothingToCorrect
-        return _make(last.kind, period, content, last.revision + 1, at=at, actor=actor)
+        return keep(last.kind, period, content, last.revision + 1, at=at, actor=actor)
 
 
 # Sending -------------------------------------------------------------------------------------------------------------

@@ -33,6 +33,16 @@ class InvoiceRefused(DomainError):
     code = "invoice_refused"
 
 
+class SupplierInvoicesThis(DomainError):
+    """Money for a supplier would be collected: a payment service that needs a licence (CMF art. L314-1, L521-1)."""
+
+    code = "supplier_invoices_this"
+    message = _(
+        "In the listing model the supplier invoices goods and freight to each company and collects them itself. "
+        "The association invoices its fee only: it may not take in money for suppliers."
+    )
+
+
 @dataclass(frozen=True)
 class LineDraft:
     """One line to invoice. `vat_cents` is given when it is a share of a supplier's VAT; None computes VAT per rate.
@@ -110,6 +120,8 @@ def prepare(
         raise InvoiceRefused(_("The legal model of this invoice is unknown."))
     if unknown := {line.vat_bp for line in lines} - RATES:
         raise InvoiceRefused(_("%(rate)s is not a VAT rate."), rate=f"{min(unknown) / 100:g}\u00a0%")
+    if legal_model == LegalModel.LISTING and any(line.kind != LineKind.FEE for line in lines):
+        raise SupplierInvoicesThis
     rows = vat_rows(lines, exemptions.ASSOCIATION if legal_model == LegalModel.DUES else exemptions.OTHER)
     if not company.vat_no and any(row.exemption and exemptions.EXEMPTIONS[row.exemption].needs_vat_no for row in rows):
         raise InvoiceRefused(_("Without the buyer's VAT number this invoice cannot leave the VAT to the buyer."))

@@ -99,6 +99,8 @@ class TestAnInvoice:
         exchange.send_waiting(way, at=AT)
         assert len(platform.sent("CustomerInvoiceLC")) == 1
         assert row.statuses.get(code=212).sent_at == AT
+        told = exchange._message(row.statuses.get(code=212)).decode()  # the amount by rate, as the tax office asks
+        assert ">MEN<" in told and ">20.00<" in told and ">53.39<" in told
 
     def test_shows_on_its_page_why_the_company_refused_it(self, way, platform, client):
         issued = delivered()

@@ -16,6 +16,7 @@ from companies.billing import (
     corrections,
     credit_notes,
     facturx,
+    invoices,
     ledger,
     printing,
     settlement,
@@ -265,6 +266,19 @@ class TestTheTerms:
         with pytest.raises(terms.TermsRefused, match="15/05/2026"):
             invoice(due_on=date(2026, 5, 18))
         assert invoice(due_on=terms.latest(date(2026, 3, 3))).due_on == date(2026, 5, 15)
+
+
+class TestTheRoleOfTheCentre:
+    def test_in_listing_is_paid_its_fee_and_never_the_suppliers_goods(self):
+        """case: (b) transparent: money for suppliers is never collected by the association; its own claims are."""
+        fee = line(2_000, kind=LineKind.FEE, quantity=1, unit_price_e4=200_000)
+        assert invoice(None, fee, legal_model="listing").net_cents == 2_000
+        for lines in ([line(1_000)], [fee, line(600, kind=LineKind.FREIGHT, quantity=1, unit_price_e4=None)]):
+            with pytest.raises(invoices.SupplierInvoicesThis):
+                invoice(None, *lines, legal_model="listing")
+        with pytest.raises(invoices.SupplierInvoicesThis):
+            advance(legal_model="listing")
+        assert ledger.balance(AccountKind.SUPPLIERS) == 0
 
 
 class TestThePages:

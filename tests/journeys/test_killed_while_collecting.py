@@ -26,7 +26,7 @@ mandate = at_stripe.set_up(row, iban=iban, email=role.user.email, at=at)
 for number in range(4):
     with transaction.atomic():
         bill = invoices.issue(company=role.company, lines=[invoices.LineDraft("Port", 1, "", None, 10_000, 2_000)], at=at, due_on=at.date(),
-            source="kill", key=f"kill-{number}", actor=None, legal_model="listing", supply_on=at.date())
+            source="kill", key=f"kill-{number}", actor=None, legal_model="resale", supply_on=at.date())
         Invoice.objects.filter(pk=bill.pk).update(state="due")
         debit = collecting.announce(bill, mandate, amount=bill.balance_cents, day=at.date(), at=at - timedelta(days=20))
     assert collecting.begin(debit_id=debit.pk, at=at)

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from lxml import etree
 
+from companies import money
 from companies.billing import safe_xml
 from companies.billing.models import StatusCode
 from companies.errors import Invalid
@@ -18,6 +19,9 @@ RSM, RAM, UDT = (
     f"{SPACE}UnqualifiedDataType:100",
 )
 PROFILE = "urn.cpro.gouv.fr:1p0:CDV:invoice"
+
+
+COLLECTED = "MEN"  # montant encaissé: what a status 212 tells of each rate
 
 
 class StatusUnreadable(Invalid):
@@ -37,6 +41,7 @@ class Message:
     reason: str = ""
     type_code: str = "380"
     issued_on: date | None = None
+    received: tuple[tuple[int, int], ...] = ()  # of 212: what was received with its VAT, by rate (basis points, cents)
 
 
 def write(message: Message, *, own_id: str) -> bytes:
@@ -69,6 +74,13 @@ def write(message: Message, *, own_id: str) -> bytes:
     add(about, "ProcessConditionCode", str(message.code))
     if message.seller_siren:
         add(add(about, "IssuerTradeParty"), "GlobalID", message.seller_siren, schemeID="0002")
+    if message.received:
+        status = add(about, "SpecifiedDocumentStatus")
+        for vat_bp, cents in message.received:
+            part = add(status, "SpecifiedDocumentCharacteristic")
+            add(part, "TypeCode", COLLECTED)
+            add(part, "ValuePercent", f"{vat_bp // 100}.{vat_bp % 100:02d}")
+            add(part, "ValueAmount", money.euros(cents), currencyID="EUR")
     if message.reason or message.reason_code:
         status = add(about, "SpecifiedDocumentStatus")
         if message.reason_code:

@@ -150,7 +150,8 @@ class CorrectionForm(forms.Form):
         ]
         if data.get("net_new"):
             text = data["text_new"] or _("Correction")
-            drafts.append(invoices.LineDraft(text, 1, "", None, data["net_new"], data["vat_new"]))
+            kind = self.rows[0][1].kind
+            drafts.append(invoices.LineDraft(text, 1, "", None, data["net_new"], data["vat_new"], kind=kind))
         return drafts
 
     def _kept(self, line: InvoiceLine, draft: invoices.LineDraft) -> bool:

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from companies import audit, demo_data, demo_meetings
-from companies.billing import demo_data_books
+from companies.billing import demo_data_books, demo_documents
 from companies.models import Company
 
 ROOMS = ["companies.billing", "merchants", "benefit_card", "purchasing"]  # in the order their rows need each other
@@ -46,6 +46,7 @@ class Command(BaseCommand):
                 self._report(room, started)
         started = time.monotonic()
         demo_data_books.close_old_months(world=world, at=at)
+        demo_documents.report(at=at)
         self._report("months closed", started)
         audit.seal()
         if options["json"]:
