@@ -113,7 +113,10 @@ CASES = {
         (CARD + "figures", "test_of_nine_is_hidden_and_one_more_employee_cannot_be_subtracted"),
         (CARD + "anonymity", "test_hides_a_second_cell_so_that_the_first_does_not_follow_from_the_total"),
     ],
-    "merchant A and merchant B": [(CARD + "card_cases", "test_can_read_void_or_infer_nothing")],
+    "merchant A and merchant B": [
+        (CARD + "card_cases", "test_can_read_void_or_infer_nothing"),
+        (CARD + "privacy", "test_cannot_see_or_compare_another_merchant_s_customers"),
+    ],
     "erasure request": [
         (CARD + "retention", "test_takes_the_person_out_and_leaves_the_sum"),
         (CARD + "retention", "test_does_not_reset_a_single_use_gift"),

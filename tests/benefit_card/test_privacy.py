@@ -80,6 +80,7 @@ def company_paths(company: int, card: int) -> list[str]:
 
 class TestMerchant:
     def test_cannot_see_or_compare_another_merchant_s_customers(self, sale):
+        """Case: Merchant A and merchant B: the alias of the same card differs between them."""
         other = TillFactory().merchant
         assert selectors.alias(sale.merchant, sale.card_id) != selectors.alias(other, sale.card_id)
         assert selectors.redemptions_of_merchant_today(other, datetime.now(UTC)) == []

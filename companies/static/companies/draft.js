@@ -40,7 +40,11 @@ function putBack({ number, action, values }) {
   }
   for (let box = form.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
   const note = document.getElementById("draft-note");
-  if (note) document.querySelector(".toasts").append(note.content.cloneNode(true));
+  if (note) {
+    const said = note.content.cloneNode(true);
+    if (!form.querySelector("input[type=file]")) said.querySelector("[data-files]").remove();
+    document.querySelector(".toasts").append(said);
+  }
   form.scrollIntoView({ block: "nearest" });
 }
 
