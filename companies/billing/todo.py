@@ -2,7 +2,7 @@
 
 from datetime import datetime, time
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Sum
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,12 +12,14 @@ from companies.billing import desk
 from companies.billing.models import (
     BankLine,
     BooksCheck,
+    EReport,
     Invoice,
     InvoiceState,
     LineState,
     PlanState,
     ReceivedInvoice,
     ReceivedState,
+    ReportState,
     Transmission,
     TransmissionState,
 )
@@ -119,6 +121,13 @@ def _of_the_books() -> list[Todo]:
         title = ngettext("%(n)s invoice of ours was refused", "%(n)s invoices of ours were refused", refused)
         detail = _("See why on the invoicing platform's page.")
         todos.append(Todo(title % {"n": refused}, detail, reverse("billing:transmissions"), tone="warning"))
+    later = EReport.objects.filter(
+        kind=OuterRef("kind"), period_start=OuterRef("period_start"), revision__gt=OuterRef("revision")
+    )
+    rejected = EReport.objects.filter(~Exists(later), state=ReportState.REJECTED).count()
+    if rejected:
+        title = ngettext("%(n)s e-report was rejected", "%(n)s e-reports were rejected", rejected) % {"n": rejected}
+        todos.append(Todo(title, _("Tell the period anew."), reverse("billing:ereports"), tone="warning"))
     waiting = BankLine.objects.filter(state=LineState.OPEN).aggregate(count=Count("pk"), sum=Sum("cents"))
     if waiting["count"]:
         title = ngettext("%(n)s bank line to match", "%(n)s bank lines to match", waiting["count"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from companies.billing import credit_notes, directory, ereporting, ledger
+from companies.billing import credit_notes, directory, ereporting, ledger, todo
 from companies.billing.channel import exchange
 from companies.billing.channel.folder import Folder
 from companies.billing.models import AccountKind, DirectoryEntry, EReport, Transmission
@@ -117,6 +117,8 @@ class TestAReport:
         with pytest.raises(NotAllowed):
             ereporting.correct(report=made, actor=UserFactory(), at=LATER)
         client.force_login(staff())
+        EReport.objects.filter(pk=made.pk).update(state="rejected")
+        assert any("rejetée" in str(one.title) for one in todo.for_staff(staff(), LATER))
         assert made.reference in client.get(reverse("billing:ereports")).content.decode()
         client.post(reverse("billing:ereport_correct", args=[made.pk]))
         again = EReport.objects.get(revision=2)

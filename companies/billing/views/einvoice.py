@@ -210,7 +210,7 @@ def transmissions(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "transmissions": page.object_list,
-        "companies": EInvoicing.objects.select_related("company").order_by("company__name"),
+        "companies": EInvoicing.objects.select_related("company__directory_entry").order_by("company__name"),
         "others": Company.objects.filter(e_invoicing=None).order_by("name"),
     }
     return render(request, "billing/transmissions.html", context)

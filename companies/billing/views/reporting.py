@@ -1,5 +1,7 @@
 """E-reports of sales outside e-invoicing, and the central directory, for the association's staff."""
 
+from datetime import date
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -59,6 +61,10 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "report": row,
         "correctable": told and (row.state == ReportState.REJECTED or ereporting.changed(row)),
+        "days": [one | {"day": date.fromisoformat(one["day"])} for one in row.content["days"]],
+        "invoices": [
+            one | {"day": date.fromisoformat(one.get("paid_on", one["day"]))} for one in row.content["invoices"]
+        ],
         "history": ereporting.timeline(row),
     }
     return render(request, "billing/ereport.html", context)
