@@ -78,6 +78,13 @@ class NotOpen(DomainError):
     message = _("This proposal was decided already.")
 
 
+class PaidMeanwhile(DomainError):
+    """Nothing is owed any more on what was reminded of."""
+
+    code = "proposal_paid"
+    message = _("Nothing is owed on this invoice any more: there is no reason left to suspend the company.")
+
+
 def levels() -> list[ReminderLevel]:
     """The three levels as the staff set them; made with our words on first use."""
     found = list(ReminderLevel.objects.all())
@@ -198,10 +205,15 @@ def _propose(invoice: Invoice, *, at: datetime) -> None:
 def decide(
     *, proposal: SuspensionProposal, suspend: bool, reason: str, actor: User, at: datetime
 ) -> SuspensionProposal:
-    """A person of the staff suspends the company, or does not. Its cards stop at the next scan."""
+    """A person of the staff suspends the company, or does not. Its cards stop at the next scan.
+
+    Raises NotAllowed, NotOpen, PaidMeanwhile.
+    """
     require(access.can_collect(actor))
     if proposal.state != "open":
         raise NotOpen
+    if suspend and not Invoice.objects.filter(pk=proposal.invoice_id, state__in=PAYABLE, balance_cents__gt=0).exists():
+        raise PaidMeanwhile
     company = proposal.company
     if suspend and company.status == CompanyStatus.ADMITTED:
         admissions.suspend(company=company, actor=actor, at=at, reason=reason)

@@ -225,6 +225,13 @@ class TestSuspension:
     def test_may_be_dismissed(self, company, proposal, accountant):
         with pytest.raises(NotAllowed):
             reminders.decide(proposal=proposal, suspend=False, reason="x", actor=accountant, at=AT)
+        Invoice.objects.filter(pk=proposal.invoice_id).update(state="paid", balance_cents=0)
+        with pytest.raises(reminders.PaidMeanwhile):
+            reminders.decide(proposal=proposal, suspend=True, reason="x", actor=staff(), at=AT)
+        client = Client()
+        client.force_login(staff())
+        page = client.get("/erb/collection/?state=proposals").content.decode()
+        assert "Plus rien n" in page and "Suspendre l" not in page
         assert reminders.decide(proposal=proposal, suspend=False, reason="x", actor=staff(), at=AT).state == "dismissed"
         company.refresh_from_db()
         assert company.is_member
@@ -441,7 +448,7 @@ class TestLink:
 
 class TestDesk:
     def test_counts_what_is_due_announced_in_collection_failed_and_claimed(self, company, accountant):
-        due(company, 1_000, due_on=date(2026, 9, 1))
+        due(company, 1_000, due_on=date(2026, 4, 30))
         late, moving, failing = due(company, 2_000), due(company, 4_000), due(company, 8_000)
         settlement.apply(payment_id=payment(moving).pk, seen=Observation("processing"), at=AT)
         attempt = payment(failing)

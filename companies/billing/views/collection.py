@@ -1,6 +1,7 @@
 """Collecting, for the association's staff: the due list, claims, proposals, debts given up, credit notes, settings."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -260,8 +261,11 @@ def propose_plan(request: HttpRequest, invoice: int) -> HttpResponse:
     user = staff_user(request)
     row = get_object_or_404(Invoice.objects.select_related("company"), pk=invoice)
     current = row.plans.filter(state__in=[PlanState.PROPOSED, PlanState.AGREED]).first()
-    form = PlanForm(request.POST if "count" in request.POST else None)
     at = timezone.now()
+    form = PlanForm(
+        request.POST if "count" in request.POST else None,
+        initial={"first": timezone.localdate(at) + timedelta(days=30)},
+    )
     if request.method == "POST":
         try:
             if "cancel" in request.POST and current is not None:
