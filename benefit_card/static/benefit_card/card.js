@@ -1,4 +1,5 @@
 /** The card on the phone: a new code every 30 seconds, from passes kept for seven days, with or without network. */
+import { locale } from "./locale.js";
 import { svg } from "./qr-svg.js";
 import { SLOT_SECONDS, codeAt, slotAt, utcDay } from "./sha256-pass.js";
 
@@ -86,7 +87,7 @@ function draw() {
     $("code").replaceChildren(svg(qrcode, codeAt(pass, slot), texts.code));
   }
   const last = Math.max(...kept.passes.map((candidate) => dayNumber(candidate.day)));
-  const format = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
+  const format = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
   $("note").textContent = navigator.onLine ? "" : texts.offline.replace("{day}", format.format(last * 86_400_000));
   $("clock").hidden = Math.abs(shift) < CLOCK_LIMIT_MS;
   return undefined;

@@ -1,11 +1,13 @@
 /** Shows how ready the till is without network, what waits and what became of what was sent; and keeps its files. */
+import { locale } from "./locale.js";
+
 const $ = (id) => document.getElementById(id);
 const HOUR = 3_600_000;
 
 export class OfflinePanel {
   constructor({ offline, api, texts, say, euro, onRevoked }) {
     Object.assign(this, { offline, api, texts, say, euro, onRevoked, box: $("offline") });
-    this.moment = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "Europe/Paris" });
+    this.moment = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "Europe/Paris" });
     for (const button of document.querySelectorAll("[data-open=offline]")) button.addEventListener("click", () => this.open());
     $("offline-close").addEventListener("click", () => this.close());
     $("offline-send").addEventListener("click", () => this.#send());

@@ -1,11 +1,13 @@
 /** The day's list of this till, with undo while it is allowed. Money only: no surname, no employer. */
+import { locale } from "./locale.js";
+
 const $ = (id) => document.getElementById(id);
 
 export class Today {
   constructor({ api, texts, say, euro, onRevoked }) {
     Object.assign(this, { api, texts, say, euro, onRevoked });
     this.box = $("today");
-    this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", timeZone: "Europe/Paris" });
+    this.clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", timeZone: "Europe/Paris" });
     $("today-close").addEventListener("click", () => this.close());
   }
 

@@ -6,16 +6,16 @@ import { OfflineTill } from "./offline-till.js";
 import { People } from "./till-people.js";
 import { Sale } from "./till-sale.js";
 import { Scanner, loadDetector } from "./scanner.js";
+import { locale } from "./locale.js";
 import { TillApi, store } from "./till-api.js";
 import { Today } from "./till-today.js";
 import { accepted, refused, wake } from "./sound.js";
 import { listen } from "./wedge.js";
 
 const $ = (id) => document.getElementById(id);
-const root = document.documentElement;
 const texts = JSON.parse($("till-texts").textContent);
-const euro = new Intl.NumberFormat(root.lang, { style: "currency", currency: "EUR" });
-const moment = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "short", timeZone: "Europe/Paris" });
+const euro = new Intl.NumberFormat(locale, { style: "currency", currency: "EUR" });
+const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: "Europe/Paris" });
 /** say("Pay {amount}", {amount}) fills the blanks of a translated sentence. */
 const say = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
@@ -194,7 +194,7 @@ function unanswered(attempt) {
 /** Why not, in words: when and where an offer was used here and, when uses are counted in any N days, the day one more fits. */
 function why({ used_at: used, shop, again_on: day, reason }) {
   if (!used) return reason;
-  const again = day ? ` ${say(texts.limit_again, { day: new Date(`${day}T12:00:00`).toLocaleDateString(root.lang) })}` : "";
+  const again = day ? ` ${say(texts.limit_again, { day: new Date(`${day}T12:00:00`).toLocaleDateString(locale) })}` : "";
   return say(texts.limit_reached, { time: moment.format(new Date(used)), shop }) + again;
 }
 
