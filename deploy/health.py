@@ -9,6 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
+from benefit_card.services import partitions
 from companies.models import Heartbeat
 from deploy.celery import app
 
@@ -40,11 +41,17 @@ def _migrations() -> str:
     return "ok" if not missing else f"{len(missing)} not applied"
 
 
+def _months() -> str:
+    missing = partitions.missing(at=timezone.now())
+    return "ok" if not missing else f"no table for the redemptions of {missing[0]:%Y-%m}"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "broker": _broker,
     "worker": _worker,
     "migrations": _migrations,
+    "months": _months,
 }
 
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 
 from benefit_card import months
 from benefit_card.entry_form import read_entry
-from benefit_card.models import Redemption, Shown
+from benefit_card.models import Redemption, Shown, Signal, Undone
 from benefit_card.services import offline, partitions
 from tests.benefit_card.device import Device
 from tests.factories.benefit_card import TillFactory, card, offer
@@ -73,15 +73,48 @@ class TestMonth:
         with pytest.raises(IntegrityError, match="redemption_number_begins_with_its_month"), transaction.atomic():
             sell(NOW, id=months.first_number(LONG_AGO) + 1)
 
-    def test_without_a_table_loses_nothing_and_is_reported(self, sell, caplog):
+    def test_without_a_table_loses_nothing_and_is_reported(self, sell):
         """case: the worker stood still for months, and the tills went on."""
         row = sell(LONG_AGO)
         assert table(row) == "benefit_card_redemption_other"
         assert partitions.ensure(since=LONG_AGO, until=LONG_AGO) == 0
-        partitions.prepare(at=NOW)
-        assert "1 redemptions lie in no month" in caplog.text
         (warning,) = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
         assert warning.id == "benefit_card.W001"
+
+    def test_takes_up_its_rows_once_it_has_a_table(self, sell, caplog):
+        """case: two months without a table: sales, an undoing and what points at them move whole, others stay where they are."""
+        here, april = sell(NOW), LONG_AGO + timedelta(minutes=1)
+        sold, undone, later = sell(LONG_AGO), sell(LONG_AGO), sell(april)
+        back = sell(april, voids=undone)
+        signal = Signal.objects.create(kind="elsewhere", key="x:1", redemption=sold, raised_at=NOW)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        before = list(Redemption.objects.order_by("pk").values())
+        partitions.prepare(at=NOW)
+        assert [table(row) for row in (sold, undone, later, back)] == [
+            f"benefit_card_redemption_2019_{month}" for month in ("03", "03", "04", "04")
+        ]
+        assert table(here) != "benefit_card_redemption_other" and partitions.outside() == 0
+        assert list(Redemption.objects.order_by("pk").values()) == before
+        assert list(Undone.objects.values_list("pk", "by")) == [(undone.pk, back.pk)]
+        assert "2 redemptions of 2019-03-01 were moved" in caplog.text
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_constraint WHERE NOT convalidated")
+            assert cursor.fetchone() == (0,)
+        for gone, error in ((sold, signal), (back, undone)):
+            with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(
+                    "DELETE FROM benefit_card_redemption WHERE id = %s; SET CONSTRAINTS ALL IMMEDIATE", [gone.pk]
+                )
+            assert error.pk
+        with pytest.raises(IntegrityError, match="undone"), transaction.atomic():
+            sell(april, voids=undone)
+        assert partitions.prepare(at=NOW) == 0
+
+    def test_is_missed_by_the_health_page_before_it_comes(self, sell):
+        partitions.prepare(at=NOW)
+        assert partitions.missing(at=NOW) == []
+        assert partitions.missing(at=LONG_AGO) == [date(2019, 3, 1), date(2019, 4, 1)]
 
     def test_has_its_table_long_before_it_comes(self, sell):
         partitions.prepare(at=NOW)
