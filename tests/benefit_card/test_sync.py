@@ -9,14 +9,10 @@ from uuid import UUID
 
 import pytest
 import time_machine
-from django.db.models import Sum
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.django import TransactionTestCase
 
 from benefit_card.models import Card, OfflineEntry, Quota, Redemption, RedemptionRequest, Standing
 from benefit_card.services import cards as card_services
-from benefit_card.services import lists, offline, redemption, voids
+from benefit_card.services import lists, voids
 from companies.models import AuditEntry, CompanyStatus
 from merchants import services as merchant_services
 from merchants.models import Kind, OfferState, OfflinePolicy, Till
@@ -317,51 +313,3 @@ class TestPack:
             "cashiers",
             "offers",
         }
-
-
-class TestTotals(TransactionTestCase):
-    """Totals."""
-
-    @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-    @given(
-        limit=st.integers(1, 3),
-        stock=st.one_of(st.none(), st.integers(1, 4)),
-        steps=st.lists(
-            st.tuples(st.sampled_from(["online", "offline", "again", "void"]), st.integers(0, 1)), max_size=12
-        ),
-    )
-    def test_reconcile_whatever_the_order_of_counter_queue_and_undoing(self, limit, stock, steps):
-        """Every cent promised to a till is a row, every row that moved a quota is counted in it, and no other."""
-        tills = [TillFactory(), TillFactory()]
-        devices = [Device(till) for till in tills]
-        shared = tills[0].shop
-        Till.objects.filter(pk=tills[1].pk).update(shop=shared)
-        tills = list(Till.objects.filter(shop=shared).order_by("pk").select_related("shop__merchant"))
-        made, row = card(), offer(shared.merchant, per_person_limit=limit, stock=stock)
-        now, promised, sent = datetime.now(UTC), {}, []
-        from benefit_card.entry_form import read_entry
-
-        for what, which in steps:
-            if what == "offline" or (what == "again" and sent):
-                used, raw = sent[-1] if what == "again" else (which, devices[which].entry(made, row, at=now))
-                sent.append((used, raw))
-                (answer,) = offline.sync(till=tills[used], rows=[read_entry(raw)], at=now)
-                if answer["redemption"] and what != "again":
-                    promised[answer["client_id"]] = answer["redemption"]["discount"]
-            elif what == "online":
-                entry = devices[which].entry(made, row, at=now)
-                answer = redemption.redeem(
-                    till=tills[which], client_id=UUID(entry["client_id"]), code=entry["code"], offer_id=row.pk,
-                    amount_cents=4990, version=1, at=now,
-                )  # fmt: skip
-                if answer.status == 201:
-                    promised[str(entry["client_id"])] = answer.body["discount"]
-            elif what == "void" and promised:
-                client_id, _discount = promised.popitem()
-                voids.void(till=tills[which], client_id=UUID(client_id), at=now)
-        standing = Redemption.objects.counted()
-        cents = sum(round(float(discount) * 100) for discount in promised.values())
-        assert standing.aggregate(total=Sum("discount_cents", default=0))["total"] == cents
-        moved = standing.filter(standing=Standing.OK).count()
-        assert set(Quota.objects.values_list("used", flat=True)) <= {moved}
-        assert moved <= min(limit, stock or limit)
