@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from companies.money import euros
+from companies.money import euros, typed
 from purchasing.models import Pool
 from purchasing.savings import Alone
 
@@ -50,4 +50,4 @@ def sentences(found: Alone, pool: Pool) -> list[str]:
 
 
 def amount(cents: int) -> str:
-    return euros(cents).replace(".", ",") + "\u00a0€"
+    return typed(euros(cents)) + "\u00a0€"

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from companies.models import Company
-from companies.money import euros, unit_price
+from companies.money import euros, typed, unit_price
 from purchasing.models import CostShare, Pool, SupplierInvoice
 from purchasing.rules.hints import FEW
 from purchasing.states import SupplierInvoiceState
@@ -71,13 +71,13 @@ def _source(share: CostShare) -> str:
 
 
 def _rule(share: CostShare, total: int, base: int | None) -> str:
-    amount = euros(total).replace(".", ",")
+    amount = typed(euros(total))
     values = {
         "weight": share.weight,
         "base": base,
         "total": amount,
-        "euros": euros(share.weight).replace(".", ","),
-        "all": euros(base or 0).replace(".", ","),
+        "euros": typed(euros(share.weight)),
+        "all": typed(euros(base or 0)),
     }
     if share.kind == CostShare.Kind.FEE:
         return _("Fee of the association on your net share.")
@@ -125,7 +125,7 @@ def exact(total_cents: int, weight: int, base: int) -> str:
     '38,4083'
     """
     sign = "-" if total_cents < 0 else ""
-    return sign + unit_price(abs(total_cents) * weight * 100 // base).replace(".", ",")
+    return sign + typed(unit_price(abs(total_cents) * weight * 100 // base))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,10 @@ class ReceiptForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.lines, self.correction = lines, correction
         for line in lines:
-            self.fields[f"counted{line.pk}"] = QuantityField(label=_("Counted"), required=False)
-            self.fields[f"refused{line.pk}"] = QuantityField(label=_("Of these refused"), required=False)
+            counted = _("To take away") if correction else _("Counted")
+            refused = _("Of these entered as refused") if correction else _("Of these refused")
+            self.fields[f"counted{line.pk}"] = QuantityField(label=counted, required=False)
+            self.fields[f"refused{line.pk}"] = QuantityField(label=refused, required=False)
             self.fields[f"reserves{line.pk}"] = forms.CharField(label=_("Why"), max_length=200, required=False)
             self.fields[f"substitute{line.pk}"] = forms.CharField(
                 label=_("Another article came instead"),
@@ -64,7 +66,9 @@ class ReceiptForm(forms.Form):
                 help_text=_("Only if you accept it at the same price. The companies are told."),
             )
         if correction:
-            del self.fields["photos"]
+            del self.fields["photos"], self.fields["delivery_note"]
+            notes = self.fields["notes"]
+            notes.label, notes.help_text, notes.required = _("Why it is corrected"), "", True
 
     def rows(self) -> list[tuple[PurchaseOrderLine, Any, Any, Any, Any]]:
         names = ("counted", "refused", "reserves", "substitute")

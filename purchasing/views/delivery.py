@@ -119,7 +119,7 @@ def _receipt_form(request: HttpRequest, order: PurchaseOrder, corrects: Receipt 
                 counts=form.counts(),
                 at=timezone.now(),
                 number=form.cleaned_data["number"],
-                delivery_note=form.cleaned_data["delivery_note"],
+                delivery_note=form.cleaned_data.get("delivery_note", ""),
                 notes=form.cleaned_data["notes"],
                 corrects=corrects,
                 photos=form.cleaned_data.get("photos") or (),

@@ -134,8 +134,12 @@ class TestPartialInvoices:
         assert (d.order.state, Pool.objects.get().state) == ("received", "settling")
         with pytest.raises(billing_end.EndNeedsReason):
             billing_end.end_billing(actor=d.w.staff, order=d.order, reason=" ", at=AT)
-        with pytest.raises(NotAllowed):
-            billing_end.end_billing(actor=d.w.buyers["A"], order=d.order, reason="Offert", at=AT)
+        lead = d.w.buyers["A"]  # money ends here: leading the pool is not enough, whatever the role
+        Pool.objects.update(lead=lead)
+        d.order.refresh_from_db()
+        for actor in (lead, d.w.buyers["B"], *(member(d.w.companies["C"], role) for role in Role)):
+            with pytest.raises(NotAllowed):
+                billing_end.end_billing(actor=actor, order=d.order, reason="Offert", at=AT)
         billing_end.end_billing(actor=d.w.staff, order=d.order, reason="Le reste est offert", at=AT)
         d.order.refresh_from_db()
         assert (d.order.state, Pool.objects.get().state) == ("closed", "closed")
