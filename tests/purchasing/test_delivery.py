@@ -5,6 +5,7 @@ from django.db import IntegrityError, connection, transaction
 
 from companies.errors import NotAllowed
 from companies.models import OutboxMail
+from purchasing.forms.delivery import ReceiptForm
 from purchasing.models import Allocation, Receipt, ReceiptLine, RequestLine
 from purchasing.services import delivery, hand_over
 from purchasing.services.delivery import Count
@@ -150,3 +151,11 @@ class TestTheDatabase:
         with pytest.raises(IntegrityError), transaction.atomic():
             ReceiptLine.objects.update(counted=31)
         assert connection.is_usable()
+
+
+class TestACorrection:
+    def test_asks_why_and_for_no_papers(self):
+        """I8: nothing changes after the lock without a reason."""
+        form = ReceiptForm({"number": 2}, lines=[], correction=True)
+        assert set(form.errors) == {"notes"} and "delivery_note" not in form.fields
+        assert ReceiptForm({"number": 2}, lines=[]).is_valid()
