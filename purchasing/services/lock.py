@@ -57,7 +57,7 @@ def lock(*, pool: Pool, at: datetime, actor: User | None = None) -> Pool:
         require(access.can_run_pool(actor, pool))
     deadline = standings.deadline_of(pool)
     if pool.state in (PoolState.COMMITTING, PoolState.COMPLETING) and (deadline is None or at >= deadline):
-        stand_alone.prepare(pool=pool, at=at)
+        stand_alone.prepare(pool=pool, at=at, seconds=10 if actor else 60)  # somebody waits for the page
     return _lock(pool=pool, at=at, actor=actor)
 
 

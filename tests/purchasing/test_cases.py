@@ -299,6 +299,21 @@ CASES = [
         "test_needs_a_second_person_above_the_threshold_when_decided_by_the_opener",
     ),
     ("I15 credit notes.", "test_claims.py", "test_never_comes_to_more_than_was_invoiced"),
+    ("CS09 to CS12, pack leftover: R3.", "rules/test_shares.py", "test_gives_the_shares_of_the_design"),
+    (
+        "Free riding: a mix.",
+        "rules/test_shares.py",
+        "test_lets_the_large_company_gain_when_a_part_is_shared_in_proportion",
+    ),
+    ("CS10 alone.", "rules/test_alone.py", "test_is_a_pack_and_a_loose_unit_once_the_solver_has_looked"),
+    ("CS11 alone.", "rules/test_alone.py", "test_shares_freight_between_lines_and_weighs_a_franco"),
+    ("Scarce capacity.", "award/test_participation.py", "test_where_cheap_capacity_is_scarce_one_stays_alone"),
+    (
+        "Scarce capacity on the page.",
+        "test_award_study.py",
+        "test_names_who_would_do_better_alone_to_staff_and_only_counts_for_others",
+    ),
+    ("Empty core.", "award/test_participation.py", "test_where_a_pack_serves_two_nobody_saves_by_leaving_all"),
     ("I16 handed over.", "rules/test_shortage.py", "test_of_several_deliveries_takes_nothing_back"),
 ]
 

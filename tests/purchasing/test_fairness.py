@@ -116,23 +116,23 @@ class TestThePriceAlone:
 
 class TestAfterAShortage:
     def test_compares_the_units_that_came(self, client):
-        """10 and 10 granted at 12.50 alone each; 8 and 2 came with all the freight: 104.00 and 26.00 at one price, alone
-        101.00 and 29.00. Capped at what was granted (125.00 each) the first would pay 3.00 more than alone."""
+        """12 and 8 granted; 6 and 4 came with all the freight: 78.00 and 52.00 at one price, alone 77.00 and 53.00.
+        Capped at what was granted (149.00 and 101.00) the first would pay 1.00 more than alone."""
         b = Billed.__new__(Billed)
-        b.w = two_quotes(shortage="first_come")
-        b.w.commit("A", 8)
-        b.w.commit("B", 12)
+        b.w = two_quotes()
+        b.w.commit("A", 12)
+        b.w.commit("B", 8)
         b.w.lock()
         bill(b, came=10, goods=10_000, freight=3_000)
-        assert b.total() == [10_100, 2_900]
+        assert b.total() == [7_700, 5_300]
         assert sorted(Commitment.objects.values_list("stand_alone_cents", "alone_received_cents")) == [
-            (10_100, None),
-            (14_900, 2_900),
+            (10_100, 5_300),
+            (14_900, 7_700),
         ]
         client.cookies["language"] = "en"
         client.force_login(b.w.buyers["B"])
         page = client.get(reverse("purchasing:proof", args=[b.w.companies["B"].pk, b.w.pool.pk])).content.decode()
-        assert "Less came than you were granted" in page and "29.00" in page.replace(",", ".")
+        assert "Less came than you were granted" in page and "53.00" in page.replace(",", ".")
 
     def test_says_so_when_no_way_to_share_keeps_the_promise(self, client):
         """Five came for two of them at 10.00 with 30.00 freight: 80.00 in all, alone 41.00 and 29.00."""

@@ -37,7 +37,7 @@ class TestWhoOrdersTogether:
         assert (found.total, found.proven) == (160_000, True)
         assert len(found.together) <= 1
 
-    def test_where_a_pack_serves_two_the_third_stays_alone(self):
+    def test_where_a_pack_serves_two_nobody_saves_by_leaving_all(self):
         """case: pack of 2 at 10, three members need 1: all pay 20 together, 10 each alone, 20 for a pair and one alone."""
         instance = one_product([(1_000, 2, 9)], [1, 1, 1])
         members = [Member({0: 1}, 1_000)] * 3

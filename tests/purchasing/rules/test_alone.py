@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purchasing.rules.alone import Market, Offered, Supply
+from purchasing.rules.alone import SCALE, Case, Market, Offered, Supply
 from purchasing.rules.award.solve import prove
 from purchasing.rules.landed import half_up
 from purchasing.rules.tiers import Terms, Tier
@@ -95,6 +95,8 @@ class TestThePriceAlone:
         least = half_up(best, instance.scale)
         assert found.cents <= least <= found.found_cents
         assert sum(found.parts.values()) == found.cents
+        bare = Case(market, wanted).bound(found.found_cents * SCALE * 2, 60)  # not held down by a way that was found
+        assert bare <= best * SCALE // instance.scale
         assert not found.proven or found.cents == least
 
     def test_by_the_solver_is_what_trying_everything_finds(self):

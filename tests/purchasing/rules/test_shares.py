@@ -118,6 +118,7 @@ class TestTheStandAloneCap:
         ],
     )
     def test_gives_the_shares_of_the_design(self, uniform, alone, expected):
+        """case: the table of counter-examples: pack leftover, CS09 to CS12, scarce cheap capacity."""
         assert [u + e for u, e in zip(uniform, equalisation(uniform, alone), strict=True)] == expected
 
     def test_never_caps_who_has_no_alternative(self):
@@ -125,7 +126,7 @@ class TestTheStandAloneCap:
         assert moves == [-100, 70, 30]
 
     def test_lets_the_large_company_gain_when_a_part_is_shared_in_proportion(self):
-        """The free rider of the design: A alone has the best tier already. One price leaves it nothing, a mix a part."""
+        """case: the free rider of the design: A alone has the best tier already. One price leaves it nothing, a mix a part."""
         uniform, alone = [720_000, 64_000], [720_000, 100_000]
         assert equalisation(uniform, alone) == [0, 0]
         assert equalisation(uniform, alone, 25) == [-7_902, 7_902]
