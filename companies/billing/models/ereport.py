@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from companies.models import Document
+from companies.models.guards import never_emptied
 
 
 class ReportKind(models.TextChoices):
@@ -59,6 +60,7 @@ class EReport(models.Model):
         triggers = [
             pgtrigger.ReadOnly(name="ereport_as_told", exclude=["state", "sent_at", "flow_id", "attempts", "error"]),
             pgtrigger.Protect(name="ereport_kept", operation=pgtrigger.Delete),
+            never_emptied("report_never_emptied"),
             pgtrigger.FSM(
                 name="ereport_states",
                 field="state",
