@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
-from deploy import openapi_names
+from deploy import identity, openapi_names
 from deploy.standalone import servers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -385,62 +385,10 @@ EMAIL_TIMEOUT = 20
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", "sk_test_double")
 STRIPE_WEBHOOK_SECRET = _secret("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")  # empty: Stripe itself; the demo and the tests point it at the double
-# The legal identity on invoices (money.md): SELLER is a JSON object that replaces these entries.
-SELLER = {
-    "name": "Entreprises Romans Bourg-de-Péage",
-    "legal_form": "association loi 1901",
-    "street": "Pôle Sud, 68 avenue Gambetta",
-    "postcode": "26100",
-    "city": "Romans-sur-Isère",
-    "siren": "732829320",
-    "siret": "73282932000074",
-    "vat_no": "FR44732829320",
-    "register": "RNA W263000000",
-    "iban": "FR14 2004 1010 0505 0001 3M02 606",
-    "ics": "FR72ZZZ123456",  # SEPA creditor identifier, on mandates
-    "vat_on_debits": True,
-    "vat_regime": "real_monthly",  # real_monthly, real_quarterly, simplified or franchise: the periods of e-reporting
-    "exemption": "TVA non applicable.",
-    **dict(env.json("SELLER", {})),
-}
-# Who publishes the site and works for it, on the legal pages; each is JSON that replaces these entries.
-PUBLISHER = {
-    "director": "La présidence de l’association",
-    "email": "contact@erb.example",
-    "privacy": "donnees@erb.example",
-    "phone": "04 75 00 00 00",
-    "host": {
-        "name": "Hébergeur de démonstration",
-        "address": "1 rue de l’Exemple, 26100 Romans-sur-Isère",
-        "phone": "",
-    },
-    **dict(env.json("PUBLISHER", {})),
-}
-PROCESSORS: list[dict[str, str]] = list(
-    env.json(
-        "PROCESSORS",
-        [
-            {
-                "name": "Stripe Payments Europe Ltd",
-                "does": "cartes et prélèvements",
-                "does_en": "cards and debits",
-                "where": "Irlande",
-            },
-            {
-                "name": "Hébergeur de démonstration",
-                "does": "serveurs et sauvegardes",
-                "does_en": "servers and backups",
-                "where": "France",
-            },
-            {
-                "name": "Relais de courriel de démonstration",
-                "does": "envoi des courriels",
-                "does_en": "sending mails",
-                "where": "France",
-            },
-        ],
-    )
-)
+# Each is JSON: an object whose entries replace those of `deploy.identity`, a list that replaces theirs.
+SELLER = {**identity.SELLER, **dict(env.json("SELLER", {}))}
+PUBLISHER = {**identity.PUBLISHER, **dict(env.json("PUBLISHER", {}))}
+PROCESSORS: list[dict[str, str]] = list(env.json("PROCESSORS", identity.PROCESSORS))
 # Electronic invoices: how the approved platform is reached, and from when (money.md, "E-invoicing").
 EINVOICE_CHANNEL = env.str("EINVOICE_CHANNEL", "folder")  # folder, mailbox or http
 EINVOICE_DIR = Path(env.str("EINVOICE_DIR", str(STATE_DIR / "einvoices")))
