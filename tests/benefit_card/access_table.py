@@ -45,7 +45,7 @@ def prepare(w):
         offer_version=row.current, shown=Shown.PRINT, gross_cents=1000, discount_cents=100, period="ever",
         at=now - timedelta(minutes=2),
     )  # fmt: skip
-    w.list = lists.revocations(at=now)
+    w.revocation_list = lists.revocations(at=now)
 
 
 def company(w):
@@ -110,5 +110,5 @@ VISITS = [
     Visit("till_pack", TILL),
     Visit("card_keys", EVERYBODY),
     Visit("revocations", EVERYBODY),
-    Visit("revocation_changes", EVERYBODY, lambda w: {"number": w.list.number}),
+    Visit("revocation_changes", EVERYBODY, lambda w: {"number": w.revocation_list.number}),
 ]
