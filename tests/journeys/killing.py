@@ -17,6 +17,7 @@ PATIENCE = 120
 # What the worker writes by itself, whatever people do meanwhile.
 BACKGROUND = ["benefit_card_publishedlist", "benefit_card_monthlyuse", "benefit_card_statement", "billing_transmission"]
 BACKGROUND += ["billing_status", "billing_einvoicing", "billing_bookscheck", "billing_reminder", "billing_planneddebit"]
+BACKGROUND += ["purchasing_standalone", "billing_directoryentry", "billing_ereport"]
 
 
 def database(stack):
