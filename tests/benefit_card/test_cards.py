@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -54,14 +53,13 @@ def made(company, hr, **more) -> CardBatch:
 
 
 class TestBatch:
-    def test_of_4000_cards_is_made_in_less_than_ten_seconds(self, company, hr):
-        employ(company, 4000)
+    def test_gives_each_card_a_place_of_its_own_and_no_key_more_than_500(self, company, hr):
+        """How long 4,000 take is told by the benchmark `cards`."""
+        employ(company, 1200)
         batch = cards.request_batch(actor=hr, company=company, at=NOW)
-        started = time.monotonic()
-        assert cards.issue_batch(batch_id=batch.pk, at=NOW) == 4000
-        assert time.monotonic() - started < 10
-        assert Card.objects.values("status_index").distinct().count() == 4000
-        assert SigningKey.objects.filter(use="print").count() == 8  # a leak costs 500 cards
+        assert cards.issue_batch(batch_id=batch.pk, at=NOW) == 1200
+        assert Card.objects.values("status_index").distinct().count() == 1200
+        assert SigningKey.objects.filter(use="print").count() == 3  # a leak costs 500 cards
         assert all(key.cards <= 500 for key in SigningKey.objects.filter(use="print"))
 
     def test_resumes_after_a_crash_and_makes_no_card_twice(self, company, hr, monkeypatch):
