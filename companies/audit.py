@@ -118,13 +118,14 @@ def record_for(
     at: datetime,
     actor: User | None,
     actor_label: str = "",
+    reason: str = "",
 ) -> None:
     """Note for each company what happened to something that is not its own, so that its program hears of it (webhooks).
 
     `kind` names the company's part of the row `pk`: the timeline of the row itself keeps one line per event.
     """
     if parts := [_Part(pk, company) for company in sorted(set(companies))]:
-        record_many(action, parts, at=at, actor=actor, actor_label=actor_label, kind=kind)
+        record_many(action, parts, at=at, actor=actor, actor_label=actor_label, reason=reason, kind=kind)
 
 
 def history(target: models.Model) -> models.QuerySet[AuditEntry]:

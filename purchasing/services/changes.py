@@ -140,7 +140,8 @@ def _conclude(
         staying += _recompute(change, refused, actor=actor, at=at)
     lines = list(order.lines.all())
     goes_on = any(line.quantity for line in lines)
-    telling.tell(telling.ORDER, "accepted" if goes_on else "refused", order.pk, told, at=at, actor=actor, label=label)
+    event, reason = ("accepted", "") if goes_on else ("refused", "consent")
+    telling.tell(telling.ORDER, event, order.pk, told, at=at, actor=actor, label=label, reason=reason)
     if not goes_on:
         move(order, OrderState.REFUSED, table=ORDER, at=at, actor=actor, actor_label=label, reason="consent")
         return

@@ -361,6 +361,6 @@ def close_short(*, actor: User, order: PurchaseOrder, reason: str, at: datetime)
     order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool").get(pk=order.pk)
     order.pool = pool
     move(order, OrderState.CLOSED_SHORT, table=ORDER, at=at, actor=actor, reason=reason.strip())
-    telling.order_event(order, "closed_short", at=at, actor=actor)
+    telling.order_event(order, "closed_short", at=at, actor=actor, reason=reason.strip())
     order_end.settle_if_complete(pool, actor=actor, at=at)
     return order

@@ -286,7 +286,7 @@ def _cancel(actor: User, pool: EmployeePool, reason: str, at: datetime) -> Emplo
         reason=reason,
         company=pool.company,
     )
-    telling.employee_pool_event(pool, "cancelled", at=at, actor=actor)
+    telling.employee_pool_event(pool, "cancelled", at=at, actor=actor, reason=reason)
     mails.cancelled(pool, at=at)
     carry_out_pay_backs.delay_on_commit(pool_id=pool.pk)
     return pool

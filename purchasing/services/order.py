@@ -210,7 +210,8 @@ def acknowledge(*, order: PurchaseOrder, answer: Answer, at: datetime, actor: Us
         return heard.row
     to = answers.follow(order, heard, actor=actor, at=at)
     mails_back.order_answered(order, heard.row, at=at)
-    telling.order_event(order, to, at=at, actor=actor, label="" if actor else order.supplier.name)
+    label, why = "" if actor else order.supplier.name, heard.row.note[:200]
+    telling.order_event(order, to, at=at, actor=actor, label=label, reason=why)
     if heard.words:
         changes.ask(order, heard.row, at=at)
     return heard.row
@@ -228,6 +229,6 @@ def cancel(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> P
     pool = locked(order.pool)
     order = locked_order(order)
     move(order, OrderState.CANCELLED, table=ORDER, at=at, actor=actor, reason=reason.strip(), revoked_at=at)
-    telling.order_event(order, "cancelled", at=at, actor=actor)
+    telling.order_event(order, "cancelled", at=at, actor=actor, reason=reason.strip())
     order_end.give_back(order, pool, reason=reason.strip(), actor=actor, at=at)
     return order

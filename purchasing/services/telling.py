@@ -34,22 +34,25 @@ def tell(
     at: datetime,
     actor: User | None,
     label: str = "",
+    reason: str = "",
 ) -> None:
     """Note `event` for each company, inside the caller's transaction. `label` names who is no user."""
     action = f"{kind.rpartition('.')[2]}.{event}"
-    audit.record_for(companies, action, pk, kind=kind, at=at, actor=actor, actor_label=label)
+    audit.record_for(companies, action, pk, kind=kind, at=at, actor=actor, actor_label=label, reason=reason)
 
 
-def order_event(order: PurchaseOrder, event: str, *, at: datetime, actor: User | None, label: str = "") -> None:
+def order_event(
+    order: PurchaseOrder, event: str, *, at: datetime, actor: User | None, label: str = "", reason: str = ""
+) -> None:
     """The same for every company on an order."""
-    tell(ORDER, event, order.pk, companies_on(order), at=at, actor=actor, label=label)
+    tell(ORDER, event, order.pk, companies_on(order), at=at, actor=actor, label=label, reason=reason)
 
 
-def employee_pool_event(pool: EmployeePool, event: str, *, at: datetime, actor: User | None) -> None:
+def employee_pool_event(pool: EmployeePool, event: str, *, at: datetime, actor: User | None, reason: str = "") -> None:
     """The same for companies that a pool of the association names; nothing tells them who of theirs takes part.
 
     A pool for everybody names nobody: its companies are those that add something or gave a place to collect.
     """
     if pool.company_id is None:
         named = pool.places.values_list("company", flat=True)
-        tell(EMPLOYEE_POOL, event, pool.pk, named, at=at, actor=actor, label="" if actor else CLOCK)
+        tell(EMPLOYEE_POOL, event, pool.pk, named, at=at, actor=actor, label="" if actor else CLOCK, reason=reason)

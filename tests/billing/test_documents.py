@@ -16,6 +16,7 @@ from companies.billing import (
     corrections,
     credit_notes,
     facturx,
+    fec,
     invoices,
     ledger,
     printing,
@@ -25,10 +26,11 @@ from companies.billing import (
 from companies.billing.models import AccountKind, AdvanceDeduction, Invoice, LineKind
 from companies.errors import NotAllowed
 from companies.models import Role
+from tests.billing import fec_reader
 from tests.billing.pdfa import faults
 from tests.billing.schematron import broken
 from tests.billing.test_ledger import paid
-from tests.factories.billing import AT, invoice, line, payment
+from tests.factories.billing import AT, invoice, line, mandate, payment, self_billed
 from tests.factories.companies import CompanyFactory, UserFactory, member, staff
 
 pytestmark = pytest.mark.django_db
@@ -258,6 +260,20 @@ class TestACorrectiveInvoice:
             self.correct(invoice(), reason=" ")
         with pytest.raises(NotAllowed):
             self.correct(invoice(), actor=UserFactory())
+
+
+class TestTheFileOfEntries:
+    def test_takes_advances_corrections_and_what_is_written_in_a_sellers_name(self):
+        company, clerk = CompanyFactory(), staff()
+        pay(advance(company))
+        final(company)
+        row = pay(invoice(company))
+        new = TestACorrectiveInvoice().correct(row)
+        made = self_billed(mandate(company, actor=clerk), line(10_000, 0), actor=clerk)
+        content = "".join(fec.lines(date(2026, 1, 1), date(2026, 12, 31)))
+        entries = fec_reader.read(content, fec.file_name(date(2026, 12, 31)))
+        assert 0 < sum(one.debit for one in entries) == sum(one.credit for one in entries)
+        assert all(number in content for number in (row.number, new.number, made.number))
 
 
 class TestTheTerms:

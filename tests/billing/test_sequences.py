@@ -12,9 +12,19 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
 
-from companies.billing import allocation, checking, credit_notes, deposits, ledger, settlement, write_offs
+from companies.billing import (
+    advances,
+    allocation,
+    checking,
+    corrections,
+    credit_notes,
+    deposits,
+    ledger,
+    settlement,
+    write_offs,
+)
 from companies.billing.bank import importing, matching
 from companies.billing.models import AccountKind, BankLine, CreditNote, Invoice, Payment, PaymentState, Refund
 from companies.billing.models.payment import UNDER_WAY
@@ -92,6 +102,38 @@ class Books(RuleBasedStateMachine):
         inner = transaction.savepoint()
         invoice(self.companies[place], at=self.now())
         transaction.savepoint_rollback(inner)
+
+    @rule(
+        target=invoices, place=st.integers(0, 1), cents=st.integers(1, 900_000), rate=st.sampled_from([0, 550, 2_000])
+    )
+    def ask_for_an_advance(self, place, cents, rate):
+        made = advances.issue(
+            company=self.companies[place], lines=[line(cents, rate)], order_reference="BC-1", due_on=date(2026, 4, 2), notes="",
+            key=f"a{self.steps}", actor=self.staff[0], at=self.now(),
+        )  # fmt: skip
+        return self.due(made)
+
+    @rule(target=invoices, place=st.integers(0, 1), cents=st.integers(1, 2_000_000))
+    def issue_what_advances_were_for(self, place, cents):
+        made = invoice(self.companies[place], line(cents), line(cents, 550), at=self.now(), order_reference="BC-1")
+        return self.due(made)
+
+    @rule(target=invoices, pk=invoices, cents=st.integers(1, 900_000), rate=st.sampled_from([550, 2_000]))
+    def replace(self, pk, cents, rate):
+        old = Invoice.objects.get(pk=pk)
+        try:
+            made = corrections.issue(
+                invoice=old, lines=[line(cents, rate)], reason="x", due_on=old.due_on, supply_on=old.supply_on,
+                order_reference="", key=f"k{self.steps}", actor=self.staff[0], at=self.now(),
+            )  # fmt: skip
+        except corrections.NotCorrectable:
+            return multiple()
+        return self.due(made)
+
+    def due(self, made):
+        if made.state == "issued":
+            settlement.set_invoice(made, "due", at=self.at, label="ERB")
+        return made.pk
 
     @rule(target=truths, pk=invoices, part=st.integers(1, 100))
     def try_to_pay(self, pk, part):
@@ -172,7 +214,7 @@ class Books(RuleBasedStateMachine):
                 credit_notes.issue(
                     invoice=row, nets={one.pk: cents}, reason="x", key=f"k{self.steps}", actor=None, at=self.now()
                 )
-        except credit_notes.CreditRefused:
+        except (credit_notes.CreditRefused, credit_notes.CreditElsewhere):
             transaction.savepoint_rollback(inner)
 
     @rule(place=st.integers(0, 1), cents=st.integers(1, 2_000_000))

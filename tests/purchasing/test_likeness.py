@@ -72,9 +72,11 @@ class TestWhileTyping:
         ) as found:
             asked("gants nitrile taille M", company)
         assert len(found) == 2
-        request = RequestFactory(approved=True)
+        requests = [RequestFactory(approved=True) for _ in range(20)]  # else they are found through the one request
         RequestLine.objects.bulk_create(
-            RequestLineFactory.build(request=request, position=n, state="approved", text=f"Article {n} de {n * 7}")
+            RequestLineFactory.build(
+                request=requests[n % 20], position=n, state="approved", text=f"Article {n} de {n * 7}"
+            )
             for n in range(3_000)
         )
         with connection.cursor() as cursor:
