@@ -137,6 +137,12 @@ def unbroken(text: str) -> SafeString:
     return mark_safe(_NUMBER.sub(r'<span class="unbroken">\g<0></span>', whole))  # noqa: S308  # escaped in the same line
 
 
+@register.filter(is_safe=True)
+def loose(text: object) -> str:
+    """What stands in a small box: a date may break before its month as well. Amounts and their units stay together."""
+    return re.sub(rf"(?<=\d){NO_BREAK}(?=[^\W\d]{{3,}})", " ", str(text))
+
+
 @register.simple_tag(takes_context=True)
 def query(context: dict[str, Any], **changes: Any) -> str:
     """The current query string with some parameters changed (None removes one)."""

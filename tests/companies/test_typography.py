@@ -7,7 +7,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companies.templatetags.ui import colon, day, moment, unbroken
+from companies.templatetags.ui import colon, day, loose, moment, unbroken
 from companies.typography import french
 
 TYPED = st.text("aé s:;?!«»%€'0123456789()d\n\u00a0\u202f", max_size=40)
@@ -58,3 +58,8 @@ class TestADate:
             assert (day(at), moment(at)) == ("mar.\u00a03\u00a0mars 2026", "mar.\u00a03\u00a0mars 2026 à\u00a014:05")
         with translation.override("en"):
             assert moment(at) == "Tue\u00a03\u00a0March 2026 at\u00a014:05"
+
+    def test_may_break_before_its_month_in_a_small_box_where_an_amount_may_not(self):
+        with translation.override("fr"):
+            assert loose(day(datetime(2026, 3, 3, tzinfo=UTC))) == "mar.\u00a03 mars 2026"
+            assert loose("1\u202f234,56\u00a0€") == "1\u202f234,56\u00a0€"
