@@ -17,7 +17,6 @@ from companies.models import IdempotentReply
 
 View = Callable[..., HttpResponse]
 FIELD = "once"
-LONGEST = 100
 
 
 def once(view: View) -> View:
@@ -28,13 +27,11 @@ def once(view: View) -> View:
 
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        key = request.POST.get(FIELD, "").replace("\x00", "")[:LONGEST]
-        if request.method != "POST" or not key or not request.user.is_authenticated:
+        if request.method != "POST" or not request.POST.get(FIELD) or not request.user.is_authenticated:
             return view(request, *args, **kwargs)
         caller = f"form:{request.user.pk}"
         said = sorted((name, request.POST.getlist(name)) for name in request.POST if name != "csrfmiddlewaretoken")
-        digest = hashlib.sha256(f"{request.path} {said}".encode()).hexdigest()
-        key = digest[:LONGEST]
+        key = hashlib.sha256(f"{request.path} {said}".encode()).hexdigest()  # what was said has the page's key in it
         with _alone(f"{caller}/{key}"):
             earlier = IdempotentReply.objects.filter(caller=caller, key=key).first()
             if earlier is not None and earlier.body:
@@ -44,7 +41,7 @@ def once(view: View) -> View:
                 IdempotentReply.objects.create(
                     caller=caller,
                     key=key,
-                    body_hash=digest,
+                    body_hash=key,
                     status=response.status_code,
                     body={"location": response.url},
                     created_at=timezone.now(),
