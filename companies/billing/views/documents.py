@@ -19,7 +19,7 @@ from companies.billing import advances, corrections, invoices, selectors, terms
 from companies.billing.models import DocumentType, Invoice, InvoiceLine, LineKind
 from companies.billing.views.staff import staff_user
 from companies.errors import DomainError
-from companies.forms import MoneyField, form_error
+from companies.forms import CHOOSE, MoneyField, form_error
 from companies.models import Company
 
 PER_PAGE = 40
@@ -34,7 +34,7 @@ def day_field(label: Any, **more: Any) -> forms.DateField:
 class AdvanceForm(forms.Form):
     """An advance on an order."""
 
-    company = forms.ModelChoiceField(label=gettext_lazy("Company"), queryset=Company.objects.none())
+    company = forms.ModelChoiceField(label=gettext_lazy("Company"), queryset=Company.objects.none(), empty_label=CHOOSE)
     order_reference = forms.CharField(
         label=gettext_lazy("Order number"),
         max_length=80,

@@ -35,6 +35,7 @@ class MandateForm(forms.Form):
         label=gettext_lazy("Member company"),
         queryset=Company.objects.none(),
         required=False,
+        empty_label=gettext_lazy("No member"),
         help_text=gettext_lazy("Leave empty for a supplier that is no member, and fill in its identity."),
     )
     name = forms.CharField(label=gettext_lazy("Name of the seller"), max_length=160, required=False)
