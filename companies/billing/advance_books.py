@@ -25,6 +25,7 @@ from companies.billing.models import (
 from companies.models import Company
 
 NO_CASH = ("invoice", "credit_note", "write_off", "replaced")
+CASH = ~(Q(transaction__kind__in=NO_CASH) | Q(transaction__reverses__kind__in=NO_CASH))  # of entries: money moved
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,19 @@ def left_of(advance: Invoice) -> Left:
     return Left(advance, advance.net_cents - back, vat)
 
 
+def gross_by_rate(invoice: Invoice) -> dict[int, int]:
+    """What an invoice asks with its VAT, by rate, less its credit notes."""
+    found = {row.vat_bp: row.base_cents + row.vat_cents for row in invoice.vat_rows.all()}
+    credited = CreditNoteLine.objects.filter(line__invoice=invoice).values_list("line__vat_bp")
+    for rate, net, vat in credited.annotate(net=Sum("net_cents"), vat=Sum("vat_cents")).order_by():
+        found[rate] -= net + vat
+    return found
+
+
 def received(invoice: Invoice) -> int:
     """The money that stands on an invoice: no credit note, no debt given up."""
     entries = LedgerEntry.objects.filter(invoice=invoice, account__kind=AccountKind.RECEIVABLE)
-    paid = entries.exclude(Q(transaction__kind__in=NO_CASH) | Q(transaction__reverses__kind__in=NO_CASH))
-    return -int(paid.aggregate(sum=Sum("cents"))["sum"] or 0)
+    return -int(entries.filter(CASH).aggregate(sum=Sum("cents"))["sum"] or 0)
 
 
 def follow(invoice: Invoice, *, at: datetime) -> None:

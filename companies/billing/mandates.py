@@ -1,19 +1,20 @@
 """Mandates: what is agreed, the evidence that is kept, and how they end. No call leaves the machine from here."""
 
-from datetime import datetime, timedelta
+from calendar import monthrange
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 from stdnum import iban as iban_rules
 
 from companies import audit, mail
 from companies.access import require
-from companies.billing import access
+from companies.billing import access, fec
 from companies.billing.models import CollectionPolicy, DebitState, Mandate, MandateState, PlannedDebit
 from companies.billing.models.mandate import MANDATE_TRANSITIONS
 from companies.billing.printing import readers
@@ -22,7 +23,7 @@ from companies.models import Company, User
 from companies.states import move
 
 TEXT_VERSION = "2026-11"
-UNUSED_MONTHS = 36  # the rulebook of the scheme: a mandate not used for so long is void
+UNUSED_MONTHS = 36  # calendar months, as the rulebook of the scheme counts: a mandate not used for so long is void
 # Single Euro Payments Area: an account of any of them must be accepted (Regulation 260/2012, article 9).
 _COUNTRIES = (
     "AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO PL PT RO RS SE "
@@ -197,9 +198,24 @@ def end(*, mandate_id: int, to: MandateState, reason: str, at: datetime, actor: 
     return row
 
 
+def months_before(day: date, months: int) -> date:
+    """The first day that is not yet so many calendar months ago: who was used before it, was used too long ago.
+
+    A month without that day ends with its last one, so what was used on 29 February is good until 28 February.
+
+    >>> months_before(date(2027, 2, 28), 36), months_before(date(2027, 3, 1), 36)
+    (datetime.date(2024, 2, 28), datetime.date(2024, 3, 1))
+    >>> months_before(date(2028, 2, 29), 36)
+    datetime.date(2025, 3, 1)
+    """
+    month = day.year * 12 + day.month - 1 - months
+    first = date(month // 12, month % 12 + 1, 1)
+    return first + timedelta(days=min(day.day, monthrange(first.year, first.month)[1] + 1) - 1)
+
+
 def lapse(*, at: datetime) -> int:
     """End mandates that were not used for 36 months; returns how many."""
-    limit = at - timedelta(days=UNUSED_MONTHS * 365 // 12)
+    limit = fec.start_of(months_before(timezone.localdate(at), UNUSED_MONTHS))
     unused = Mandate.objects.filter(state=MandateState.ACTIVE).annotate(last=Coalesce("last_used_at", "signed_at"))
     found = list(unused.filter(last__lt=limit).values_list("pk", flat=True)[:500])
     for pk in found:

@@ -21,7 +21,7 @@ from companies.billing import (
     reminders,
     windows,
 )
-from companies.billing.channel import exchange
+from companies.billing.channel import collected, exchange
 from companies.billing.channel.port import ChannelDown, channel, one_at_a_time
 from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, SelfBilled, StripeEvent
 from companies.billing.payments import disputes as disputes_at_stripe
@@ -113,7 +113,7 @@ def exchange_with_platform() -> None:
     with one_at_a_time("billing.exchange") as mine:
         if not mine:
             return
-        exchange.say_collected(at=at)
+        collected.say(at=at)
         way = channel()
         try:
             exchange.send_waiting(way, at=at)
@@ -140,6 +140,7 @@ def check_books() -> None:
 def collect() -> None:
     """Announce debits, send those whose day has come, plan another try for those that failed for a passing reason."""
     at = timezone.now()
+    mandates.lapse(at=at)  # what ended tonight debits nothing this morning
     collecting.plan(at=at)
     collecting.retry(at=at)
     collecting.collect(at=at)

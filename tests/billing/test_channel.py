@@ -5,15 +5,18 @@ import json
 import mailbox
 import threading
 import urllib.request
+from dataclasses import replace
 from datetime import date, timedelta
 from email.message import EmailMessage
 
 import pytest
 from django.core import mail
+from django.db import transaction
 from django.urls import reverse
+from lxml import etree
 
-from companies.billing import printing, settlement
-from companies.billing.channel import cdar, exchange
+from companies.billing import advance_books, allocation, printing, settlement
+from companies.billing.channel import cdar, collected, exchange
 from companies.billing.channel.folder import Folder
 from companies.billing.channel.http import Platform
 from companies.billing.channel.mailbox import Mailbox
@@ -24,7 +27,7 @@ from companies.billing.tasks import exchange_with_platform
 from deploy.standalone import platform_double
 from tests.billing.test_ledger import paid
 from tests.billing.test_received import THEM, UBL
-from tests.factories.billing import AT, invoice, payment
+from tests.factories.billing import AT, invoice, line, payment
 from tests.factories.companies import CompanyFactory, staff
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +56,19 @@ def platform():
     running.server.server_close()
 
 
+def amounts(platform):
+    """What statuses 212 told the platform, by rate, in their order."""
+    found = []
+    for row in platform.server.RequestHandlerClass.flows.rows:
+        if row["flowDirection"] == "In" or row["flowType"] != "CustomerInvoiceLC":
+            continue
+        told = etree.fromstring(row["content"])
+        parts = told.findall(".//{*}SpecifiedDocumentCharacteristic")
+        assert [one.findtext("{*}TypeCode") for one in parts] == ["MEN"] * len(parts)
+        found.append({one.findtext("{*}ValuePercent"): one.findtext("{*}ValueAmount") for one in parts})
+    return found
+
+
 @pytest.fixture
 def way(platform):
     return Platform(platform.url, *platform_double.CLIENT)
@@ -64,8 +80,8 @@ def switched(day=date(2026, 1, 1)):
     return company
 
 
-def delivered(company=None, **more):
-    issued = invoice(company or switched(), **more)
+def delivered(company=None, *lines, **more):
+    issued = invoice(company or switched(), *lines, **more)
     printing.deliver(invoice_id=issued.pk, at=AT)
     return issued
 
@@ -95,12 +111,56 @@ class TestAnInvoice:
         row.refresh_from_db()
         assert row.state == "approved"
         settlement.apply(payment_id=payment(issued).pk, seen=paid(issued.gross_cents), at=AT)
-        assert (exchange.say_collected(at=AT), exchange.say_collected(at=AT)) == (1, 0)
+        assert (collected.say(at=AT), collected.say(at=AT)) == (1, 0)
         exchange.send_waiting(way, at=AT)
-        assert len(platform.sent("CustomerInvoiceLC")) == 1
+        assert amounts(platform) == [{"20.00": "53.39"}]
         assert row.statuses.get(code=212).sent_at == AT
-        told = exchange._message(row.statuses.get(code=212)).decode()  # the amount by rate, as the tax office asks
-        assert ">MEN<" in told and ">20.00<" in told and ">53.39<" in told
+
+    def test_tells_each_payment_and_each_that_is_taken_back_once(self, way, platform, client):
+        """case: XP Z12-014, use case 34: partial collection by rate, a refund and a charge back below zero, sum = balance."""
+        issued = delivered(None, line(10_000), line(10_000, 550))  # 120.00 at 20 % and 105.50 at 5.5 %
+        exchange.send_waiting(way, at=AT)
+        with transaction.atomic():
+            allocation.receive(company=issued.company, cents=6_000, key="t", at=AT, actor=None, only=[issued])
+        issued.refresh_from_db()
+        attempt, seen = payment(issued), replace(paid(16_550), refunds=[])
+
+        def told(**more):
+            settlement.apply(payment_id=attempt.pk, seen=replace(seen, **more), at=AT)
+            collected.say(at=AT)
+            exchange.send_waiting(way, at=AT)
+            assert (collected.say(at=AT), exchange.send_waiting(way, at=AT)) == (0, 0)
+            return amounts(platform)[-1]
+
+        assert told() == {"20.00": "88.07", "5.50": "77.43"}
+        assert amounts(platform)[0] == {"20.00": "31.93", "5.50": "28.07"}
+        assert told(refunds=[("re_1", 5_000)]) == {"20.00": "-26.61", "5.50": "-23.39"}
+        dispute = settlement.Dispute("du_1", 11_550, returned=False)
+        assert told(refunds=[("re_1", 5_000)], disputes=[dispute]) == {"20.00": "-61.46", "5.50": "-54.04"}
+        back = {"refunds": [("re_1", 5_000)], "disputes": [replace(dispute, returned=True)]}
+        assert told(**back) == {"20.00": "61.46", "5.50": "54.04"}
+        assert (len(amounts(platform)), told(**back)) == (5, {"20.00": "61.46", "5.50": "54.04"})
+        statuses = issued.transmission.statuses.filter(code=212)
+        assert sum(statuses.values_list("cents", flat=True)) == advance_books.received(issued) == 17_550
+        client.force_login(staff())
+        page = client.get(reverse("billing:invoice", args=[issued.company_id, issued.pk])).content.decode()
+        assert "Encaissement annulé" in page and "-115,50" in page.replace("\u2212", "-")
+
+    def test_tells_of_a_credited_rate_what_was_sent_back(self):
+        """After a credit note on one rate, the refund takes back that rate's money and no other's."""
+        assert collected.by_rate(-2_400, {2_000: 9_600, 550: 10_550}, {2_000: 12_000, 550: 10_550}) == {
+            2_000: -2_400,
+            550: 0,
+        }
+        assert collected.by_rate(500, {2_000: 100, 550: 100}, {2_000: 100, 550: 0}) == {2_000: 200, 550: 300}
+
+    def test_told_as_a_whole_before_each_payment_was_is_not_told_again(self):
+        """Statuses of before carry no posting: what had come by then is known to the platform."""
+        issued = delivered()
+        Transmission.objects.update(state="sent")
+        settlement.apply(payment_id=payment(issued).pk, seen=paid(issued.gross_cents), at=AT)
+        Status.objects.create(transmission=issued.transmission, code=212, at=AT, incoming=False, sent_at=AT)
+        assert collected.say(at=AT) == 0
 
     def test_shows_on_its_page_why_the_company_refused_it(self, way, platform, client):
         issued = delivered()

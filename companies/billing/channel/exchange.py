@@ -8,15 +8,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
 
-from companies import audit, money
-from companies.billing import advance_books, directory, printing
+from companies import audit
+from companies.billing import directory, printing
 from companies.billing.channel import cdar
 from companies.billing.channel.port import CDAR, FACTURX, ChannelDown, ChannelRefused, EInvoiceChannel, Incoming, Parcel
 from companies.billing.models import (
     CreditNote,
     EInvoicing,
     Invoice,
-    InvoiceState,
     ReceivedInvoice,
     SelfBilled,
     Status,
@@ -175,31 +174,9 @@ def _message(status: Status) -> bytes:
         kind = CREDIT_NOTE if isinstance(document, CreditNote) else document.type_code
         siren = document.seller["siren"] if isinstance(document, SelfBilled) else str(settings.SELLER["siren"])
         number, day = document.number, document.issued_on
-    said = cdar.Message(
-        number, status.code, status.at, siren, status.reason_code, status.reason, kind, day, _received(status)
-    )
+    money_in = tuple((rate, cents) for rate, cents in status.parts)
+    said = cdar.Message(number, status.code, status.at, siren, status.reason_code, status.reason, kind, day, money_in)
     return cdar.write(said, own_id=f"ERB-{status.pk}")
-
-
-def _received(status: Status) -> tuple[tuple[int, int], ...]:
-    """The money of a status 212, by rate of VAT: the whole of a paid invoice less its credit notes and advances."""
-    invoice = status.transmission.invoice if status.transmission else None
-    if status.code != StatusCode.COLLECTED or invoice is None:
-        return ()
-    gross = {row.vat_bp: row.base_cents + row.vat_cents for row in invoice.vat_rows.all()}
-    paid = max(advance_books.received(invoice), 0)
-    parts = money.share(paid, [max(cents, 0) for cents in gross.values()])
-    return tuple(zip(gross, parts, strict=True))
-
-
-def say_collected(*, at: datetime) -> int:
-    """Leave the status 212 (payment received) for invoices of ours that were paid; mandatory where VAT is due on payment."""
-    paid = Transmission.objects.filter(
-        invoice__state__in=[InvoiceState.PAID, InvoiceState.FINAL],
-        state__in=[TransmissionState.SENT, TransmissionState.DELIVERED, TransmissionState.APPROVED],
-    ).exclude(Q(statuses__code=StatusCode.COLLECTED))
-    rows = [Status(transmission=row, code=StatusCode.COLLECTED, at=at, incoming=False) for row in paid[:BATCH]]
-    return len(Status.objects.bulk_create(rows, ignore_conflicts=True))
 
 
 def take_in(channel: EInvoiceChannel, *, at: datetime) -> int:

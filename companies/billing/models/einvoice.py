@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from companies.access import is_staff
 from companies.billing.models.credit_note import CreditNote
 from companies.billing.models.invoice import Invoice
+from companies.billing.models.ledger import LedgerTransaction
 from companies.billing.models.self_billing import SelfBilled
 from companies.models import Company, Document, User
 from companies.models.guards import never_emptied
@@ -228,7 +229,10 @@ class StatusCode(models.IntegerChoices):
 
 
 class Status(models.Model):
-    """One step in the life of a document, told by others (`incoming`) or by us. Never changed; ours are sent once."""
+    """One step in the life of a document, told by others (`incoming`) or by us. Never changed; ours are sent once.
+
+    Money received is told posting by posting: what came above zero, what was taken back below.
+    """
 
     transmission = models.ForeignKey(Transmission, models.PROTECT, null=True, related_name="statuses")
     received = models.ForeignKey(ReceivedInvoice, models.PROTECT, null=True, related_name="statuses")
@@ -240,6 +244,9 @@ class Status(models.Model):
     flow_id = models.CharField(max_length=80, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    posting = models.ForeignKey(LedgerTransaction, models.PROTECT, null=True, related_name="+")  # of a 212 of ours
+    cents = models.BigIntegerField(null=True)
+    parts = models.JSONField(default=list)  # [[rate in basis points, cents with VAT]], summing to `cents`
 
     class Meta:
         ordering = ["at", "pk"]
@@ -247,14 +254,22 @@ class Status(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["flow_id"], condition=~Q(flow_id=""), name="status_flow_once"),
             models.UniqueConstraint(
-                fields=["transmission", "code"], condition=Q(incoming=False), name="status_said_once_about_ours"
+                fields=["transmission", "code"],
+                condition=Q(incoming=False, posting=None),
+                name="status_said_once_about_ours",
+            ),
+            models.UniqueConstraint(
+                fields=["transmission", "posting"], condition=Q(posting__isnull=False), name="status_money_told_once"
             ),
             models.UniqueConstraint(
                 fields=["received", "code"], condition=Q(incoming=False), name="status_said_once_about_theirs"
             ),
         ]
         triggers = [
-            pgtrigger.ReadOnly(name="status_as_told", fields=["transmission", "received", "code", "reason", "at"]),
+            pgtrigger.ReadOnly(
+                name="status_as_told",
+                fields=["transmission", "received", "code", "reason", "at", "posting", "cents", "parts"],
+            ),
             pgtrigger.Protect(name="status_stays", operation=pgtrigger.Delete),
             never_emptied("status_never_emptied"),
         ]
