@@ -1,8 +1,8 @@
-"""The promise "nobody pays more than alone" in words: the same on the pool's page, on the proof sheet and on its paper."""
+"""The promise "nobody pays more than alone" in words: the same on the pages of a pool, on the proof sheet and on paper."""
 
 from django.utils.translation import gettext as _
 
-from companies.money import euros, typed
+from companies.templatetags.ui import euros
 from purchasing.models import Pool
 from purchasing.savings import Alone
 
@@ -17,6 +17,14 @@ def promise(pool: Pool) -> str:
     return _(
         "Everybody pays the same pooled price; nobody ever pays more than buying alone, and what this guarantee costs is "
         "carried by the others in proportion to what they save."
+    )
+
+
+def condition() -> str:
+    """When no rule can keep the promise (C > Σ s): beside it wherever it is given before the goods have come."""
+    return _(
+        "One exception: where all companies together pay more than everybody alone would, no way to share exists in which "
+        "nobody pays more than alone. Then everybody pays the same pooled price."
     )
 
 
@@ -50,4 +58,4 @@ def sentences(found: Alone, pool: Pool) -> list[str]:
 
 
 def amount(cents: int) -> str:
-    return typed(euros(cents)) + "\u00a0€"
+    return euros(cents)

@@ -10,9 +10,9 @@ from django.utils.translation import ngettext
 from companies.models import Company
 from companies.templatetags.ui import euros, percent, quantity
 from purchasing.award_case import EXCLUDED, EXPIRED, NOT_ENOUGH, Options
-from purchasing.models import AwardStudy, PoolLine, Quote, QuoteLine, Supplier
-from purchasing.selectors import current_quotes, pool_lines
-from purchasing.states import StudyState
+from purchasing.models import AwardMeasure, AwardStudy, Pool, PoolLine, Quote, QuoteLine, Supplier
+from purchasing.selectors import companies_in, current_quotes, may_see_total, pool_lines
+from purchasing.states import AwardState, StudyState
 
 
 @dataclass(slots=True)
@@ -162,6 +162,23 @@ def _together(study: AwardStudy, members_shown: bool) -> Together | None:
         leaving = sorted(names[pk] for pk in found["alone"] if pk in names)
     count = len(found["over"])
     return Together(found["excess_cents"], count, found["total_cents"], found["proven"], rows, leaving)
+
+
+def together_for(company: Company, pool: Pool) -> Together | None:
+    """What the award page says of the combination this pool was awarded, with the reader's own company alone (I13).
+
+    None where the promise can be kept, where the award is not the computed one, or where few companies take part.
+    """
+    if pool.fairness != Pool.Fairness.STAND_ALONE_CAP:
+        return None
+    awarded = AwardMeasure.objects.filter(award__tender__pool=pool, award__state=AwardState.CONFIRMED, follows=True)
+    said = awarded.values_list("study__result__together", "study__result__alone__companies").first()
+    if not said or not said[0] or not may_see_total(companies_in(pool), staff=False):
+        return None
+    found, alone = said
+    own = found["over"].get(str(company.pk))
+    rows = [(company.name, alone[str(company.pk)], own)] if own else []
+    return Together(found["excess_cents"], len(found["over"]), found["total_cents"], found["proven"], rows, [])
 
 
 def _names(study: AwardStudy, quotes: Mapping[int, Quote]) -> list[str]:

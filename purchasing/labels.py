@@ -12,6 +12,7 @@ from qrcode.constants import ERROR_CORRECT_M
 
 from companies import documents, mail
 from companies.models import Company, Site
+from companies.templatetags.ui import quantity as figure
 from purchasing.models import Commitment, PurchaseOrder
 from purchasing.states import CommitmentState
 from purchasing.unit_words import units
@@ -112,7 +113,7 @@ def _row(order: PurchaseOrder, label: Label, number: int, count: int) -> dict[st
         "site": site.name if site else "",
         "address": [place.street, f"{place.postcode} {place.city}".strip()],
         "hours": site.delivery_hours if site else "",
-        "goods": [f"{quantity} {units(quantity, unit)} – {text}" for quantity, unit, text in label.goods[:6]],
+        "goods": [f"{figure(quantity)} {units(quantity, unit)} – {text}" for quantity, unit, text in label.goods[:6]],
         "more": max(0, len(label.goods) - 6),
         "order": order.number,
         "pool": order.pool.title,

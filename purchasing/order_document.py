@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from babel.numbers import format_decimal
 from django.utils import timezone
 from django.utils.translation import override
 from lxml import etree
@@ -14,6 +16,8 @@ from companies import documents
 from companies.billing.seller import seller
 from companies.models import User
 from companies.money import euros, unit_price
+from companies.templatetags.ui import quantity as number
+from companies.templatetags.ui import unit_price as price
 from purchasing.models import EmployeeOrder, PurchaseOrder, Supplier, Unit
 from purchasing.models.order import OrderLinePaper, goods_by_rate
 from purchasing.rules.shares import over_rates, vat_of
@@ -52,13 +56,14 @@ def pdf(
     ours = isinstance(order, PurchaseOrder)
     rates = vat_of(goods_by_rate(order.lines.all()), order.freight_cents) if ours else {}
     with override("fr"):
-        counted = {line.pk: f"{line.quantity} {units(line.quantity, line.unit)}" for line in order.lines.all()}
+        counted = {line.pk: f"{number(line.quantity)} {units(line.quantity, line.unit)}" for line in order.lines.all()}
+        prices = {line.pk: price(line.unit_price_e4) for line in order.lines.all()}
     data = {
         "number": order.number,
         "date": f"{timezone.localdate(at):%d/%m/%Y}",
         "pool": order.pool.title,
         "supplier": _address_lines(supplier),
-        "drops": [[text, [[name, str(units)] for name, units in places]] for text, places in drops],
+        "drops": [[text, [[name, number(n)] for name, n in places]] for text, places in drops],
         "deliver_to": order.deliver_to,
         "expected_on": f"{order.expected_on:%d/%m/%Y}" if order.expected_on else "",
         "signed_by": signer.full_name or signer.email,
@@ -69,19 +74,19 @@ def pdf(
                 "reference": line.reference,
                 "quantity": counted[line.pk],
                 "pack": str(line.pack),
-                "price": unit_price(line.unit_price_e4).replace(".", ","),
+                "price": prices[line.pk],
                 "vat": percent(line.vat_bp),
-                "net": comma(line.net_cents),
+                "net": figure(line.net_cents),
             }
             for line in order.lines.all()
         ],
-        "goods": comma(order.goods_cents),
-        "freight": comma(order.freight_cents),
-        "vat": comma(order.vat_cents),
-        "total": comma(order.goods_cents + order.freight_cents + order.vat_cents),
+        "goods": figure(order.goods_cents),
+        "freight": figure(order.freight_cents),
+        "vat": figure(order.vat_cents),
+        "total": figure(order.goods_cents + order.freight_cents + order.vat_cents),
         # With one rate the sums say it all.
-        "freight_parts": [[percent(rate), comma(cents)] for rate, cents in _freight(order)] if len(rates) > 1 else [],
-        "vat_parts": [[percent(rate), comma(cents)] for rate, cents in rates.items()] if len(rates) > 1 else [],
+        "freight_parts": [[percent(rate), figure(cents)] for rate, cents in _freight(order)] if len(rates) > 1 else [],
+        "vat_parts": [[percent(rate), figure(cents)] for rate, cents in rates.items()] if len(rates) > 1 else [],
     }
     drawn = documents.render_pdf("purchasing/documents/order.typ", data, pdf_standards="a-3b")
     return embed(drawn, order_x(order, supplier, at), order) if supplier else drawn
@@ -93,8 +98,13 @@ def _address_lines(supplier: Supplier | None) -> list[str]:
     return [supplier.name, supplier.street, f"{supplier.postcode} {supplier.city}".strip()]
 
 
-def comma(cents: int) -> str:
-    return euros(cents).replace(".", ",")
+def figure(cents: int) -> str:
+    """An amount without its sign, as the French write it.
+
+    >>> figure(123_456).replace("\u202f", " ")
+    '1 234,56'
+    """
+    return str(format_decimal(Decimal(cents) / 100, format="#,##0.00", locale="fr_FR"))
 
 
 def percent(rate_bp: int) -> str:

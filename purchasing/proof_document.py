@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from companies import documents
 from companies.billing.seller import seller
 from companies.models import Company
+from companies.templatetags.ui import percent
 from purchasing import alone_words, proof, savings
 from purchasing.models import Pool
 
@@ -40,7 +41,7 @@ def pdf(pool: Pool, company: Company, found: Sequence[proof.Document], *, at: da
                         step.rule,
                         str(step.share.rank or ""),
                         alone_words.amount(step.share.net_cents),
-                        f"{step.share.vat_bp / 100:g}\u00a0%".replace(".", ","),
+                        percent(step.share.vat_bp),
                         alone_words.amount(step.share.vat_cents),
                     ]
                     for step in document.steps

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from companies import documents
 from companies.billing.seller import seller
 from companies.models import Company
-from companies.money import euros, unit_price
+from companies.money import unit_price
+from companies.templatetags.ui import euros
 from purchasing import proof
 from purchasing.models import FrameworkAgreement, FrameworkRebate, RebateShare
 from purchasing.rules.hints import FEW
@@ -143,4 +144,4 @@ def _documents(found: Sequence[Line]) -> list[str]:
 
 
 def _amount(cents: int) -> str:
-    return euros(cents).replace(".", ",") + "\u00a0€"
+    return euros(cents)

@@ -125,7 +125,10 @@ class CountIn(serializers.Serializer[Any]):
 
 
 class ReceiptIn(serializers.Serializer[Any]):
-    """`number` is the delivery's number in the order: sent twice, it counts once. `corrects` makes a counter-receipt."""
+    """`number` is the delivery's number in the order: sent twice, it counts once.
+
+    `corrects` makes a counter-receipt, whose `notes` say why.
+    """
 
     number = serializers.IntegerField(min_value=1, max_value=30_000, required=False, allow_null=True, default=None)
     delivery_note = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")

@@ -73,7 +73,10 @@ class PoolForm(forms.ModelForm):
         help_texts = {
             "legal_model": _("Resale: the association buys and sells on. Agent: it buys in the companies' name."),
             "minimum_missed": _("What happens when companies commit to less than the supplier's minimum."),
-            "fairness": _("Whoever would pay more than alone is brought back to that price by those who save."),
+            "fairness": _(
+                "Whoever would pay more than alone is brought back to that price by those who save; that cannot be done where "
+                "all together pay more than everybody alone."
+            ),
         }
 
     def __init__(self, *args: Any, staff: bool, **kwargs: Any) -> None:

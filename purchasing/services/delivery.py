@@ -98,6 +98,10 @@ class ReasonMissing(Invalid):
     field = "note"
 
 
+class WhyMissing(ReasonMissing):
+    field = "notes"
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """What was counted of one order line; `substitute` names what came instead and was accepted."""
@@ -124,9 +128,11 @@ def receive(
     """Record one delivery (order line → count) and share it out by the pool's rule; `photos` are files as they came.
 
     `number` is the delivery the form was made for: entered twice, it counts once. With `corrects` the counts are negative
-    and put a mistake right; what was handed over is never taken back (I16).
+    and put a mistake right, `notes` say why (I8); what was handed over is never taken back (I16).
     """
     require(access.can_run_pool(actor, order.pool))
+    if corrects is not None and not notes.strip():
+        raise WhyMissing
     pictures = [reencoded(content) for content in photos]
     locked(order.pool)
     order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool").get(pk=order.pk)
@@ -165,7 +171,7 @@ def receive(
     reserves.keep_photos(receipt, pictures, actor=actor, at=at)
     _judge(receipt, rows, actor=actor, at=at)
     _share_out(receipt, rows, actor=actor, at=at)
-    _progress(order, actor=actor, at=at)
+    _progress(order, actor=actor, at=at, reason=_why(receipt))
     return receipt
 
 
@@ -217,7 +223,7 @@ def _share_out(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: da
         return
     move(receipt, ReceiptState.ALLOCATED, table=RECEIPT, at=at, actor=actor)
     if receipt.corrects_id is not None:
-        _withdraw_empty(receipt.order, actor=actor, at=at)
+        _withdraw_empty(receipt.order, actor=actor, at=at, reason=_why(receipt))
     else:
         hand_overs = HandOver.objects.bulk_create(
             HandOver(receipt=receipt, company_id=company) for company in sorted(touched)
@@ -226,7 +232,12 @@ def _share_out(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: da
         mails_back.goods_ready(hand_overs, at=at)
 
 
-def _withdraw_empty(order: PurchaseOrder, *, actor: User, at: datetime) -> None:
+def _why(receipt: Receipt) -> str:
+    """The reason of everything a correction moves (I8); a delivery is its own."""
+    return receipt.notes[:200] if receipt.corrects_id is not None else ""
+
+
+def _withdraw_empty(order: PurchaseOrder, *, actor: User, at: datetime, reason: str) -> None:
     """Parts of which a correction left nothing are no longer waiting to be collected."""
     items = parcels.contents(order.pk)
     ready = HandOver.objects.filter(receipt__order=order, state=HandOverState.READY).select_related(
@@ -234,7 +245,9 @@ def _withdraw_empty(order: PurchaseOrder, *, actor: User, at: datetime) -> None:
     )
     for part in ready.order_by("pk"):
         if not items.get(part.pk):
-            move(part, HandOverState.TAKEN_BACK, table=HAND_OVER, at=at, actor=actor, company=part.company)
+            move(
+                part, HandOverState.TAKEN_BACK, table=HAND_OVER, at=at, actor=actor, company=part.company, reason=reason
+            )
 
 
 def _allocate(row: ReceiptLine, *, at: datetime) -> set[int]:
@@ -292,7 +305,7 @@ def claimants(pool_line_id: int) -> list[Commitment]:
     )
 
 
-def _progress(order: PurchaseOrder, *, actor: User, at: datetime) -> None:
+def _progress(order: PurchaseOrder, *, actor: User, at: datetime, reason: str) -> None:
     """Bring order, needs and pool to what has arrived."""
     pool = order.pool
     complete = True
@@ -306,7 +319,7 @@ def _progress(order: PurchaseOrder, *, actor: User, at: datetime) -> None:
             move_needs(needs, LineState.PART_RECEIVED, at=at, actor=actor)
     to = OrderState.RECEIVED if complete else OrderState.PART_RECEIVED
     if order.state != to:
-        move(order, to, table=ORDER, at=at, actor=actor)
+        move(order, to, table=ORDER, at=at, actor=actor, reason=reason)
     if pool.state == PoolState.ORDERED:
         move(pool, PoolState.RECEIVING, table=POOL, at=at, actor=actor)
     order_end.settle_if_complete(pool, actor=actor, at=at)

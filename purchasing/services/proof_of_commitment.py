@@ -14,7 +14,9 @@ from django.utils.translation import override, pgettext
 
 from companies import documents
 from companies.models import Company, User
-from companies.money import unit_price
+from companies.money import parse_unit_price, unit_price
+from companies.templatetags.ui import quantity as number
+from companies.templatetags.ui import unit_price as shown_price
 from purchasing import mails_back
 from purchasing.models import Commitment, CommitmentProof, Pool
 from purchasing.rules.tiers import Terms
@@ -26,7 +28,10 @@ POLICIES = ("legal_model", "minimum_missed", "shortage", "freight", "fairness", 
 def fairness(pool: Pool) -> str:
     """The pool's fairness rule in words, with how much of the saving is shared in proportion."""
     mixed = _("%(n)s\u00a0%% of the saving in proportion") % {"n": pool.fairness_mix} if pool.fairness_mix else ""
-    return " · ".join(filter(None, [str(pool.get_fairness_display()), mixed]))
+    unless = ""
+    if pool.fairness == Pool.Fairness.STAND_ALONE_CAP:
+        unless = _("except where all together pay more than everybody alone")
+    return " · ".join(filter(None, [str(pool.get_fairness_display()), unless, mixed]))
 
 
 def begin(
@@ -145,20 +150,18 @@ def _data(proof: CommitmentProof) -> dict[str, Any]:
 
 
 def _printed(line: Mapping[str, Any]) -> list[str]:
-    point = pgettext("decimal separator", ".")
-
     def price(text: str) -> str:
-        return text.replace(".", point) + "\u00a0€"
+        return shown_price(parse_unit_price(text))
 
-    tiers = [_("from %(n)s: %(price)s") % {"n": n, "price": price(text)} for n, text in line["tiers"]]
-    extra = str(line["tolerance"] or "–")
+    tiers = [_("from %(n)s: %(price)s") % {"n": number(n), "price": price(text)} for n, text in line["tiers"]]
+    extra = number(line["tolerance"]) if line["tolerance"] else "–"
     if line["tolerance"] and line["tolerance_tier"]:
         extra += " " + _("(also for a better price)")
     return [
         line["text"],
-        f"{line['quantity']} {units(line['quantity'], line['unit'])}",
+        f"{number(line['quantity'])} {units(line['quantity'], line['unit'])}",
         extra,
         price(line["price_cap"]) if line["price_cap"] else "–",
-        str(line["min_useful"] or "–"),
-        "\n".join(tiers) + (f"\n{_('packs of %(n)s') % {'n': line['pack']}}" if line["pack"] > 1 else ""),
+        number(line["min_useful"]) if line["min_useful"] else "–",
+        "\n".join(tiers) + (f"\n{_('packs of %(n)s') % {'n': number(line['pack'])}}" if line["pack"] > 1 else ""),
     ]

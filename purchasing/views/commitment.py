@@ -17,6 +17,7 @@ from companies.forms import form_error
 from companies.models import Company
 from purchasing import access, alone_words
 from purchasing.authority import may_approve_in
+from purchasing.award_words import together_for
 from purchasing.forms_back import CommitForm
 from purchasing.models import Acknowledgement, CommitmentProof, Consent, Pool
 from purchasing.rules import hints
@@ -45,6 +46,8 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "company": row,
         "pool": pool,
         "promise": alone_words.promise(pool),
+        "condition": alone_words.condition(),
+        "together": together_for(row, pool) if pool.state in SPEAKING else None,
         "page": page,
         "speaks": pool.state in SPEAKING,
         "may": access.can_request(user, row) and pool.state in SPEAKING,

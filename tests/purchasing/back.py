@@ -224,6 +224,8 @@ class Delivered:
 
     def receive(self, counted, refused=0, **rest):
         counts = {self.line.pk: Count(counted, refused)}
+        if rest.get("corrects") is not None:
+            rest = {"notes": "Recompté"} | rest
         receipt = delivery.receive(actor=self.w.staff, order=self.order, counts=counts, at=hours(900), **rest)
         self.order.refresh_from_db()
         return receipt

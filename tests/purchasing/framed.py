@@ -67,6 +67,8 @@ class Frame:
 
     def receive(self, sent: PurchaseOrder, counted: int, at: datetime = AT, **rest: Any) -> Any:
         (line,) = sent.lines.all()
+        if rest.get("corrects") is not None:
+            rest = {"notes": "Recompté"} | rest
         return delivery.receive(actor=self.staff, order=sent, counts={line.pk: Count(counted)}, at=at, **rest)
 
     def bill(self, sent: PurchaseOrder, at: datetime = AT) -> None:

@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from companies import jobs
 from companies.access import NotAllowed
-from companies.models import Job, JobState, Role
+from companies.models import Company, Job, JobState, Role
 from companies.tasks import sweep_jobs
 from purchasing import award_case, award_words
 from purchasing.award_case import Options
 from purchasing.comparison import cost_of, landed_line
-from purchasing.models import Award, AwardMeasure, AwardStudy, PoolLine, RequestLine, Supplier
+from purchasing.models import Award, AwardMeasure, AwardStudy, Pool, PoolLine, RequestLine, Supplier
 from purchasing.rules.award import parse
-from purchasing.selectors import current_quotes, pool_lines
+from purchasing.selectors import current_quotes, live_needs, pool_lines
 from purchasing.services import award as awards
 from purchasing.services import award_study as service
+from purchasing.services import pool as pools
 from purchasing.services import quote as quotes
 from purchasing.services import tender as tenders
 from purchasing.services.award_result import describe
@@ -279,7 +280,25 @@ class TestTogetherDearerThanAlone:
         client.force_login(actor)
         page = client.get(reverse("purchasing:award_study", args=[tender.pool_id, study.pk])).content.decode()
         assert "Together €240.00 dearer than everybody alone" in page and "You decide" in page
-        assert award_words.show(study, companies_shown=True, members_shown=True).together.rows[0][2] > 0
+        rows = award_words.show(study, companies_shown=True, members_shown=True).together.rows
+        assert rows[0][2] > 0
+        self.says_the_same_before_commitments(client, actor, study, {name for name, _alone, _more in rows})
+
+    def says_the_same_before_commitments(self, client, actor, study, over):
+        """The commitment page of each company: the words of the award page, its own number and nobody else's (I13)."""
+        pool = study.tender.pool
+        Pool.objects.filter(pk=pool.pk).update(fairness="stand_alone_cap")
+        service.accept(actor=actor, study=study, reason="", at=LATER)
+        pools.open_commitments(
+            actor=actor, pool=pool, calendar=pools.Calendar(closes_at=timezone.now() + timedelta(days=9)), at=LATER
+        )
+        for company in Company.objects.filter(pk__in=live_needs(pool).values("company")):
+            client.force_login(member(company, Role.BUYER))
+            page = client.get(reverse("purchasing:commit", args=[company.pk, pool.pk])).content.decode()
+            assert "Together €240.00 dearer than everybody alone" in page and "You decide: commit all the same" in page
+            assert "all companies together pay more than everybody alone would, no way to share exists" in page
+            assert (f"<strong>{company.name}</strong>" in page) == (company.name in over)
+            assert not [name for name in over if name != company.name and f"<strong>{name}</strong>" in page]
 
     def test_is_not_said_where_the_shares_can_keep_the_promise(self):
         actor = staff()

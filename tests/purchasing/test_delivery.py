@@ -4,9 +4,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from companies.errors import NotAllowed
-from companies.models import OutboxMail
+from companies.models import AuditEntry, OutboxMail
 from purchasing.forms.delivery import ReceiptForm
-from purchasing.models import Allocation, Receipt, ReceiptLine, RequestLine
+from purchasing.models import Allocation, Pool, Receipt, ReceiptLine, RequestLine
 from purchasing.services import delivery, hand_over
 from purchasing.services.delivery import Count
 from tests.purchasing.back import AFTER, Delivered, hours, world
@@ -154,8 +154,39 @@ class TestTheDatabase:
 
 
 class TestACorrection:
+    def test_needs_a_reason_whoever_corrects_by_whatever_door(self, client):
+        """I8: service and REST refuse a counter-receipt without a reason; with one it is for who runs the pool, and the
+        reason stands with everything it moved."""
+        d = Delivered()
+        first = d.receive(36)
+        lead, other = d.w.buyers["B"], d.w.buyers["C"]
+        Pool.objects.filter(pk=d.w.pool.pk).update(lead=lead)
+        d.order.pool.refresh_from_db()
+        counts, audited = {d.line.pk: Count(-30)}, AuditEntry.objects.count()
+        body = {"lines": [{"line": d.line.pk, "counted": -30}], "corrects": first.pk}
+        for actor in (d.w.staff, lead):
+            client.force_login(actor)
+            for notes in ("", "  "):
+                with pytest.raises(delivery.ReasonMissing):
+                    delivery.receive(
+                        actor=actor, order=d.order, counts=counts, corrects=first, notes=notes, at=hours(901)
+                    )
+            answer = client.post(f"/api/v1/orders/{d.order.pk}/receipts/", body, "application/json")
+            assert (answer.status_code, answer.json()["code"]) == (400, "reason_missing")
+        client.force_login(other)
+        why = body | {"notes": "Recompté"}
+        assert client.post(f"/api/v1/orders/{d.order.pk}/receipts/", why, "application/json").status_code in (403, 404)
+        with pytest.raises(NotAllowed):
+            d.w.staff, keep = other, d.w.staff
+            d.receive(-30, corrects=first)
+        d.w.staff = keep
+        assert (Receipt.objects.count(), AuditEntry.objects.count()) == (1, audited)
+        client.force_login(lead)
+        assert client.post(f"/api/v1/orders/{d.order.pk}/receipts/", why, "application/json").status_code == 201
+        reasons = {e.action: e.reason for e in AuditEntry.objects.order_by("pk")[audited:]}
+        assert reasons["receipt.accepted_with_reserves"] == reasons["purchaseorder.part_received"] == "Recompté"
+
     def test_asks_why_and_for_no_papers(self):
-        """I8: nothing changes after the lock without a reason."""
         form = ReceiptForm({"number": 2}, lines=[], correction=True)
         assert set(form.errors) == {"notes"} and "delivery_note" not in form.fields
         assert ReceiptForm({"number": 2}, lines=[]).is_valid()

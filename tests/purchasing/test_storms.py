@@ -72,7 +72,7 @@ class TestADelivery:
         back = {d.line.pk: Count(-30)}
 
         def correct():
-            return receive(actor=d.w.staff, order=d.order, counts=back, corrects=first, at=hours(901)).number
+            return receive(actor=d.w.staff, order=d.order, counts=back, corrects=first, notes="x", at=hours(901)).number
 
         answers = storm(correct)
         assert answers.count("counter_receipt_too_large") == THREADS - 1
@@ -100,7 +100,12 @@ class TestADelivery:
 
         def correct():
             return receive(
-                actor=d.w.staff, order=d.order, counts={d.line.pk: Count(-24)}, corrects=receipt, at=hours(901)
+                actor=d.w.staff,
+                order=d.order,
+                counts={d.line.pk: Count(-24)},
+                corrects=receipt,
+                notes="Recompté",
+                at=hours(901),
             ).pk
 
         storm(*[lambda: d.hand_over(receipt, "C", method="scan").pk] * 15, correct)
