@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pypdf import PdfWriter
-
 from . import qr, typesetting
 
 CHUNK = 400
@@ -66,6 +64,8 @@ def render(
         on_chunk(done)
     if len(parts) == 1:
         return parts[0]
+    from pypdf import PdfWriter
+
     writer, joined = PdfWriter(), io.BytesIO()
     for part in parts:
         writer.append(io.BytesIO(part))

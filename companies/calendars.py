@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import UTC
+from typing import TYPE_CHECKING
 
 from django.urls import reverse
-from icalendar import Calendar, Event, vCalAddress, vText
 
 from companies.mail import absolute
 from companies.models import Meeting, MeetingState
 
+if TYPE_CHECKING:
+    from icalendar import Event
 
-def _event(meeting: Meeting) -> Event:
+
+def _event(meeting: Meeting) -> "Event":
     """Times in UTC: every calendar shows them in its own zone, and no zone table is needed."""
+    from icalendar import Event, vCalAddress, vText
+
     event = Event()
     event.add("uid", f"{meeting.uid}@erb")
     event.add("sequence", meeting.sequence)
@@ -31,6 +36,8 @@ def _event(meeting: Meeting) -> Event:
 
 
 def _calendar(method: str, meetings: Iterable[Meeting]) -> bytes:
+    from icalendar import Calendar
+
     calendar = Calendar()
     calendar.add("prodid", "-//ERB Services//meetings//FR")
     calendar.add("version", "2.0")

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -146,6 +145,8 @@ def push(card_ids: Iterable[int], *, at: datetime) -> int:
     rows.update(changed_at=at)
     if not settings.APPLE_PUSH_URL:
         return 0
+    import httpx  # half a second that only the worker needs
+
     told, headers = 0, {"apns-topic": settings.APPLE_PASS_TYPE, "apns-push-type": "background"}
     with httpx.Client(base_url=settings.APPLE_PUSH_URL, http2=True, verify=_push_tls(), timeout=TIMEOUT) as client:
         for row in rows.order_by("pk"):
