@@ -38,11 +38,19 @@ class CreditRefused(DomainError):
 
 
 def issue(
-    *, invoice: Invoice, nets: Mapping[int, int], reason: str, key: str, actor: User | None, at: datetime
+    *,
+    invoice: Invoice,
+    nets: Mapping[int, int],
+    reason: str,
+    key: str,
+    actor: User | None,
+    at: datetime,
+    vats: Mapping[int, int] | None = None,
 ) -> CreditNote:
     """Take back `nets` (line id → net cents) of an invoice, inside the caller's transaction; once per key.
 
-    VAT is given back per line in the proportion it was charged, so that crediting a whole line gives back its whole VAT.
+    VAT is given back per line in the proportion it was charged, so that crediting a whole line gives back its whole VAT;
+    `vats` says it to the cent where a sum with VAT is wanted.
     Raises CreditRefused, CreditElsewhere.
     """
     from companies.billing.tasks import render_credit_note
@@ -55,7 +63,7 @@ def issue(
     lines = {line.pk: line for line in locked.lines.all()}
     if not nets or not set(nets) <= set(lines):
         raise CreditRefused
-    vats = _line_vats(locked, list(lines.values()))
+    charged = line_vats(locked, list(lines.values()))
     taken = dict(
         CreditNoteLine.objects.filter(line__in=lines).values_list("line").annotate(sum=Sum("net_cents")).order_by()
     )
@@ -67,7 +75,7 @@ def issue(
         whole, before = lines[pk].net_cents, taken.get(pk, 0)
         if net == 0 or net * whole < 0 or abs(before + net) > abs(whole):
             raise CreditRefused
-        vat = money.divide(vats[pk] * (before + net), whole) - taken_vat.get(pk, 0)
+        vat = vats[pk] if vats else money.divide(charged[pk] * (before + net), whole) - taken_vat.get(pk, 0)
         rows.append(CreditNoteLine(line=lines[pk], net_cents=net, vat_cents=vat))
     net_cents, vat_cents = sum(row.net_cents for row in rows), sum(row.vat_cents for row in rows)
     if net_cents + vat_cents <= 0:
@@ -115,7 +123,7 @@ def taken(invoice: Invoice) -> dict[int, int]:
     return dict(rows.values_list("line").annotate(sum=Sum("net_cents")).order_by())
 
 
-def _line_vats(invoice: Invoice, lines: list[InvoiceLine]) -> dict[int, int]:
+def line_vats(invoice: Invoice, lines: list[InvoiceLine]) -> dict[int, int]:
     """The VAT each line carries: its own where it was given, else its part of the rate's VAT (largest remainder)."""
     vats: dict[int, int] = {}
     for row in invoice.vat_rows.all():

@@ -81,6 +81,11 @@ def keep(*, invoice: Invoice, actor: User, at: datetime) -> int:
     """Move what was paid too much on an invoice to the company's deposits. Raises NotAllowed, NothingToKeep."""
     require(access.can_pay(actor, invoice.company) or access.can_collect(actor))
     row = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice.pk)
+    return put_aside(row, actor=actor, at=at)
+
+
+def put_aside(row: Invoice, *, actor: User | None, at: datetime) -> int:
+    """Keep what was paid too much on a locked invoice, inside the caller's transaction. Raises NothingToKeep."""
     cents = -ledger.owed([row])[row.pk]
     if cents <= 0 or not row.is_settled:
         raise NothingToKeep
@@ -96,7 +101,10 @@ def keep(*, invoice: Invoice, actor: User, at: datetime) -> int:
         ],
     )
     Invoice.objects.filter(pk=row.pk).update(balance_cents=0)
-    audit.record("invoice.kept", target=row, at=at, actor=actor, company=row.company, data={"cents": cents})
+    label = "" if actor else "ERB"
+    audit.record(
+        "invoice.kept", target=row, at=at, actor=actor, actor_label=label, company=row.company, data={"cents": cents}
+    )
     return cents
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.utils import timezone
-from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
@@ -234,10 +233,12 @@ def issue(
 
     The number is given here, unbroken. The PDF is rendered and mailed to the company's accountants after commit, in their
     language. `delivery` (name, street, postcode, city) is given when the goods went elsewhere than to the buyer's address.
-    Paid advance invoices of the same order are deducted; those nobody paid are taken back, so nothing is asked twice.
+    Paid advance invoices of the same order are deducted, what they are too large by is credited and kept for the company;
+    those nobody paid are taken back, so nothing is asked twice.
     Raises InvoiceRefused when there is nothing to pay, a rate is unknown or VAT is given for some lines of a rate only,
     TermsRefused when it is due later than the law allows.
     """
+    from companies.billing import advance_returns
     from companies.billing.printing import language_of
 
     numbering.lock(numbering.INVOICE_SERIES, at=at)
@@ -262,9 +263,11 @@ def issue(
     )
     final = type_code == DocumentType.INVOICE
     advances = advance_books.open_for(company, order_reference) if final else []
+    if advances:
+        advance_returns.fit(advances, prepared.invoice, actor=actor, at=at)
     invoice = _save(prepared, advances, actor=actor, at=at)
     if advances:
-        _take_back_unpaid(advances, invoice, actor=actor, at=at)
+        advance_returns.unpaid(advances, invoice, actor=actor, at=at)
     return invoice
 
 
@@ -293,25 +296,3 @@ def _save(prepared: Prepared, advances: Sequence[Invoice], *, actor: User | None
     audit.record("invoice.issued", target=invoice, at=at, actor=actor, company=invoice.company, data=data)
     render_invoice.delay_on_commit(invoice_id=invoice.pk)
     return invoice
-
-
-def _take_back_unpaid(advances: Sequence[Invoice], final: Invoice, *, actor: User | None, at: datetime) -> None:
-    """A credit note for each advance of the order on which no money stands or is on its way."""
-    from companies.billing import credit_notes
-
-    for advance in advances:
-        idle = advance.state in (InvoiceState.ISSUED, InvoiceState.DUE, InvoiceState.FAILED)
-        if not idle or advance_books.received(advance):
-            continue
-        taken = credit_notes.taken(advance)
-        nets = {line.pk: line.net_cents - taken.get(line.pk, 0) for line in advance.lines.all()}
-        with override(advance.language):
-            reason = gettext("Never paid: the final invoice %(number)s asks for the whole.") % {"number": final.number}
-        credit_notes.issue(
-            invoice=advance,
-            nets={pk: net for pk, net in nets.items() if net},
-            reason=reason,
-            key=f"advance-{advance.pk}-unpaid",
-            actor=actor,
-            at=at,
-        )

@@ -12,9 +12,11 @@ from lxml import etree
 
 from companies.billing import (
     advances,
+    allocation,
     checking,
     corrections,
     credit_notes,
+    deposits,
     facturx,
     fec,
     invoices,
@@ -34,6 +36,8 @@ from tests.factories.billing import AT, invoice, line, mandate, payment, self_bi
 from tests.factories.companies import CompanyFactory, UserFactory, member, staff
 
 pytestmark = pytest.mark.django_db
+RATES = (0, 550, 2_000)
+LINES = st.lists(st.tuples(st.integers(1, 90_000), st.sampled_from(RATES)), min_size=1, max_size=3)
 
 
 def terms_of(xml, name):
@@ -168,7 +172,6 @@ class TestAnAdvanceInvoice:
         for percent in pays:
             if row.balance_cents > 0:
                 pay(row, max(1, row.balance_cents * percent // 100))
-                assert checking.first_break() == ""
         first = row.lines.first()
         if net := first.net_cents * credited // 100:
             with transaction.atomic():
@@ -179,6 +182,60 @@ class TestAnAdvanceInvoice:
         assert checking.first_break() == ""
         if row.state in ("paid", "final", "credited"):
             assert sum(vat(AccountKind.VAT_PENDING, rate) for rate in (0, 550, 2_000)) == waiting
+
+    def test_larger_than_the_final_invoice_goes_back_to_the_cent(self):
+        """case: 360.00 paid in advance, the final invoice asks 300.04: 59.96 credited with its VAT, kept and usable."""
+        row = pay(advance())
+        last = final(row.company, line(25_003, quantity=1, unit_price_e4=2_500_300))
+        row.refresh_from_db()
+        note = row.credit_notes.get()
+        assert (last.gross_cents, last.prepaid_cents, last.balance_cents, last.state) == (30_004, 30_004, 0, "paid")
+        assert (note.net_cents, note.vat_cents, note.gross_cents) == (4_997, 999, 5_996)
+        assert (row.state, row.balance_cents, allocation.kept_for(row.company)) == ("paid", 0, 5_996)
+        assert [(one.payment.invoice, one.cents) for one in deposits.means_of(row.company)] == [(row, 5_996)]
+        assert (vat(AccountKind.VAT_COLLECTED), vat(AccountKind.VAT_PENDING)) == (-5_001, 0)
+        assert (ledger.balance(AccountKind.ADVANCES, company=row.company), checking.first_break()) == (0, "")
+        assert (broken(facturx.credit_note_xml(note)), broken(facturx.invoice_xml(last))) == ([], [])
+        later = invoice(row.company, line(10_000))
+        allocation.use_deposit(company=row.company, at=AT, actor=None)
+        later.refresh_from_db()
+        assert (later.state, later.balance_cents) == ("part_paid", 12_000 - 5_996)
+
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        asked=st.lists(LINES, min_size=1, max_size=3),
+        sold=LINES,
+        credited=st.integers(0, 100),
+    )
+    def test_goes_into_the_final_invoice_as_far_as_it_asks_and_the_rest_is_kept(self, asked, sold, credited):
+        """Whatever the sums and rates: what was paid is deducted or kept, VAT is due on the sale alone, to the cent."""
+        company = CompanyFactory()
+        before = {rate: (vat(AccountKind.VAT_COLLECTED, rate), vat(AccountKind.VAT_PENDING, rate)) for rate in RATES}
+        rows = []
+        for place, lines in enumerate(asked):
+            drafts = [advances.draft(description="x", net_cents=net, vat_bp=rate, kind="goods") for net, rate in lines]
+            rows.append(advance(company, *drafts, key=f"f{place}-{company.pk}"))
+        first = rows[0].lines.first()
+        if net := first.net_cents * credited // 200:  # before it is paid, so that nothing is paid too much
+            with transaction.atomic():
+                credit_notes.issue(
+                    invoice=rows[0], nets={first.pk: net}, reason="x", key=f"k{first.pk}", actor=None, at=AT
+                )
+            rows[0].refresh_from_db()
+        money_in = sum(row.balance_cents for row in rows)
+        for row in rows:
+            pay(row)
+        last = final(company, *(line(net, rate, quantity=1, unit_price_e4=None) for net, rate in sold))
+        assert last.prepaid_cents == min(money_in, last.gross_cents)
+        assert allocation.kept_for(company) == money_in - last.prepaid_cents
+        assert last.balance_cents == last.gross_cents - last.prepaid_cents
+        sale = {row.vat_bp: row.vat_cents for row in last.vat_rows.all()}
+        for rate, (due, pending) in before.items():
+            assert vat(AccountKind.VAT_COLLECTED, rate) == due - sale.get(rate, 0)
+            assert vat(AccountKind.VAT_PENDING, rate) == pending
+        assert ledger.balance(AccountKind.ADVANCES, company=company) == 0
+        assert all(row.balance_cents == 0 for row in Invoice.objects.filter(company=company, type_code="386"))
+        assert checking.first_break() == ""
 
 
 class TestACorrectiveInvoice:
