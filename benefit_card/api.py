@@ -159,6 +159,7 @@ class TodayLine(serializers.Serializer):
     amount = serializers.CharField()
     discount = serializers.CharField()
     to_pay = serializers.CharField()
+    gift = serializers.CharField(allow_blank=True, help_text="What was given instead of a discount.")
     voided = serializers.BooleanField()
     can_void = serializers.BooleanField()
 
@@ -205,6 +206,7 @@ class Redemptions(TillView):
                         "amount": euros(row.gross_cents),
                         "discount": euros(row.discount_cents),
                         "to_pay": euros(row.to_pay_cents),
+                        "gift": row.gift,
                         "voided": row.voided_at is not None,
                         "can_void": row.can_void,
                     }

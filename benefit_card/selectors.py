@@ -13,6 +13,7 @@ from benefit_card.models import Card, Redemption
 from benefit_card.models.redemption import RedemptionQuerySet
 from benefit_card.services.voids import VOID_WITHIN
 from companies.models import Person, User
+from merchants import words
 from merchants.models import Merchant, Till
 
 
@@ -29,6 +30,8 @@ class Line:
     alias: str
     gross_cents: int
     discount_cents: int
+    given: str
+    gift: str
     voided_at: datetime | None
     can_void: bool
 
@@ -66,7 +69,7 @@ def merchant_redemptions(merchant: Merchant) -> RedemptionQuerySet:
         .select_related("offer_version", "till__shop", "undone")
         .only(
             "client_id", "at", "shown", "card_id", "gross_cents", "discount_cents", "offer_version__title",
-            "till__name", "till__shop__name", "undone__at",
+            "offer_version__kind", "offer_version__gift", "till__name", "till__shop__name", "undone__at",
         )
     )  # fmt: skip
 
@@ -83,6 +86,8 @@ def line(row: Redemption, *, merchant: Merchant, at: datetime) -> Line:
         alias=alias(merchant, row.card_id),
         gross_cents=row.gross_cents,
         discount_cents=row.discount_cents,
+        given=words.given(row.offer_version, row.discount_cents),
+        gift=row.offer_version.gift,
         voided_at=undone.at if undone else None,
         can_void=undone is None and at - row.at <= VOID_WITHIN,
     )

@@ -81,8 +81,7 @@ def _person_places() -> Names:
         ("benefit_card:card", _("My card"), "id-card", holder),
         ("merchants:offers", _("Offers"), "tag", holder),
         ("purchasing:my_pools", _("Group purchases"), "shopping-basket", holder),
-        ("benefit_card:my_redemptions", _("History"), "history", holder),
-        ("benefit_card:my_data", _("My data"), "shield-check", holder),
+        ("benefit_card:my_redemptions", _("History"), "history", holder),  # which leads to "My data", as each page's menu
     ]
 
 
@@ -168,8 +167,10 @@ def _places(scope: Scope) -> list[Place]:
 # Pages that are no place of their own, and the places, best first, where one finds the way to them.
 BESIDE = {
     "approvals": ("requests",),
+    "card": ("card",),
     "cashiers": ("tills",),
     "claims": ("deliveries", "pools"),
+    "data": ("redemptions",),
     "figures": ("today",),
     "hand-overs": ("deliveries", "pools"),
     "needs": ("requests",),
@@ -195,6 +196,14 @@ def _here(path: str, places: list[Place]) -> str:
     return next((place.url for end in wanted for place in places if place.url.endswith(end)), "")
 
 
+IN_THE_BAR = 4  # entries of a phone's bottom bar (look.md); with more places, the last is a menu of the others
+
+
+def _in_the_bar(places: list[Place]) -> int:
+    """How many places stand in the bar itself."""
+    return len(places) if len(places) <= IN_THE_BAR else IN_THE_BAR - 1
+
+
 def _shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
@@ -209,6 +218,7 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
         "scope_url": scope.url if scope else "",
         "scope_icon": BY_KIND[scope.kind][1] if scope else "user",
         "places": places,
+        "others": places[_in_the_bar(places) :],
         "here": _here(request.path, places),
     }
 

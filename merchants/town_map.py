@@ -2,20 +2,24 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 WIDTH, MARGIN, LEAST_SPAN = 640, 28, 0.012
+LETTER, LINE, RADIUS, NAMED = 6.4, 14, 11, 60  # of a name in the picture; with more shops only the numbers stand there
 RIVER = [(45.0395, 5.0270), (45.0415, 5.0390), (45.0428, 5.0500), (45.0440, 5.0610), (45.0480, 5.0740)]  # the Isère
 
 
 @dataclass(frozen=True)
 class Dot:
-    """One shop: where it stands in the picture, its merchant, its words."""
+    """One shop: its number, where it stands in the picture, its merchant, its name, and where that is written if it fits."""
 
+    number: int
     x: float
     y: float
     merchant: int
     label: str
+    name_x: float | None = None
+    name_y: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,5 +55,36 @@ def draw(shops: Iterable[tuple[float, float, int, str]]) -> TownMap | None:
         x = MARGIN + (lon - min(lons)) * squeeze * fit
         return round(x, 1), round(MARGIN + (max(lats) - lat) * fit, 1)
 
-    dots = [Dot(*place(lat, lon), merchant, label) for lat, lon, merchant, label in rows]
-    return TownMap(WIDTH, height, dots, " ".join("{},{}".format(*place(*point)) for point in RIVER))
+    dots = [
+        Dot(number, *place(lat, lon), merchant, label) for number, (lat, lon, merchant, label) in enumerate(rows, start=1)
+    ]
+    return TownMap(WIDTH, height, _named(dots, height) if len(dots) <= NAMED else dots, " ".join("{},{}".format(*place(*point)) for point in RIVER))
+
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def _named(dots: list[Dot], height: int) -> list[Dot]:
+    """The dots with their names written beside, above or below them, where no dot and no other name is in the way."""
+    taken: list[Box] = [(dot.x - RADIUS, dot.y - RADIUS, dot.x + RADIUS, dot.y + RADIUS) for dot in dots]
+    named = []
+    for dot in dots:
+        width = len(dot.label) * LETTER
+        beside, middle = RADIUS + 3, dot.x - width / 2
+        for left, base in (
+            (dot.x + beside, dot.y + 4), (dot.x - beside - width, dot.y + 4), (middle, dot.y - beside),
+            (middle, dot.y + beside + 10),
+        ):  # fmt: skip
+            box = (left, base - LINE + 3, left + width, base + 3)
+            if box[0] > 2 and box[1] > 2 and box[2] < WIDTH - 2 and box[3] < height - 2 and _free(box, taken):
+                taken.append(box)
+                dot = replace(dot, name_x=round(left, 1), name_y=round(base, 1))
+                break
+        named.append(dot)
+    return named
+
+
+def _free(box: Box, taken: Iterable[Box]) -> bool:
+    return not any(
+        box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken
+    )

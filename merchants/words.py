@@ -28,6 +28,11 @@ def worth(version: OfferVersion) -> str:
     return version.gift
 
 
+def given(version: OfferVersion, discount_cents: int) -> str:
+    """What a line of a history says was given: an amount off, or the gift, which takes nothing off the price."""
+    return _("Free: %(gift)s") % {"gift": version.gift} if version.kind == Kind.GIFT else str(euros(discount_cents))
+
+
 def example(version: OfferVersion) -> str:
     """A sum anybody can check: `On 80,00 € you pay 72,00 €`."""
     gross = max(EXAMPLE_CENTS, version.min_spend_cents)

@@ -169,6 +169,7 @@ def _lists(user: User) -> dict[str, list[dict[str, Any]]]:
                 "shown": row.shown,
                 "price": euros(row.gross_cents),
                 "discount": euros(row.discount_cents),
+                "gift": row.offer_version.gift,
                 "undoes": str(row.voids.client_id) if row.voids else "",
                 "id": str(row.client_id),
             }

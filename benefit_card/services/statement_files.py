@@ -38,6 +38,7 @@ class StatementRow:
     card: str
     gross_cents: int
     discount_cents: int
+    gift: str
     undoes: str
 
 
@@ -94,6 +95,7 @@ def _row(row: Redemption, kind: LineKind, merchant: Merchant, undoes: dict[int, 
         card=selectors.alias(merchant, row.card_id),
         gross_cents=sign * row.gross_cents,
         discount_cents=sign * row.discount_cents,
+        gift=row.offer_version.gift,
         undoes=undoes.get(row.voids_id or 0, ""),
     )
 
@@ -103,7 +105,7 @@ def csv(merchant: Merchant, rows: Iterable[StatementRow]) -> bytes:
     out = io.StringIO()
     writer = csv_module.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(
-        ["time", "kind", "shop", "till", "offer", "card", "gross", "discount", "paid", "id", "corrects", "merchant"]
+        ["time", "kind", "shop", "till", "offer", "card", "gross", "discount", "paid", "id", "corrects", "merchant", "gift"]
     )
     for row in rows:
         paid = row.gross_cents - row.discount_cents
@@ -116,6 +118,7 @@ def csv(merchant: Merchant, rows: Iterable[StatementRow]) -> bytes:
                 row.id,
                 row.undoes,
                 harmless(merchant.name),
+                harmless(row.gift),
             ]
         )
     return out.getvalue().encode("utf-8-sig")
@@ -144,7 +147,7 @@ def pdf(statement: Statement) -> bytes:
                 [_("Discounts given"), ui.euros(statement.discount_cents)],
                 [_("Paid by customers"), ui.euros(statement.to_pay_cents)],
             ],
-            "headings": [_("Time"), _("Line"), _("Offer"), _("Card"), _("Price"), _("Discount")],
+            "headings": [_("Time"), _("Line"), _("Offer"), _("Card"), _("Price"), _("Advantage")],
             "lines": [
                 [
                     f"{timezone.localtime(row.at):%d/%m %H:%M}",
@@ -152,7 +155,7 @@ def pdf(statement: Statement) -> bytes:
                     row.offer,
                     row.card,
                     ui.euros(row.gross_cents),
-                    ui.euros(row.discount_cents),
+                    _("Free: %(gift)s") % {"gift": row.gift} if row.gift else ui.euros(row.discount_cents),
                 ]
                 for row in rows[:PRINTED]
             ],

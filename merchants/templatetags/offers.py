@@ -24,6 +24,11 @@ def worth(version: OfferVersion | None) -> str:
 
 
 @register.filter
+def given(version: OfferVersion, discount_cents: int) -> str:
+    return words.given(version, discount_cents)
+
+
+@register.filter
 def example(version: OfferVersion | None) -> str:
     return words.example(version) if version else ""
 

@@ -42,7 +42,8 @@ def offers(request: HttpRequest, uses: Uses | None = None) -> HttpResponse:
         found = found.filter(merchant__in=favourites)
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     rows = sorted(page.object_list, key=lambda offer: offer.merchant_id not in favourites)
-    shops = {shop.pk: shop for offer in rows for shop in offer.merchant.shops.all() if shop.lat is not None}
+    shops = {shop.pk: shop for offer in rows for shop in offer.merchant.shops.all()}
+    placed = [shop for shop in shops.values() if shop.lat is not None]
     context = {
         "form": form,
         "page": page,
@@ -52,8 +53,9 @@ def offers(request: HttpRequest, uses: Uses | None = None) -> HttpResponse:
         "favourites": favourites,
         "left": uses(user, rows) if uses else {},
         "map": town_map.draw(
-            (float(shop.lat or 0), float(shop.lon or 0), shop.merchant_id, shop.name) for shop in shops.values()
+            (float(shop.lat or 0), float(shop.lon or 0), shop.merchant_id, shop.name) for shop in placed
         ),
+        "unplaced": [shop.name for shop in shops.values() if shop.lat is None],
         "holder": hasattr(user, "person"),
         "digest": DigestChoice.objects.filter(user=user, stopped_at=None).exists(),
     }

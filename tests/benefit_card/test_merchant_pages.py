@@ -10,9 +10,10 @@ from django.urls import reverse
 
 from benefit_card.models import Quota, Redemption
 from benefit_card.services import redemption
-from companies.models import AuditEntry
-from tests.factories.benefit_card import TillFactory, card, offer, print_code
-from tests.factories.companies import staff
+from companies.models import AuditEntry, Person
+from merchants.models import Kind
+from tests.factories.benefit_card import TillFactory, card, offer, print_code, token
+from tests.factories.companies import UserFactory, staff
 from tests.factories.merchants import owner
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,11 @@ def shop():
     return till, made, client_id, client
 
 
+def line_of_today(till):
+    headers = {"Authorization": f"Till {token(till)}"}
+    return Client(headers=headers).get("/api/v1/redemptions/").json()["results"][0]
+
+
 def page(client, name, *args):
     return client.get(reverse(f"benefit_card:{name}", args=args))
 
@@ -44,6 +50,23 @@ class TestOwnersDay:
         text = page(client, "merchant_today", till.merchant.pk).content.decode()
         assert "10 % sur tout" in text and "18,00" in text
         assert made.person.first_name not in text and made.person.last_name not in text
+
+    def test_and_the_holder_s_history_say_what_was_given_instead_of_a_discount(self, shop):
+        till, made, _client_id, client = shop
+        row = offer(till.merchant, title="Café", kind=Kind.GIFT, percent=None, gift="un café")
+        answer = redemption.redeem(
+            till=till, client_id=uuid.uuid4(), code=print_code(made), offer_id=row.pk, amount_cents=0, version=None,
+            at=datetime.now(UTC),
+        )  # fmt: skip
+        assert answer.status == 201
+        Person.objects.filter(pk=made.person_id).update(user=UserFactory())
+        made.person.refresh_from_db()
+        holder = Client()
+        holder.force_login(made.person.user)
+        pages = [page(client, "merchant_today", till.merchant.pk), page(holder, "my_redemptions")]
+        for text in (found.content.decode() for found in pages):
+            assert "Offert\xa0: un café" in text and "0,00" not in text.replace("20,00", "").replace("18,00", "")
+        assert line_of_today(till)["gift"] == "un café"
 
     def test_adds_up_today_and_the_month(self, shop):
         till, _made, _client_id, client = shop

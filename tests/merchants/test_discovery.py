@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,7 +117,13 @@ class TestList:
         for number, name in enumerate(("A", "B", "C")):
             row = shop(name)
             row.merchant.shops.update(lat=f"45.0{number}", lon=f"5.0{number}")
+        unplaced = shop("Marché")
         page = client.get(URL).content.decode()
+        on_map, names = page.split('<ol class="town__names">')
+        assert re.findall(r'<text class="town__name"[^>]*>(\w)<', on_map) == ["A", "B", "C"], "names one can read"
+        assert set(re.findall(r'<a href="#m(\d+)" data-dot', on_map)) == set(re.findall(r'<a href="#m(\d+)"', names))
+        assert "Marché</p>" in names.split("</details>")[0]
+        page = page.replace(f' id="m{unplaced.merchant_id}"', "")
         assert set(re.findall(r'<a href="#m(\d+)"', page)) == set(re.findall(r' id="m(\d+)"', page))
         assert page.count("data-lat=") == 3
 
@@ -137,6 +144,22 @@ class TestMap:
         town = town_map.draw([(45.05, 5.04, 1, "A"), (45.03, 5.09, 2, "B"), (45.04, 5.06, 3, "C")])
         assert town is not None
         assert all(0 < dot.x < town.width and 0 < dot.y < town.height for dot in town.dots)
+
+    @pytest.mark.parametrize(("shops", "least"), [(2, 1), (60, 20), (61, 0)])
+    def test_writes_names_where_nothing_is_in_the_way(self, shops, least):
+        places = random.Random(shops)
+        rows = [(45 + places.random() / 50, 5 + places.random() / 25, n, "Boulangerie") for n in range(shops)]
+        town = town_map.draw(rows)
+        assert town is not None
+        named = [dot for dot in town.dots if dot.name_x is not None]
+        assert len(named) >= least
+        boxes = [(dot.name_x, dot.name_y - 11, dot.name_x + 70, dot.name_y + 3) for dot in named]
+        assert not any(
+            one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+            for number, one in enumerate(boxes)
+            for other in boxes[:number]
+        )
+        assert all(0 < box[0] and box[2] < town.width and 0 < box[1] and box[3] < town.height for box in boxes)
 
 
 class TestDigest:

@@ -135,7 +135,7 @@ export class OfflineTill {
   }
 
   /** Keep a sale; resolves when it is on disk, with what the server would have answered. Null when it may not be. */
-  async sell(body, at) {
+  async sell(body, at, gift = "") {
     const looked = await this.look(body.code, at);
     const offer = looked.ok && looked.data.offers.find((row) => row.id === body.offer && row.offer_version === body.offer_version);
     const cents = parseCents(body.amount);
@@ -148,7 +148,7 @@ export class OfflineTill {
       client_id, code, offer: id, offer_version, amount, scanned_at: new Date(at).toISOString(),
       list_number: this.list.number, list_issued_at: new Date(this.list.issuedAt).toISOString(), cashier: body.cashier ?? "", undone: false,
     };
-    await this.queue.add(entry, { title: offer.title, amount, ...answer });
+    await this.queue.add(entry, { title: offer.title, amount, gift, ...answer });
     return answer;
   }
 }

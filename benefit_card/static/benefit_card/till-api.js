@@ -63,10 +63,10 @@ export class TillApi {
   undo(id) { return this.#send("POST", this.urls.void.replace("00000000-0000-0000-0000-000000000000", id), {}); }
 
   /** The body of an attempt, with the id that makes a retry recognisable. Kept until an answer came, even over a reload. */
-  attempt({ code, offer, version, amount }, at, { cashier = "", training = false } = {}) {
+  attempt({ code, offer, version, amount, gift = "" }, at, { cashier = "", training = false } = {}) {
     const body = { client_id: crypto.randomUUID?.() ?? uuid(), code, offer, offer_version: version, amount, cashier, training };
-    store.set(PENDING, { body, at });
-    return { body, at };
+    store.set(PENDING, { body, at, gift });
+    return { body, at, gift };
   }
 
   get pending() {

@@ -58,7 +58,7 @@ export class OfflinePanel {
     const verdict = row.undone ? "undone" : row.verdict === "replayed" ? row.first : row.verdict;
     part("time").textContent = this.moment.format(row.at);
     part("offer").textContent = row.show.title;
-    part("pay").textContent = this.euro.format(row.show.to_pay);
+    part("pay").textContent = row.show.gift || this.euro.format(row.show.to_pay);
     part("verdict").textContent = [this.texts.offline.verdicts[verdict] ?? "", row.verdict === "waiting" ? "" : row.title].filter(Boolean).join(" ");
     item.dataset.verdict = verdict;
     return item;

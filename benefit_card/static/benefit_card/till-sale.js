@@ -27,8 +27,6 @@ export class Sale {
 
   get needsAmount() { return this.offer ? this.offer.kind !== "gift" || this.offer.min_spend_cents > 0 : true; }
 
-  get gift() { return this.lastGift ?? ""; }
-
   /** `at` is the moment of the scan; `data.offline` tells that the till judged alone and knows no name. */
   open(code, data, at) {
     this.clear();
@@ -125,8 +123,7 @@ export class Sale {
       (offer ? this.field : $("offers").querySelector("input:enabled"))?.focus();
       return;
     }
-    this.lastGift = offer.kind === "gift" ? offer.gift || offer.title : "";
     const cents = this.needsAmount ? parseCents(this.field.value) : 0;
-    this.onConfirm({ code: this.code, offer: offer.id, version: offer.offer_version, amount: decimal(cents) });
+    this.onConfirm({ code: this.code, offer: offer.id, version: offer.offer_version, amount: decimal(cents), gift: offer.kind === "gift" ? offer.gift || offer.title : "" });
   }
 }

@@ -37,7 +37,7 @@ export class Today {
     const part = (name) => item.querySelector(`[data-part=${name}]`);
     part("time").textContent = this.clock.format(new Date(row.time));
     part("offer").textContent = row.offer_title;
-    part("pay").textContent = row.voided ? this.texts.voided : this.euro.format(row.to_pay);
+    part("pay").textContent = row.voided ? this.texts.voided : row.gift || this.euro.format(row.to_pay);
     item.classList.toggle("is-voided", Boolean(row.voided));
     const button = part("undo");
     button.hidden = !row.can_void;

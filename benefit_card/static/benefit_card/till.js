@@ -156,12 +156,12 @@ async function confirm(choice) {
 }
 
 /** Sell: with the server's word, or without network on this till's own. Either way on record before anybody is told. */
-async function sell({ body, at }) {
+async function sell({ body, at, gift }) {
   if (!sale.offline) {
     const answer = await api.redeem(body);
     if (answer.kind !== "network") return answer;
   }
-  const kept = await offline.sell(body, at).catch(() => null);
+  const kept = await offline.sell(body, at, gift).catch(() => null);
   if (!kept) return { ok: false, kind: "network" };
   api.abandon();
   if (!api.down) offline.queue.flush();
@@ -175,14 +175,14 @@ async function redeem(attempt) {
     return fail(answer);
   }
   const { to_pay: toPay, discount, remaining_uses: remaining, demo, offline: alone } = answer.data;
-  const free = Number(discount) === 0;
+  const { gift } = attempt;
   const lines = [
-    free ? say(texts.accepted_gift, { gift: sale.gift }) : say(texts.accepted, { pay: euro.format(toPay), off: euro.format(discount) }),
+    gift ? say(texts.accepted_gift, { gift }) : say(texts.accepted, { pay: euro.format(toPay), off: euro.format(discount) }),
     remaining === null || remaining === undefined ? "" : say(remaining === 0 ? texts.last_use : texts.remaining, { count: remaining }),
     demo ? texts.demo : alone ? texts.offline.recorded : "",
   ];
   return result(demo ? "demo" : "ok", demo ? texts.demo_word : texts.accepted_word, lines.filter(Boolean).join(" "), {
-    big: free ? sale.gift : euro.format(toPay), undo: demo ? "" : attempt.body.client_id, next: texts.next,
+    big: gift || euro.format(toPay), undo: demo ? "" : attempt.body.client_id, next: texts.next,
   });
 }
 

@@ -41,6 +41,24 @@ if (list && button && "geolocation" in navigator) {
     navigator.geolocation.getCurrentPosition(sort, () => { status.textContent = button.dataset.refused; }, { timeout: 10000 });
   });
 }
+/** The map: a shop says its name when it is pointed at, touched or reached by keyboard; choosing it again leads to its offers. */
+const here = document.querySelector("[data-here]");
+function name(dot) {
+  document.querySelector(".town__map .is-here")?.classList.remove("is-here");
+  dot.classList.add("is-here");
+  const text = dot.getAttribute("aria-label");
+  if (here.textContent !== text) here.textContent = text;
+}
+for (const dot of document.querySelectorAll("[data-dot]")) {
+  dot.addEventListener("focus", () => name(dot));
+  dot.addEventListener("pointerenter", ({ pointerType }) => { if (pointerType === "mouse") name(dot); });
+  dot.addEventListener("pointerdown", () => { dot.known = dot.classList.contains("is-here"); });
+  dot.addEventListener("click", (event) => {
+    if (event.detail === 0 || dot.known) return; // by keyboard, or the second time
+    event.preventDefault();
+    name(dot);
+  });
+}
 const offline = document.querySelector("[data-offline]");
 const tell = () => { if (offline) offline.hidden = navigator.onLine; };
 addEventListener("online", tell);
