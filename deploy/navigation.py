@@ -81,7 +81,12 @@ def _person_places() -> Names:
         ("benefit_card:card", _("My card"), "id-card", holder),
         ("merchants:offers", _("Offers"), "tag", holder),
         ("purchasing:my_pools", _("Group purchases"), "shopping-basket", holder),
-        ("benefit_card:my_redemptions", _("History"), "history", holder),  # which leads to "My data", as each page's menu
+        (
+            "benefit_card:my_redemptions",
+            _("History"),
+            "history",
+            holder,
+        ),  # which leads to "My data", as each page's menu
     ]
 
 

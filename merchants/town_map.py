@@ -56,9 +56,11 @@ def draw(shops: Iterable[tuple[float, float, int, str]]) -> TownMap | None:
         return round(x, 1), round(MARGIN + (max(lats) - lat) * fit, 1)
 
     dots = [
-        Dot(number, *place(lat, lon), merchant, label) for number, (lat, lon, merchant, label) in enumerate(rows, start=1)
+        Dot(number, *place(lat, lon), merchant, label)
+        for number, (lat, lon, merchant, label) in enumerate(rows, start=1)
     ]
-    return TownMap(WIDTH, height, _named(dots, height) if len(dots) <= NAMED else dots, " ".join("{},{}".format(*place(*point)) for point in RIVER))
+    river = " ".join("{},{}".format(*place(*point)) for point in RIVER)
+    return TownMap(WIDTH, height, _named(dots, height) if len(dots) <= NAMED else dots, river)
 
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom

@@ -105,7 +105,21 @@ def csv(merchant: Merchant, rows: Iterable[StatementRow]) -> bytes:
     out = io.StringIO()
     writer = csv_module.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(
-        ["time", "kind", "shop", "till", "offer", "card", "gross", "discount", "paid", "id", "corrects", "merchant", "gift"]
+        [
+            "time",
+            "kind",
+            "shop",
+            "till",
+            "offer",
+            "card",
+            "gross",
+            "discount",
+            "paid",
+            "id",
+            "corrects",
+            "merchant",
+            "gift",
+        ]
     )
     for row in rows:
         paid = row.gross_cents - row.discount_cents

@@ -159,7 +159,7 @@ class TestMap:
             for number, one in enumerate(boxes)
             for other in boxes[:number]
         )
-        assert all(0 < box[0] and box[2] < town.width and 0 < box[1] and box[3] < town.height for box in boxes)
+        assert all(min(box[:2]) > 0 and box[2] < town.width and box[3] < town.height for box in boxes)
 
 
 class TestDigest:
