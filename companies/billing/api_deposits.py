@@ -14,15 +14,17 @@ from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from companies.access import companies_of, is_staff
-from companies.billing import deposits, payments
+from companies import money
+from companies.access import companies_of, is_staff, require
+from companies.billing import access, allocation, deposits, payments
 from companies.billing.api_accounts import AccountsView
 from companies.billing.api_books import NothingSerializer
 from companies.billing.api_fields import Amount, Euros
-from companies.billing.models import AccountKind, DepositRefund, DepositRefundState, LedgerEntry, Payment
+from companies.billing.models import AccountKind, DepositRefund, DepositRefundState, Invoice, LedgerEntry, Payment
 from companies.models import Company, Role, User
 
 log = logging.getLogger(__name__)
+MOST_PARTS = 200
 
 
 class DepositSerializer(serializers.ModelSerializer[Company]):
@@ -42,11 +44,15 @@ class MeansSerializer(serializers.Serializer[Any]):
 
 
 class DepositDetailSerializer(DepositSerializer):
+    seen = serializers.SerializerMethodField(help_text="Names the last movement: send it when you use what is kept.")
     means = serializers.SerializerMethodField(help_text="Payments whose money is kept.")
     ibans = serializers.SerializerMethodField(help_text="Accounts that transfers came from, the newest first.")
 
     class Meta(DepositSerializer.Meta):
-        fields = [*DepositSerializer.Meta.fields, "means", "ibans"]
+        fields = [*DepositSerializer.Meta.fields, "seen", "means", "ibans"]
+
+    def get_seen(self, company: Company) -> int:
+        return allocation.last_entry(company)
 
     @extend_schema(responses=MeansSerializer(many=True))
     def get_means(self, company: Company) -> list[dict[str, Any]]:
@@ -60,6 +66,11 @@ def _sum(kind: AccountKind) -> Coalesce:
     entries = LedgerEntry.objects.filter(account__company=OuterRef("pk"), account__kind=kind)
     sums = entries.order_by().values("account__company").annotate(sum=Sum("cents")).values("sum")
     return Coalesce(Subquery(sums), Value(0))
+
+
+def _with_sums(companies: QuerySet[Company]) -> QuerySet[Company]:
+    rows = companies.annotate(owed=_sum(AccountKind.DEPOSITS), waiting=_sum(AccountKind.REFUNDS))
+    return rows.annotate(kept_cents=Value(0) - F("owed"), going_cents=Value(0) - F("waiting"))
 
 
 class _Kept(AccountsView):
@@ -78,8 +89,7 @@ class _Deposits(_Kept):
     def get_queryset(self) -> QuerySet[Company]:
         if not self.asked():
             return self.queryset
-        rows = self.owners().annotate(owed=_sum(AccountKind.DEPOSITS), waiting=_sum(AccountKind.REFUNDS))
-        return rows.annotate(kept_cents=Value(0) - F("owed"), going_cents=Value(0) - F("waiting"))
+        return _with_sums(self.owners())
 
 
 class DepositList(_Deposits, ListAPIView[Company]):
@@ -92,6 +102,94 @@ class DepositDetail(_Deposits, RetrieveAPIView[Company]):
     """What is kept for a company, with the means and accounts it may go back to."""
 
     serializer_class = DepositDetailSerializer
+
+
+class MovementSerializer(serializers.ModelSerializer[LedgerEntry]):
+    at = serializers.DateTimeField(source="transaction.at")
+    kind = serializers.CharField(source="transaction.kind", help_text="transfer | kept | deposit_refund | reversal …")
+    amount = serializers.SerializerMethodField(help_text="Above zero: kept. Below: used or sent back.")
+    reason = serializers.CharField(source="transaction.reason")
+    invoices = serializers.SerializerMethodField(help_text="Invoices the same movement touched.")
+
+    class Meta:
+        model = LedgerEntry
+        fields = ["id", "at", "kind", "amount", "reason", "invoices"]
+
+    def get_amount(self, entry: LedgerEntry) -> str:
+        return money.euros(-entry.cents)
+
+    def get_invoices(self, entry: LedgerEntry) -> list[int]:
+        return sorted({one.invoice_id for one in entry.transaction.entries.all() if one.invoice_id})
+
+
+class MovementList(_Kept, ListAPIView[LedgerEntry]):
+    """What was kept for a company, used and sent back, the newest first."""
+
+    serializer_class = MovementSerializer
+    queryset = LedgerEntry.objects.none()
+
+    def get_queryset(self) -> QuerySet[LedgerEntry]:
+        if not self.asked():
+            return self.queryset
+        owner = get_object_or_404(self.owners(), pk=self.kwargs["pk"])
+        rows = LedgerEntry.objects.filter(account__kind=AccountKind.DEPOSITS, account__company=owner)
+        return rows.select_related("transaction").prefetch_related("transaction__entries").order_by("-pk")
+
+
+class PartSerializer(serializers.Serializer[Any]):
+    invoice = serializers.IntegerField(min_value=1)
+    amount = Amount()
+
+
+class UseSerializer(serializers.Serializer[Any]):
+    seen = serializers.IntegerField(min_value=0, help_text="As you read it: what changed since is refused (409).")
+    parts = PartSerializer(many=True, allow_empty=False)
+
+    def validate_parts(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len({one["invoice"] for one in given}) != len(given):
+            raise serializers.ValidationError("Name each invoice once.")
+        if len(given) > MOST_PARTS:
+            raise serializers.ValidationError("Too many parts at once.")
+        return given
+
+
+class DepositUse(_Deposits):
+    """Use what is kept for a company on its invoices."""
+
+    serializer_class = UseSerializer
+
+    @extend_schema(request=UseSerializer, responses=DepositDetailSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Each part is at most what its invoice still owes; all of them, or none. Sent twice with one `seen`, used once."""
+        rows = self.get_queryset()
+        company = get_object_or_404(rows, pk=pk)
+        require(access.can_pay(request.user, company) or access.can_collect(request.user))
+        given = UseSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        parts = {one["invoice"]: one["amount"] for one in given.validated_data["parts"]}
+        allocation.spend(
+            company=company,
+            parts=parts,
+            actor=cast(User, request.user),
+            at=timezone.now(),
+            seen=given.validated_data["seen"],
+        )
+        return Response(DepositDetailSerializer(rows.get(pk=pk)).data)
+
+
+class InvoiceKeep(_Kept):
+    """Keep what was paid too much on an invoice."""
+
+    serializer_class = NothingSerializer
+
+    @extend_schema(responses=DepositDetailSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """The money goes to what is kept for the company, to be used or sent back."""
+        self.asked()
+        invoice = get_object_or_404(Invoice.objects.select_related("company"), pk=pk, company__in=self.owners())
+        deposits.keep(invoice=invoice, actor=cast(User, request.user), at=timezone.now())
+        rows = _with_sums(Company.objects.filter(pk=invoice.company_id))
+        return Response(DepositDetailSerializer(rows.get()).data)
 
 
 class RefundSerializer(serializers.ModelSerializer[DepositRefund]):

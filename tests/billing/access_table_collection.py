@@ -120,6 +120,9 @@ VISITS = [
     Visit("billing_api:credit_notes", SEES | {"foreign"}),
     Visit("billing_api:deposits", SEES | {"foreign"}),
     Visit("billing_api:deposit", SEES, lambda w: {"pk": w.company.pk}),
+    Visit("billing_api:deposit_movements", SEES, lambda w: {"pk": w.company.pk}),
+    Visit("billing_api:deposit_use", {"accountant", "staff"}, lambda w: {"pk": w.company.pk}, "post"),
+    Visit("billing_api:invoice_keep", {"accountant", "staff"}, lambda w: {"pk": w.owed.pk}, "post"),
     Visit("billing_api:deposit_refunds", SEES | {"foreign"}),
     Visit("billing_api:deposit_refunds", SEES | {"foreign"}, method="post"),  # an empty body is refused in words
     Visit("billing_api:deposit_refund", SEES, lambda w: {"pk": w.deposit_refund.pk}),

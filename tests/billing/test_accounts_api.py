@@ -113,6 +113,45 @@ class TestACompanysProgram:
                 company=company, name="x", scopes=["deposits:write"], actor=member(company, Role.ADMIN), at=AT
             )
 
+    def test_uses_kept_money_once_and_keeps_what_was_paid_too_much(self, django_assert_max_num_queries):
+        """Roles: the accountant and the staff use it, an administrator only looks, another company sees nothing."""
+        company = CompanyFactory()
+        accountant, admin = member(company, Role.ACCOUNTANT), member(company, Role.ADMIN)
+        keep(company, 6_000)
+        first, second = invoice(company), invoice(company)
+        Invoice.objects.update(state="due")
+        client = program(accountant, company, "deposits:write")
+        address = f"/api/v1/deposits/{company.pk}/"
+        seen = client.get(address).json()["seen"]
+
+        def use(by=client, seen=seen, **parts):
+            rows = [{"invoice": int(name[1:]), "amount": amount} for name, amount in parts.items()]
+            return by.post(f"{address}use/", {"seen": seen, "parts": rows}, content_type="application/json")
+
+        part = f"n{first.pk}"
+        assert [use(**{part: wrong}).status_code for wrong in ("0.00", "53.40", "1e9", "-1", "\x00")] == [400] * 5
+        assert use(**{part: "53.39", f"n{second.pk}": "10.00"}).json()["code"] == "deposit_too_small"
+        assert use(program(admin, company, "deposits:write"), **{part: "1.00"}).status_code == 403
+        stranger = CompanyFactory()
+        other = program(member(stranger, Role.ACCOUNTANT), stranger, "deposits:write")
+        assert use(other, **{part: "1.00"}).status_code == 404
+        assert use(program(accountant, company, "deposits"), **{part: "1.00"}).status_code == 403
+        assert use(**{part: "50.00"}).json()["kept"] == "10.00"
+        assert use(**{part: "3.39"}).json()["code"] == "deposit_changed", "what was read is used once"
+        first.refresh_from_db()
+        assert (first.state, first.balance_cents) == ("part_paid", 339)
+        with django_assert_max_num_queries(12):
+            moves = client.get(f"{address}movements/").json()["results"]
+        assert [(row["amount"], row["invoices"]) for row in moves] == [("-50.00", [first.pk]), ("60.00", [])]
+        assert client.post(f"/api/v1/invoices/{first.pk}/keep/").json()["code"] == "nothing_paid_too_much"
+        allocation.use_deposit(company=company, at=AT, actor=None)
+        with transaction.atomic():
+            credit_notes.issue(
+                invoice=first, nets={first.lines.get().pk: 4_449}, reason="x", key="c", actor=None, at=AT
+            )
+        kept = program(staff(), company, "deposits:write").post(f"/api/v1/invoices/{first.pk}/keep/").json()
+        assert (kept["kept"], checking.first_break()) == ("53.39", "")
+
     def test_sends_kept_money_back_to_the_card_it_came_from(self, double, at_once):
         company = CompanyFactory()
         accountant, bill = member(company, Role.ACCOUNTANT), invoice(company)
