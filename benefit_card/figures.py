@@ -1,11 +1,10 @@
 """What dashboards read: closed months of everybody through the rules of anonymity, and a merchant's own sales."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import connection
-from django.db.models import Count, Q
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -13,9 +12,10 @@ from django.utils.translation import gettext_lazy
 
 from benefit_card import months
 from benefit_card.anonymity import BIG_COMPANY, Raw, Shown, cell, row
-from benefit_card.models import MerchantUse, MonthlyUse, UseScope
+from benefit_card.models import MerchantDay, MerchantUse, MonthlyUse, UseScope
+from benefit_card.services import monthly_use
 from companies import charts
-from companies.models import Company, Employment
+from companies.models import Company
 from merchants.models import Category, Merchant
 
 SHOWN = 12  # months
@@ -81,23 +81,6 @@ def for_company(company: Company, *, at: datetime, cards: int) -> list[Table]:
     return tables
 
 
-def enrolment(company: Company, *, at: datetime) -> dict[str, int]:
-    """Who could have a card, has one, has opened it: state, never use. One look, from its people, not through all cards."""
-    card = "person__cards"
-    held = Q(**{f"{card}__replaced_at__isnull": True, f"{card}__blocked_at__isnull": True})
-    opened = held & Q(**{f"{card}__activated_at__isnull": False})
-    found: dict[str, int] = (
-        Employment.objects.filter(company=company)
-        .current(on=at.date())
-        .aggregate(
-            people=Count("person", distinct=True),
-            cards=Count(card, filter=held, distinct=True),
-            opened=Count(card, filter=opened, distinct=True),
-        )
-    )
-    return found
-
-
 def for_staff(*, at: datetime) -> list[Table]:
     """Use by month, by company size and by category."""
     month = months.last_closed(at)
@@ -111,40 +94,57 @@ def for_staff(*, at: datetime) -> list[Table]:
     ]
 
 
-_VISITS = """
-SELECT date_trunc('month', at AT TIME ZONE 'Europe/Paris')::date AS month, count(*), sum(discount_cents), sum(gross_cents)
-FROM benefit_card_redemption r WHERE merchant_id = %(merchant)s AND at >= %(since)s AND voids_id IS NULL
-  AND NOT EXISTS (SELECT 1 FROM benefit_card_undone u WHERE u.redemption_id = r.id) GROUP BY 1
+_LIVE = """
+SELECT date_trunc('month', local)::date, (100 * EXTRACT(ISODOW FROM local) + EXTRACT(HOUR FROM local))::int, count(*),
+       sum(discount_cents), sum(gross_cents)
+FROM (SELECT r.*, at AT TIME ZONE 'Europe/Paris' AS local FROM benefit_card_redemption r
+      WHERE merchant_id = %s AND at >= %s AND voids_id IS NULL
+        AND NOT EXISTS (SELECT 1 FROM benefit_card_undone u WHERE u.redemption_id = r.id)) AS sold GROUP BY 1, 2
 """
-_HOURS = """
-SELECT EXTRACT(ISODOW FROM at AT TIME ZONE 'Europe/Paris')::int, EXTRACT(HOUR FROM at AT TIME ZONE 'Europe/Paris')::int,
-       count(*) FROM benefit_card_redemption r WHERE merchant_id = %(merchant)s AND at >= %(since)s AND voids_id IS NULL
-  AND NOT EXISTS (SELECT 1 FROM benefit_card_undone u WHERE u.redemption_id = r.id) GROUP BY 1, 2
-"""
+
+
+@dataclass
+class Visits:
+    """Cards accepted in a month."""
+
+    count: int = 0
+    discount_cents: int = 0
+    gross_cents: int = 0
+
+    def add(self, count: int, off: int, gross: int) -> None:
+        self.count, self.discount_cents = self.count + count, self.discount_cents + off
+        self.gross_cents += gross
 
 
 def for_merchant(merchant: Merchant, *, at: datetime) -> dict[str, object]:
-    """A merchant's own visits: by month, and the hours that bring most. Past months were counted; the rest is read."""
+    """A merchant's own visits: by month, and the hours that bring most.
+
+    Past months and past days were counted by night; only what was sold since then is read.
+    """
     since = months.last_closed(at)
     for _step in range(SHOWN - 2):
         since = months.before(since)
-    past = list(MerchantUse.objects.filter(merchant=merchant, month__gte=since))
+    by_month: defaultdict[date, Visits] = defaultdict(Visits)
+    by_hour: Counter[int] = Counter()
     last = MerchantUse.objects.order_by("-month").values_list("month", flat=True).first()
     live = since if last is None else max(since, months.after(last))
-    scope: dict[str, int | datetime] = {"merchant": merchant.pk, "since": months.bounds(live)[0]}
+    past = MerchantUse.objects.filter(merchant=merchant, month__gte=since)
+    days = MerchantDay.objects.filter(merchant=merchant, day__gte=live)
+    counted = [*((use, use.month) for use in past), *((use, months.first_of(use.day)) for use in days)]
+    for use, month in counted:
+        by_month[month].add(use.visits, use.discount_cents, use.gross_cents)
+        by_hour.update({int(slot): count for slot, count in use.hours.items()})
     with connection.cursor() as cursor:
-        cursor.execute(_VISITS, scope)
-        visits = [(use.month, use.visits, use.discount_cents, use.gross_cents) for use in past] + cursor.fetchall()
-        cursor.execute(_HOURS, scope)
-        by_hour = Counter({(day, hour): count for day, hour, count in cursor.fetchall()})
-    for use in past:
-        by_hour.update({divmod(int(slot), 100): count for slot, count in use.hours.items()})
+        cursor.execute(_LIVE, [merchant.pk, months.midnight_of(monthly_use.counted_until(since=live))])
+        for month, slot, *sums in cursor.fetchall():
+            by_month[month].add(*sums)
+            by_hour[slot] += sums[0]
     best = sorted(by_hour.items(), key=lambda item: (-item[1], item[0]))[:8]
-    hours = [(f"{WEEKDAYS_ABBR[day - 1]} {hour} h", count) for (day, hour), count in best]
-    visits.sort(reverse=True)
+    hours = [(f"{WEEKDAYS_ABBR[slot // 100 - 1]} {slot % 100} h", count) for slot, count in best]
+    visits = sorted(by_month.items(), reverse=True)
     return {
-        "visits": [(_month(month), count, off, gross) for month, count, off, gross in visits],
-        "visits_chart": charts.bars([(_month(month), float(count)) for month, count, _off, _gross in visits]),
+        "visits": [(_month(month), sold.count, sold.discount_cents, sold.gross_cents) for month, sold in visits],
+        "visits_chart": charts.bars([(_month(month), float(sold.count)) for month, sold in visits]),
         "hours": hours,
         "hours_chart": charts.bars([(name, float(count)) for name, count in hours]),
     }

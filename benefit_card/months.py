@@ -28,6 +28,20 @@ def bounds(month: date) -> tuple[datetime, datetime]:
     return datetime.combine(start, time.min, PARIS), datetime.combine(after(start), time.min, PARIS)
 
 
+def midnight(at: datetime) -> datetime:
+    """The first moment of the day of `at`.
+
+    >>> midnight(datetime(2026, 4, 1, 12, tzinfo=PARIS)).isoformat()
+    '2026-04-01T00:00:00+02:00'
+    """
+    return midnight_of(at.astimezone(PARIS).date())
+
+
+def midnight_of(day: date) -> datetime:
+    """The first moment of a day."""
+    return datetime.combine(day, time.min, PARIS)
+
+
 def last_closed(at: datetime) -> date:
     """The last month that is over by at least a day, so that nothing of it is still being written.
 

@@ -163,8 +163,15 @@ def prepare_months() -> None:
 
 @shared_task(name="benefit_card.count_months")
 def count_months() -> None:
-    """Count the closed months that are not counted yet, for the dashboards."""
+    """Count the closed months that are not counted yet, and the days since, for the dashboards."""
     monthly_use.count_missing(at=timezone.now())
+    monthly_use.count_days(at=timezone.now())
+
+
+@shared_task(name="benefit_card.check_statements")
+def check_statements(*, months: int = 2) -> None:
+    """Compare the statements of the latest months with their lines, so that the staff's page need not."""
+    statements.check(latest=months)
 
 
 @shared_task(name="benefit_card.close_statements")

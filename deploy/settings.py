@@ -231,6 +231,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="5", minute="10"),
     },
     "tell new offers": {"task": "merchants.send_digests", "schedule": crontab(hour="10", minute="5")},
+    "compare statements with lines": {
+        "task": "benefit_card.check_statements",
+        "schedule": crontab(hour="5", minute="30"),
+    },
     "tell Google Wallet what it missed": {"task": "benefit_card.sweep_google", "schedule": 900.0},
     "send what texts stayed behind": {"task": "benefit_card.sweep_texts", "schedule": 30.0},
     "publish planned offers": {"task": "merchants.follow_plans", "schedule": 30.0},

@@ -7,6 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
 pages = get_wsgi_application()
 
-from deploy import doors  # noqa: E402 - needs the settings
+from deploy import doors, warm  # noqa: E402 - need the settings
 
 application = doors.application(pages)
+warm.in_background()

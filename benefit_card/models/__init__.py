@@ -3,7 +3,7 @@
 from benefit_card.models.card import ActivationCode, BatchPurpose, Card, CardBatch
 from benefit_card.models.key import KeyUse, PublishedList, SigningKey
 from benefit_card.models.offline import EntryVerdict, LateDecision, OfflineEntry
-from benefit_card.models.privacy import ErasedHolder, MerchantUse, MonthlyUse, RetentionReport, UseScope
+from benefit_card.models.privacy import ErasedHolder, MerchantDay, MerchantUse, MonthlyUse, RetentionReport, UseScope
 from benefit_card.models.redemption import Quota, Redemption, RedemptionRequest, Shown, Standing, Undone
 from benefit_card.models.signal import SIGNAL_MOVES, Signal, SignalKind, SignalState
 from benefit_card.models.statement import LineKind, Statement, StatementLine
@@ -23,6 +23,7 @@ __all__ = [
     "KeyUse",
     "LateDecision",
     "LineKind",
+    "MerchantDay",
     "MerchantUse",
     "MonthlyUse",
     "OfflineEntry",

@@ -64,6 +64,23 @@ class MerchantUse(models.Model):
         return f"{self.month:%Y-%m} {self.merchant_id}"
 
 
+class MerchantDay(models.Model):
+    """A merchant's visits on one past day of the months that `MerchantUse` has not counted yet, counted anew every night."""
+
+    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField(db_index=True, help_text="Europe/Paris.")
+    visits = models.PositiveIntegerField()
+    discount_cents = models.BigIntegerField()
+    gross_cents = models.BigIntegerField()
+    hours = models.JSONField(help_text="As in `MerchantUse`.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["merchant", "day"], name="merchant_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d} {self.merchant_id}"
+
+
 class ErasedHolder(models.Model):
     """Under which key an erased person's uses are counted, found again only by who enrols the same person.
 

@@ -1,12 +1,13 @@
 """Counts a closed month once: how many people used the card, how often, by company, size and category."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
 
 from benefit_card import months
-from benefit_card.models import MerchantUse, MonthlyUse, UseScope
+from benefit_card.models import MerchantDay, MerchantUse, MonthlyUse, UseScope
 
+DAYS_LOCK = 0x45524304
 _COUNT = """
 WITH used AS MATERIALIZED (
   SELECT r.person_id, r.discount_cents, k.slug AS category
@@ -50,6 +51,39 @@ SELECT merchant_id, %(month)s, sum(visits), sum(off), sum(gross), jsonb_object_a
   GROUP BY 1, 2) AS counted
 GROUP BY merchant_id ON CONFLICT (merchant_id, month) DO NOTHING
 """
+
+
+_DAYS = """
+INSERT INTO benefit_card_merchantday (merchant_id, day, visits, discount_cents, gross_cents, hours)
+SELECT merchant_id, day, sum(visits), sum(off), sum(gross), jsonb_object_agg(hour, visits) FROM (
+  SELECT merchant_id, local::date AS day, (100 * EXTRACT(ISODOW FROM local) + EXTRACT(HOUR FROM local))::int AS hour,
+         count(*) AS visits, sum(discount_cents) AS off, sum(gross_cents) AS gross
+  FROM (SELECT r.*, at AT TIME ZONE 'Europe/Paris' AS local FROM benefit_card_redemption r
+        WHERE at >= %(start)s AND at < %(end)s AND voids_id IS NULL AND NOT EXISTS (
+          SELECT 1 FROM benefit_card_undone u WHERE u.redemption_id = r.id)) AS sold
+  GROUP BY 1, 2, 3) AS counted
+GROUP BY merchant_id, day
+"""
+
+
+@transaction.atomic(durable=True)
+def count_days(*, at: datetime) -> int:
+    """Count the days up to yesterday of the months not counted yet, all anew: late sales and undone ones stand right by
+    the next morning. Return how many rows there are.
+    """
+    last = MerchantUse.objects.order_by("-month").values_list("month", flat=True).first()
+    start = months.bounds(months.after(last) if last else months.before(months.last_closed(at)))[0]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DAYS_LOCK])
+        cursor.execute("DELETE FROM benefit_card_merchantday")
+        cursor.execute(_DAYS, {"start": start, "end": months.midnight(at)})
+        return cursor.rowcount
+
+
+def counted_until(*, since: date) -> date:
+    """The first day that has to be read from redemptions: the day after the last that was counted."""
+    last = MerchantDay.objects.order_by("-day").values_list("day", flat=True).first()
+    return since if last is None else max(since, last + timedelta(days=1))
 
 
 @transaction.atomic(durable=True)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
@@ -27,7 +27,7 @@ from companies.models import Job, User
 from merchants.models import Merchant
 
 SERIES = "REL"
-CHECKED = 3_600  # seconds that a comparison of lines and sums stands; neither may change
+CHECKED, ASKED = 2 * 86_400, 60  # seconds that a comparison stands, and until it is asked for again
 
 
 def _without_statement(month: date) -> QuerySet[Merchant]:
@@ -144,16 +144,37 @@ def make(*, at: datetime, on_step: Callable[[int], None] | None = None) -> int:
         made = max(made, count)
         if on_step:
             on_step(count)
+    if made:
+        check()
     return made
 
 
-def checked(month: date, *, statements: int) -> list[str]:
-    """`differences`, looked for once an hour and when statements were added: a region's month has 770,000 lines."""
-    name = f"benefit_card.differences:{month}:{statements}"
-    found: list[str] | None = cache.get(name)
-    if found is None:
-        found = differences(month)
-        cache.set(name, found, CHECKED)
+def _counted(latest: int) -> list[tuple[date, int]]:
+    """The latest months that have statements, and how many."""
+    found = Statement.objects.order_by("-month").values_list("month").annotate(Count("pk"))[:latest]
+    return list(found)
+
+
+def _name(month: date, statements: int) -> str:
+    return f"benefit_card.differences:{month}:{statements}"
+
+
+def check(*, latest: int = 2) -> None:
+    """Compare the latest months with their lines and remember what was found: a region's month has 770,000 lines.
+
+    Neither statements nor lines change, so it is looked for again only when statements were added, and once a day.
+    """
+    for month, count in _counted(latest):
+        cache.set(_name(month, count), differences(month), CHECKED)
+
+
+def checked(month: date, *, statements: int) -> list[str] | None:
+    """What `check` found in a month; None while it has not looked since statements were added: it is asked to."""
+    found: list[str] | None = cache.get(_name(month, statements))
+    if found is None and cache.add(f"{_name(month, statements)}:asked", 1, ASKED):
+        from benefit_card.tasks import check_statements
+
+        check_statements.delay_on_commit()
     return found
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
+from benefit_card import enrolment
 from benefit_card.credential import PARIS
 from benefit_card.models import Card, CardBatch
 from benefit_card.services import activation, cards, printing, renewals
@@ -52,15 +52,8 @@ def _holds(**more: Any) -> Exists:
 def company_cards(request: HttpRequest, company: int) -> HttpResponse:
     """Who has a card and who has none; issue for all or for those ticked."""
     row = company_for_people(request, company)
-    employed = _employed(row)
-    counts = {
-        "people": employed.count(),
-        "without": employed.exclude(_holds()).count(),
-        "open": employed.filter(_holds(activated_at__isnull=False, blocked_at=None)).count(),
-        "blocked": employed.filter(_holds(blocked_at__isnull=False)).count(),
-    }
-    ending = renewals.ending_in(row, at=timezone.now())
-    counts["ending"] = ending.count()
+    employed, now = _employed(row), timezone.now()
+    counts = enrolment.counts(row, at=now)
     words = words_of(request)
     show = request.GET.get("show") or ("without" if counts["without"] and not words else "all")
     match show:
@@ -71,11 +64,13 @@ def company_cards(request: HttpRequest, company: int) -> HttpResponse:
         case "blocked":
             employed = employed.filter(_holds(blocked_at__isnull=False))
         case "ending":
-            employed = employed.filter(person__in=ending.values("person"))
+            employed = employed.filter(person__in=renewals.ending_in(row, at=now).values("person"))
+        case _:
+            show = "all"
     for word in words.split():
         employed = employed.filter(Q(person__last_name__icontains=word) | Q(person__first_name__icontains=word))
-    employed = employed.select_related("person", "site").order_by("person__last_name", "person__first_name", "pk")
-    page = Paginator(employed, PAGE).get_page(page_number(request))
+    known = None if words or show == "ending" else counts[show]
+    page = enrolment.page(employed, page_number(request), size=PAGE, count=known)
     held = {card.person_id: card for card in Card.objects.current().filter(person__in=[e.person_id for e in page])}
     people = [(employment, held.get(employment.person_id)) for employment in page]
     batches = CardBatch.objects.filter(company=row).select_related("job", "sheet").order_by("-pk")[:8]

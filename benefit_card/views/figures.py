@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from benefit_card import figures
+from benefit_card import enrolment, figures
 from benefit_card.anonymity import FLOOR
 from benefit_card.merchant_views import own_merchant
 from benefit_card.views.privacy import only_staff
@@ -17,11 +17,11 @@ from companies.views.doors import company_for_people
 def company_use(request: HttpRequest, company: int) -> HttpResponse:
     """How many have the card, and how much it is used where ten people and more used it."""
     row, now = company_for_people(request, company), timezone.now()
-    enrolment = figures.enrolment(row, at=now)
+    people = enrolment.counts(row, at=now)
     context = {
         "company": row,
-        "enrolment": enrolment,
-        "tables": figures.for_company(row, at=now, cards=enrolment["cards"]),
+        "enrolment": people,
+        "tables": figures.for_company(row, at=now, cards=people["cards"]),
         "floor": FLOOR,
     }
     return render(request, "benefit_card/figures/use.html", context)

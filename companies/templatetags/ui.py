@@ -12,8 +12,8 @@ from django import template
 from django.utils import timezone, translation
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
-from lucide.templatetags.lucide import lucide as _lucide
 
+from companies import icons
 from companies.typography import NO_BREAK
 
 register = template.Library()
@@ -117,7 +117,7 @@ def icon(name: str, size: int = 20, **attributes: Any) -> SafeString:
     """A lucide icon, hidden from screen readers: the word stands beside it."""
     attributes.setdefault("aria_hidden", "true")
     attributes.setdefault("class", "icon")
-    return SafeString(_lucide(name, size=size, **attributes))
+    return icons.drawn(str(name), int(size), tuple((key, str(text)) for key, text in attributes.items()))
 
 
 @register.simple_tag

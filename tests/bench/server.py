@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.bench.place import ROOT
 
@@ -74,6 +75,31 @@ class Caller:
         answer = self.connection.getresponse()
         answer.read()
         self.seconds.append(time.perf_counter() - started)
+        return answer.status
+
+
+class Visitor:
+    """One keep-alive connection of somebody who is signed in and opens pages."""
+
+    def __init__(self, port: int, user: Any) -> None:
+        from django.conf import settings
+        from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+        from django.contrib.sessions.backends.db import SessionStore
+
+        from companies.second_factor import VOUCHED
+
+        session = SessionStore()
+        session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[VOUCHED] = True
+        session.create()
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}"}
+
+    def get(self, path: str) -> int:
+        self.connection.request("GET", path, headers=self.headers)
+        answer = self.connection.getresponse()
+        answer.read()
         return answer.status
 
 

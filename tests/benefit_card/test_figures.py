@@ -9,10 +9,10 @@ import pytest
 import time_machine
 from django.urls import reverse
 
-from benefit_card import figures
+from benefit_card import enrolment, figures
 from benefit_card.credential import PARIS
-from benefit_card.models import MerchantUse, MonthlyUse, Redemption, Shown
-from benefit_card.services import cards, monthly_use
+from benefit_card.models import Card, MerchantDay, MerchantUse, MonthlyUse, Redemption, Shown
+from benefit_card.services import cards, monthly_use, renewals
 from companies.models import Role
 from tests.factories.benefit_card import TillFactory, offer
 from tests.factories.companies import CompanyFactory, EmploymentFactory, member, staff
@@ -119,3 +119,58 @@ class TestOthers:
         company.use(FEBRUARY, 2)  # too late: counted once, never again
         monthly_use.count_missing(at=APRIL_3)
         assert figures.for_merchant(merchant, at=APRIL_3) == read
+
+    def test_merchant_sees_the_same_when_past_days_were_counted(self, company):
+        """Days up to yesterday come from the night's count; a late one stands right by the next morning, today's at once."""
+        merchant = company.till.merchant
+        company.use(MARCH, 11)
+        company.use(date(2026, 4, 1), 1, times=1)  # 3 April at 11:00: today
+        read = figures.for_merchant(merchant, at=APRIL_3)
+        monthly_use.count_days(at=APRIL_3)
+        assert not MerchantDay.objects.filter(day=APRIL_3.date()).exists()
+        assert sum(MerchantDay.objects.values_list("visits", flat=True)) == 33
+        assert figures.for_merchant(merchant, at=APRIL_3) == read
+        company.use(MARCH, 2, times=1)
+        assert figures.for_merchant(merchant, at=APRIL_3) == read
+        company.use(date(2026, 4, 1), 2, times=1)
+        assert figures.for_merchant(merchant, at=APRIL_3)["visits"][0][:2] == ("04/2026", 3)
+        monthly_use.count_days(at=APRIL_3)
+        assert figures.for_merchant(merchant, at=APRIL_3)["visits"][1][:2] == ("03/2026", 35)
+
+
+class TestEnrolment:
+    def test_counts_what_each_list_of_the_page_shows(self, company, client):
+        """Figures and lists come from different statements: each figure is as long as its list, and names are sorted."""
+        held = list(Card.objects.order_by("pk"))
+        cards.block(actor=member(company, Role.HR), card=held[0], reason="lost", at=APRIL_3)
+        Card.objects.filter(pk=held[1].pk).update(activated_at=APRIL_3)
+        Card.objects.filter(pk__in=[held[2].pk, held[3].pk, held[4].pk]).update(valid_until=date(2026, 4, 30))
+        company.employments.filter(person=held[3].person_id).update(
+            ends_on=date(2026, 4, 15)
+        )  # leaves before the card ends
+        other = EmploymentFactory(person=held[4].person).company
+        company.employments.filter(person=held[4].person_id).update(ends_on=date(2026, 4, 15))
+        for name in ("Zola", "Élan", "Abel"):
+            EmploymentFactory(company=company, person__last_name=name)
+        assert other.is_member
+        with time_machine.travel(APRIL_3, tick=False):
+            found = enrolment.counts(company, at=APRIL_3)
+            client.force_login(member(company, Role.HR))
+            for show in ("all", "without", "ready", "blocked", "ending"):
+                page = client.get(reverse("benefit_card:company_cards", args=[company.pk]), {"show": show}).context[
+                    "page"
+                ]
+                assert page.paginator.count == len(page.object_list) == found[show], show
+                names = [(row.person.last_name, row.person.first_name) for row in page]
+                assert names == sorted(names)
+        assert found == {
+            "all": 14,
+            "people": 14,
+            "cards": 10,
+            "without": 3,
+            "ready": 9,
+            "open": 1,
+            "blocked": 1,
+            "ending": 2,
+        }
+        assert found["ending"] == renewals.ending_in(company, at=APRIL_3).count()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
+from django.core.cache import cache
 from django.db import DatabaseError, transaction
 from django.urls import reverse
 
@@ -181,4 +183,11 @@ class TestPages:
         with django_assert_max_num_queries(16):
             page = client.get(reverse("benefit_card:staff_statements")).content.decode()
         assert str(sale.client_id) not in page and shop.till.merchant.name not in page
+        assert "au centime" in page
+        cache.clear()  # not compared since the cache was emptied: the page asks the worker instead of waiting
+        with patch("benefit_card.tasks.check_statements.delay_on_commit") as asked:
+            pages = [client.get(reverse("benefit_card:staff_statements")).content.decode() for _turn in range(2)]
+        assert all("en cours de rapprochement" in page for page in pages) and asked.call_count == 1
+        statements.check()
+        assert "en cours de rapprochement" not in client.get(reverse("benefit_card:staff_statements")).content.decode()
         assert client.post(reverse("benefit_card:staff_statements")).status_code == 302
