@@ -90,9 +90,17 @@ class World:
         return commitment.commit(actor=self.buyers[letter], company=company, line=self.line, word=word, at=at)
 
     def four(self) -> None:
-        """The worked example: 10+2, 7, 12+5, 4+1."""
+        """The worked example: 10+2, 7, 12+5, 4+1. On a second line three of them for 24: 9+3, 6, 8+2."""
+        second = self.pool.lines.filter(position=2).first()
+        also = {"A": (9, 3), "C": (6, 0), "D": (8, 2)} if second else {}
         for letter, quantity, tolerance in [("A", 10, 2), ("B", 7, 0), ("C", 12, 5), ("D", 4, 1)]:
-            self.commit(letter, quantity, tolerance)
+            if second and letter in also:
+                company = self.company(letter)
+                words = {self.line.pk: commitment.Word(quantity, tolerance), second.pk: commitment.Word(*also[letter])}
+                who = {"actor": self.buyers[letter], "company": company, "pool": self.pool}
+                commitment.commit_all(**who, words=words, at=hours(ord(letter) - 64))
+            else:
+                self.commit(letter, quantity, tolerance)
 
     def lock(self, at: datetime = AFTER) -> Pool:
         self.pool = lock.lock(pool=self.pool, at=at)
@@ -220,7 +228,7 @@ class Delivered:
     def __init__(self, *, paper=False, **pool):
         self.w = world(**pool)
         self.order = self.w.order() if paper else self.w.sent()
-        self.line = self.order.lines.get()
+        self.line = self.order.lines.order_by("position")[0]
 
     def receive(self, counted, refused=0, **rest):
         counts = {self.line.pk: Count(counted, refused)}
