@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -107,6 +107,22 @@ def _fresh_cache() -> Iterator[None]:
     yield
     cache.clear()
     remembered.forget()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[Path], Path]:
+    """Fills an empty state directory with a small association, seeded once for all workers of the run."""
+    from tests.journeys.prepared import copy_to
+
+    here = tmp_path_factory.getbasetemp()
+    shared = (here if worker_id == "master" else here.parent) / "prepared"
+
+    def fill(state_dir: Path) -> Path:
+        state_dir.mkdir(exist_ok=True)
+        copy_to(state_dir, shared)
+        return state_dir
+
+    return fill
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -10,9 +12,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.conf import settings
 
-pytestmark = pytest.mark.xdist_group("backup")  # one seeded association for all, not one for each worker
+from deploy.standalone import servers
+
+pytestmark = pytest.mark.xdist_group("backup")  # one database server for all, not one for each worker
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -22,16 +25,17 @@ class Place:
 
     name: str
     directory: Path
+    running: servers.Servers
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@/{self.name}?host={settings.DATABASES['default']['HOST']}"
+        return self.running.database_url.replace("/erb?", f"/{self.name}?")
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         environment = {
             "PATH": os.environ["PATH"],
             "DATABASE_URL": self.url,
-            "BROKER_URL": settings.CELERY_BROKER_URL,
+            "BROKER_URL": self.running.broker_url,
             "STATE_DIR": str(self.directory / "state"),
             "CARD_KEY_DIR": str(self.directory / "keys"),
             "SECRET_KEY": "x" * 50,
@@ -52,40 +56,33 @@ class Place:
             return cursor.fetchall() if cursor.description else []
 
 
-def administer(query: str) -> None:
-    with psycopg.connect(
-        f"postgresql://postgres@/postgres?host={settings.DATABASES['default']['HOST']}", autocommit=True
-    ) as db:
-        db.execute(query)
+@pytest.fixture(scope="module")
+def origin(prepared, tmp_path_factory):
+    """A small association with a year of history and keys, on a database server of its own."""
+    state_dir = prepared(tmp_path_factory.mktemp("origin") / "state")
+    place = Place("erb", state_dir.parent, servers.hold(state_dir))
+    keys = place.directory / "keys"
+    keys.mkdir()
+    (keys / "print-001.key").write_text("the key that signs cards")
+    yield place
+    database = servers._short_directory(state_dir) / "postgres" / "postmaster.pid"
+    os.kill(int(database.read_text().split()[0]), signal.SIGQUIT)  # at once: nobody reads these files again
+    servers.stop(state_dir)
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
-    """Makes empty databases, and drops them at the end."""
-    made = []
+def places(origin, tmp_path_factory):
+    """Makes databases on that server: empty ones, or copies of another place with its keys."""
 
-    def make() -> Place:
-        place = Place(name=f"backup_{uuid.uuid4().hex[:10]}", directory=tmp_path_factory.mktemp("place"))
-        administer(f"CREATE DATABASE {place.name}")
-        made.append(place)
+    def make(like: Place | None = None) -> Place:
+        place = Place(f"backup_{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("place"), origin.running)
+        with psycopg.connect(place.url.replace(f"/{place.name}?", "/postgres?"), autocommit=True) as db:
+            db.execute(f"CREATE DATABASE {place.name} TEMPLATE {like.name if like else 'template0'}")
+        if like:
+            shutil.copytree(like.directory / "keys", place.directory / "keys")
         return place
 
-    yield make
-    for place in made:
-        administer(f"DROP DATABASE {place.name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module")
-def origin(places):
-    """A small association with a year of history and keys."""
-    place = places()
-    for words in (["migrate", "-v0"], ["seed", "--scale", "tiny"]):
-        done = place.run(*words)
-        assert done.returncode == 0, done.stderr
-    keys = place.directory / "keys"
-    keys.mkdir(exist_ok=True)
-    (keys / "print-001.key").write_text("the key that signs cards")
-    return place
+    return make
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +91,15 @@ def saved(origin, tmp_path_factory):
     done = origin.run("backup", directory)
     assert done.returncode == 0, done.stderr
     return directory
+
+
+@pytest.fixture(scope="module")
+def restored(saved, places):
+    """A place that the backup was brought back to; for looking only, spoil a copy of it."""
+    target = places()
+    done = target.run("restore", saved)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
 
 
 @pytest.fixture
@@ -108,10 +114,8 @@ def damaged(saved, tmp_path):
 
 
 class TestABackup:
-    def test_comes_back_whole_in_an_empty_database(self, origin, saved, places):
-        target = places()
-        done = target.run("restore", saved)
-        assert done.returncode == 0, done.stdout + done.stderr
+    def test_comes_back_whole_in_an_empty_database(self, origin, saved, restored):
+        target = restored
         promised = json.loads((saved / "manifest.json").read_text())
         assert promised["tables"]["companies_person"]["rows"] >= 160
         for name, table in promised["tables"].items():
@@ -122,9 +126,8 @@ class TestABackup:
         assert (target.directory / "keys/print-001.key").stat().st_mode & 0o077 == 0
         assert target.run("verify_audit").returncode == 0
 
-    def test_gives_new_rows_new_numbers_after_the_restore(self, saved, places):
-        target = places()
-        assert target.run("restore", saved).returncode == 0
+    def test_gives_new_rows_new_numbers_after_the_restore(self, restored, places):
+        target = places(like=restored)
         [(highest,)] = target.sql("SELECT max(id) FROM companies_person")
         query = "INSERT INTO companies_person (first_name, last_name) VALUES ('Neuve', 'Personne') RETURNING id"
         assert target.sql(query)[0][0] > highest
@@ -135,9 +138,8 @@ class TestABackup:
         assert done.returncode == 1 and "not empty" in done.stderr
         assert (saved / "manifest.json").read_bytes() == before
 
-    def test_does_not_save_a_broken_audit_chain(self, saved, places, tmp_path):
-        target = places()
-        assert target.run("restore", saved).returncode == 0
+    def test_does_not_save_a_broken_audit_chain(self, restored, places, tmp_path):
+        target = places(like=restored)
         target.sql("ALTER TABLE companies_auditentry DISABLE TRIGGER USER")
         target.sql(
             "INSERT INTO companies_auditentry (at, action, target_type, target_id) VALUES (now(), 'a', 'b', 'c')"
@@ -156,9 +158,8 @@ class TestARestore:
         assert done.returncode == 1 and "--replace" in done.stderr
         assert origin.sql("SELECT count(*) FROM companies_person") == before
 
-    def test_replaces_when_told_to_and_keeps_the_old_keys_beside(self, saved, places):
-        target = places()
-        assert target.run("restore", saved).returncode == 0
+    def test_replaces_when_told_to_and_keeps_the_old_keys_beside(self, saved, restored, places):
+        target = places(like=restored)
         target.sql("INSERT INTO companies_person (first_name, last_name) VALUES ('Trop', 'Tard')")
         (target.directory / "keys/print-002.key").write_text("drawn later")
         done = target.run("restore", saved, "--replace")
@@ -191,9 +192,8 @@ class TestARestore:
         done = places().run("restore", damaged)
         assert done.returncode == 1 and "newer version" in done.stderr
 
-    def test_keeps_the_old_database_when_the_dump_fails_half_way(self, damaged, places, saved):
-        target = places()
-        assert target.run("restore", saved).returncode == 0
+    def test_keeps_the_old_database_when_the_dump_fails_half_way(self, damaged, restored, places):
+        target = places(like=restored)
         dump = damaged / "database.dump"
         dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 2 // 3])
         manifest = json.loads((damaged / "manifest.json").read_text())

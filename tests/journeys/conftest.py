@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from tests.journeys.keyboard import by_keyboard
-from tests.journeys.prepared import copy_to
 from tests.journeys.stack import Stack, free_port
 
 expect.set_options(timeout=20_000)  # four processes and a browser share the machine with other tests
@@ -22,20 +21,6 @@ def already_running() -> Stack | None:
         return None
     port, state_dir, log = given.split(":")
     return Stack(port=int(port), state_dir=Path(state_dir), lines=Path(log).read_text().splitlines())
-
-
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[Path], Path]:
-    """Fills an empty state directory with a small association, seeded once for all workers of the run."""
-    here = tmp_path_factory.getbasetemp()
-    shared = (here if worker_id == "master" else here.parent) / "prepared"
-
-    def fill(state_dir: Path) -> Path:
-        state_dir.mkdir(exist_ok=True)
-        copy_to(state_dir, shared)
-        return state_dir
-
-    return fill
 
 
 @pytest.fixture(scope="session")
