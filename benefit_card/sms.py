@@ -6,12 +6,10 @@ Any answer 2xx means taken. `reference` is the same at each attempt, so that a g
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 
 from django.conf import settings
 
-TIMEOUT = 10
+from companies import outward
 
 
 class NotSent(Exception):
@@ -26,14 +24,10 @@ def available() -> bool:
 def send(*, to: str, text: str, reference: str) -> None:
     """Hand one text to the gateway; raises `NotSent`."""
     body = {"from": settings.SMS_SENDER, "to": to, "text": text, "reference": reference}
-    request = urllib.request.Request(  # noqa: S310 - the address is a setting
-        settings.SMS_GATEWAY_URL, data=json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {settings.SMS_GATEWAY_TOKEN}", "Content-Type": "application/json"},
-    )  # fmt: skip
+    headers = {"Authorization": f"Bearer {settings.SMS_GATEWAY_TOKEN}", "Content-Type": "application/json"}
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310 - the address is a setting
-            return
-    except urllib.error.HTTPError as error:
-        raise NotSent(f"status {error.code}") from error
-    except (urllib.error.URLError, OSError) as error:
+        status, _answer = outward.ask("POST", settings.SMS_GATEWAY_URL, json.dumps(body).encode(), headers)
+    except OSError as error:
         raise NotSent(str(error)[:100]) from error
+    if not 200 <= status < 300:
+        raise NotSent(f"status {status}")

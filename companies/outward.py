@@ -1,17 +1,16 @@
-"""One POST to an address that somebody else chose: never into our own network, never followed elsewhere."""
+"""Calls to other machines: never followed elsewhere, limited as a whole, and into our own network only where we chose it."""
 
-import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
-import threading
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from companies import deadlines
 from companies.errors import Invalid
 
 TIMEOUT = 10  # seconds that one step may take
@@ -70,38 +69,30 @@ def is_public(host: str) -> bool:
 def post(url: str, body: bytes, headers: dict[str, str]) -> int:
     """Send a body and return the status. Raises `AddressRefused`, or `OSError` when nobody answered in time."""
     parts, hosts = addresses_of(url)
+    return _exchange("POST", parts, hosts[0], body, headers, 1_000)[0]
+
+
+def ask(method: str, url: str, body: bytes, headers: dict[str, str], *, most: int = 100_000) -> tuple[int, bytes]:
+    """Call an address of our own settings: its status and the begin of its answer. `OSError` when nobody answered in time."""
+    parts = urlsplit(url)
+    return _exchange(method, parts, parts.hostname or "", body, headers, most)
+
+
+def _exchange(method: str, parts: Any, host: str, body: bytes, headers: dict[str, str], most: int) -> tuple[int, bytes]:
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    connection, late = http.client.HTTPConnection(parts.hostname, port, timeout=TIMEOUT), threading.Event()
-    clock = threading.Timer(WHOLE, _cut, [connection, late])
-    clock.daemon = True
-    clock.start()
+    connection = http.client.HTTPConnection(parts.hostname, port, timeout=TIMEOUT)
     try:
-        connection.sock = socket.create_connection((hosts[0], port), timeout=TIMEOUT)
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            connection.sock = context.wrap_socket(
-                connection.sock, server_hostname=parts.hostname, do_handshake_on_connect=False
-            )
-            connection.sock.do_handshake()
-        path = quote(parts.path or "/", safe=KEPT) + (f"?{quote(parts.query, safe=KEPT)}" if parts.query else "")
-        connection.request("POST", path, body=body, headers=headers)
-        answer = connection.getresponse()
-        answer.read(1_000)
-    except (http.client.HTTPException, OSError) as error:
-        if late.is_set():
-            raise TimeoutError("the answer took too long") from error
+        with deadlines.within(WHOLE):
+            connection.sock = socket.create_connection((host, port), timeout=TIMEOUT)
+            deadlines.hold(connection.sock)
+            if parts.scheme == "https":
+                context = ssl.create_default_context()
+                connection.sock = context.wrap_socket(connection.sock, server_hostname=parts.hostname)
+            path = quote(parts.path or "/", safe=KEPT) + (f"?{quote(parts.query, safe=KEPT)}" if parts.query else "")
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(most)
+    except http.client.HTTPException as error:
         raise OSError(str(error) or type(error).__name__) from error
     finally:
-        clock.cancel()
         connection.close()
-    if late.is_set():  # cut off in the middle of the body, which then seems to end
-        raise TimeoutError("the answer took too long")
-    return answer.status
-
-
-def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
-    """End a connection that another thread waits for: what it reads next is the end."""
-    late.set()
-    if connection.sock is not None:
-        with contextlib.suppress(OSError):  # it has ended just now
-            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)

@@ -6,9 +6,7 @@ worker, a silent service, a leaver at midnight, a company that is suspended) the
 
 import json
 import logging
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,12 +22,11 @@ from benefit_card.credential import PARIS, end_of_day
 from benefit_card.models import Card, GooglePass
 from benefit_card.services.cards import print_text, typed_code
 from benefit_card.services.wallets import holder_name, serial
-from companies import audit
+from companies import audit, outward
 from companies.access import require
 from companies.models import User
 
 logger = logging.getLogger(__name__)
-TIMEOUT = 10
 GOOGLE = "https://walletobjects.googleapis.com"
 SAVE = "https://pay.google.com/gp/v/save"
 SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
@@ -155,7 +152,9 @@ def _access(at: datetime) -> str:
     now = int(at.timestamp())
     claims = {"iss": account.email, "scope": SCOPE, "aud": uri, "iat": now, "exp": now + 3600}
     form = {"grant_type": GRANT, "assertion": jwt.sign(claims, key=account.key, key_id=account.key_id)}
-    answer = _open(urllib.request.Request(uri, data=urllib.parse.urlencode(form).encode()))  # noqa: S310 - from settings
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, answer = _open("POST", uri, urllib.parse.urlencode(form).encode(), headers)
+    _require_ok(status)
     try:
         return str(json.loads(answer)["access_token"])
     except (ValueError, KeyError, TypeError) as error:
@@ -164,26 +163,21 @@ def _access(at: datetime) -> str:
 
 def _ask(method: str, path: str, body: bytes, access: str) -> int:
     """200, or 404 where Google has no such pass; everything else is trouble."""
-    request = urllib.request.Request(  # noqa: S310 - the address is a setting
-        f"{settings.GOOGLE_WALLET_API_BASE or GOOGLE}{path}", data=body, method=method,
-        headers={"Authorization": f"Bearer {access}", "Content-Type": "application/json"},
-    )  # fmt: skip
-    try:
-        _open(request)
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return 404
-        raise Unreachable(f"status {error.code}") from error
+    headers = {"Authorization": f"Bearer {access}", "Content-Type": "application/json"}
+    status, _answer = _open(method, f"{settings.GOOGLE_WALLET_API_BASE or GOOGLE}{path}", body, headers)
+    if status == 404:
+        return 404
+    _require_ok(status)
     return 200
 
 
-def _open(request: urllib.request.Request) -> bytes:
+def _open(method: str, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - the address is a setting
-            return bytes(answer.read(100_000))
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            raise
-        raise Unreachable(f"status {error.code}") from error
-    except (urllib.error.URLError, OSError) as error:
+        return outward.ask(method, url, body, headers)
+    except OSError as error:
         raise Unreachable(str(error)) from error
+
+
+def _require_ok(status: int) -> None:
+    if not 200 <= status < 300:
+        raise Unreachable(f"status {status}")

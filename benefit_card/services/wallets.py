@@ -18,7 +18,7 @@ from benefit_card.access import holds
 from benefit_card.credential import end_of_day
 from benefit_card.models import Card, WalletRegistration
 from benefit_card.services.cards import print_text, typed_code
-from companies import audit, mail
+from companies import audit, deadlines, mail, outward
 from companies.access import require
 from companies.models import User
 
@@ -147,12 +147,23 @@ def push(card_ids: Iterable[int], *, at: datetime) -> int:
         return 0
     import httpx  # half a second that only the worker needs
 
+    lines: list[Any] = []  # the connection, once it stands: each push over it has its own limit
+
+    def opened(event: str, info: dict[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            lines.append(info["return_value"].get_extra_info("socket"))
+            deadlines.hold(lines[-1])
+
     told, headers = 0, {"apns-topic": settings.APPLE_PASS_TYPE, "apns-push-type": "background"}
     with httpx.Client(base_url=settings.APPLE_PUSH_URL, http2=True, verify=_push_tls(), timeout=TIMEOUT) as client:
         for row in rows.order_by("pk"):
             try:
-                answer = client.post(f"/3/device/{quote(row.push_token, safe='')}", json={}, headers=headers)
-            except httpx.HTTPError as error:
+                with deadlines.within(outward.WHOLE):
+                    for line in lines:
+                        deadlines.hold(line)
+                    path = f"/3/device/{quote(row.push_token, safe='')}"
+                    answer = client.post(path, json={}, headers=headers, extensions={"trace": opened})
+            except (httpx.HTTPError, TimeoutError) as error:
                 logger.warning("a wallet was not told: %s", type(error).__name__)
                 continue
             if answer.status_code == 410:

@@ -9,10 +9,14 @@ from functools import partial
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
+from companies import deadlines
 from companies.billing.channel.port import CDAR, ChannelDown, ChannelRefused, Incoming, Line, Parcel
+from companies.sessions import Session
 
-TIMEOUT = (5, 30)
+TIMEOUT = (5, 30)  # seconds for a step
+WHOLE = 120  # and for all of a call: invoices may be large, but nobody drips
 PAGE = 50
 MOST_BYTES = 50 * 1024 * 1024
 INVOICES = ("SupplierInvoice",)
@@ -35,6 +39,7 @@ class Platform:
         self.directory_base = directory_base.rstrip("/") or self.base
         self.client = (client_id, client_secret)
         self._token, self._until = "", 0.0
+        self.session = Session(WHOLE)
 
     def _headers(self) -> dict[str, str]:
         """A bearer token (OAuth 2, client credentials), kept until shortly before it ends."""
@@ -51,7 +56,8 @@ class Platform:
     ) -> requests.Response:
         try:
             headers = self._headers() if signed else {}
-            answer = requests.request(method, (base or self.base) + path, headers=headers, timeout=TIMEOUT, **options)
+            url = (base or self.base) + path
+            answer = self.session.request(method, url, headers=headers, timeout=TIMEOUT, **options)
         except requests.RequestException as error:
             raise ChannelDown from error
         if answer.status_code == 401:
@@ -113,11 +119,20 @@ class Platform:
         found = self._asked("POST", "/v1/flows/search", json={"limit": PAGE, "where": where}).json()
         for row in found.get("results", []):
             flow = str(row["flowId"])
-            content = self._asked("GET", f"/v1/flows/{flow}", params={"docType": "Original"}, stream=True)
             at = datetime.fromisoformat(row["updatedAt"]) if row.get("updatedAt") else None
-            body = content.raw.read(MOST_BYTES + 1, decode_content=True)
-            content.close()
+            body = self._file(flow)
             yield Incoming(flow[:80], str(row.get("name") or flow), body, row.get("flowType") in STATUSES, at)
+
+    def _file(self, flow: str) -> bytes:
+        """A document as far as we would ever read it."""
+        self._headers()  # its own call, before the clock of this one
+        try:
+            with deadlines.within(self.session.seconds):
+                content = self._asked("GET", f"/v1/flows/{flow}", params={"docType": "Original"}, stream=True)
+                with content:
+                    return bytes(content.raw.read(MOST_BYTES + 1, decode_content=True))
+        except (OSError, HTTPError) as error:
+            raise ChannelDown from error
 
     def taken(self, incoming: Incoming, *, refused: bool) -> None:
         """Nothing to do: what was seen is left out by its time and by its flow."""

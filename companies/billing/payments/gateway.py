@@ -17,7 +17,8 @@ from companies.models import Company
 if TYPE_CHECKING:
     import stripe
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 20  # for a step of a call
+WHOLE_SECONDS = 30  # for all of it
 # Stripe forgets an idempotency key after a day at the earliest; later we look for what we sent before we send it.
 KEY_LIFE = timedelta(hours=20)
 
@@ -59,12 +60,14 @@ class SignatureRefused(ValueError):
 def _client(key: str, base: str) -> "stripe.StripeClient":
     import stripe
 
+    from companies.sessions import Session
+
     addresses: Any = {"api": base, "files": base} if base else {}
     return stripe.StripeClient(
         key,
         base_addresses=addresses,
         max_network_retries=2,
-        http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+        http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS, session=Session(WHOLE_SECONDS)),
     )
 
 
