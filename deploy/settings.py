@@ -212,6 +212,7 @@ CELERY_BEAT_SCHEDULE = {
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
     "write recurring needs": {"task": "purchasing.write_recurring_needs", "schedule": crontab(hour="5", minute="10")},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
+    "expire quotes": {"task": "purchasing.expire_quotes", "schedule": crontab(hour="2", minute="15")},
     "watch framework agreements": {"task": "purchasing.watch_frameworks", "schedule": crontab(hour="5", minute="20")},
     "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
     "price what companies would pay alone": {"task": "purchasing.price_alone", "schedule": 300.0},

@@ -175,7 +175,8 @@ QUOTE: Table = {
     "part_awarded": frozenset(),
     "lost": frozenset(),
     "withdrawn": frozenset(),
-    "expired": frozenset({"late"}),
+    # What was silent may still come late; what ran out may be renewed, asked for again, or has lost.
+    "expired": frozenset({"submitted", "late", "negotiating", "withdrawn", "lost"}),
 }
 
 

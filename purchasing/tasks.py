@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from celery import shared_task
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -14,7 +15,7 @@ from purchasing.models import PurchaseRequest, TenderInvitation
 from purchasing.services import award_study as studies
 from purchasing.services import request as requests
 from purchasing.services import tender as tenders
-from purchasing.states import LineState, RequestState, TenderState
+from purchasing.states import LineState, QuoteState, RequestState, TenderState
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,23 @@ def remind_suppliers(**_later: object) -> int:
     for invitation in TenderInvitation.objects.filter(pk__in=ids).order_by("pk"):
         tenders.remind(invitation=invitation, at=at)
     return len(ids)
+
+
+@shared_task(name="purchasing.expire_quotes")
+def expire_quotes(**_later: object) -> int:
+    """Note the quotes whose prices no longer hold, and the suppliers whose link ended without an answer."""
+    at = timezone.now()
+    open_ = TenderInvitation.objects.filter(tender__state__in=[TenderState.OPEN, TenderState.OPENED])
+    silent = Q(state__in=tenders.SILENT, expires_at__lte=at)
+    ran_out = Q(
+        state__in=[*tenders.ANSWERED, QuoteState.LATE],
+        quotes__submitted_at__isnull=False,
+        quotes__valid_until__lt=timezone.localdate(at),
+    )
+    rows = list(open_.filter(silent | ran_out).select_related("tender").distinct().order_by("pk"))
+    for invitation in rows:
+        tenders.expire(invitation=invitation, at=at)
+    return len(rows)
 
 
 @shared_task(name="purchasing.expire_needs")

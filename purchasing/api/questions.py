@@ -78,7 +78,7 @@ class QuestionAnswer(_Tenders):
 
 
 class InvitationAct(_Tenders):
-    """`accept-late`, `negotiate`, `resend` or `revoke` one invited supplier, with a `reason`."""
+    """`accept-late`, `shortlist`, `negotiate`, `resend` or `revoke` one invited supplier, with a `reason`."""
 
     def post(self, request: Request, pk: int, invitation: int, action: str) -> Response:
         rows = TenderInvitation.objects.select_related("tender__pool")
@@ -88,6 +88,8 @@ class InvitationAct(_Tenders):
             row = tenders.accept_late(actor=actor, invitation=row, reason=reason, at=at)
         elif action == "negotiate":
             row = tenders.negotiate(actor=actor, invitation=row, message=reason, at=at)
+        elif action == "shortlist":
+            row = tenders.shortlist(actor=actor, invitation=row, at=at)
         elif action == "resend":
             row = tenders.resend(actor=actor, invitation=row, at=at)
         elif action == "revoke":

@@ -174,8 +174,9 @@ def _conclude(award: Award, pool: Pool, tender: Tender, *, actor: User, at: date
         invitation_id = line.quote_line.quote.invitation_id
         won[invitation_id] = won.get(invitation_id, 0) + 1
     asked = pool_lines(pool).count()
-    answered = [QuoteState.SUBMITTED, QuoteState.NEGOTIATING, QuoteState.SHORTLISTED, QuoteState.LATE]
-    for invitation in tender.invitations.filter(state__in=answered).select_related("supplier").order_by("pk"):
+    answered = Q(state__in=[QuoteState.SUBMITTED, QuoteState.NEGOTIATING, QuoteState.SHORTLISTED, QuoteState.LATE])
+    answered |= Q(state=QuoteState.EXPIRED, quotes__submitted_at__isnull=False)
+    for invitation in tender.invitations.filter(answered).distinct().select_related("supplier").order_by("pk"):
         lines = won.get(invitation.pk, 0)
         outcome = QuoteState.LOST
         if lines:

@@ -2,20 +2,24 @@
 
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from companies.models import User
 from companies.states import move
 from purchasing import mails_back
-from purchasing.models import Commitment, Pool, PurchaseOrder
+from purchasing.models import Commitment, Pool, PooledNeed, PurchaseOrder, PurchaseRequest, RequestLine
 from purchasing.services.bulk import move_many, move_needs, needs_of, release
 from purchasing.states import (
     COMMITMENT,
     POOL,
     POOL_LINE,
+    REQUEST,
     CommitmentState,
     LineState,
     OrderState,
     PoolLineState,
     PoolState,
+    RequestState,
 )
 
 DELIVERED = (
@@ -72,4 +76,17 @@ def finish(pool: Pool, *, actor: User, at: datetime) -> None:
     if pool.state == PoolState.SETTLING and not open_.exists():
         move_needs(needs_of(pool.pk), LineState.CLOSED, at=at, actor=actor)
         move(pool, PoolState.CLOSED, table=POOL, at=at, actor=actor)
+        close_requests(pool, actor=actor, at=at)
         mails_back.pool_closed(pool, at=at)
+
+
+def close_requests(pool: Pool, *, actor: User, at: datetime) -> None:
+    """Close the requests behind a closed pool of which no line is under way elsewhere."""
+    over = [LineState.CLOSED, LineState.CANCELLED, LineState.EXPIRED]
+    going_on = RequestLine.objects.filter(request=OuterRef("pk")).exclude(state__in=over)
+    ours = PooledNeed.objects.filter(pool_line__pool=pool, released_at__isnull=True)
+    rows = PurchaseRequest.objects.filter(
+        ~Exists(going_on), pk__in=ours.values("request_line__request"), state=RequestState.APPROVED
+    )
+    found = list(rows.select_for_update(of=("self",)).select_related("company").order_by("pk"))
+    move_many(found, RequestState.CLOSED, table=REQUEST, at=at, actor=actor)

@@ -85,8 +85,10 @@ class QuoteDraft:
 
 EDITABLE = (
     QuoteState.INVITED, QuoteState.OPENED, QuoteState.SUBMITTED, QuoteState.NEGOTIATING, QuoteState.LATE,
-    QuoteState.DECLINED, QuoteState.SHORTLISTED,
+    QuoteState.DECLINED, QuoteState.SHORTLISTED, QuoteState.EXPIRED,
 )  # fmt: skip
+
+SILENT_UNTIL_NOW = (QuoteState.INVITED, QuoteState.OPENED, QuoteState.DECLINED, QuoteState.EXPIRED)
 
 
 def find(token: str, *, at: datetime) -> TenderInvitation:
@@ -168,7 +170,7 @@ def submit(*, invitation: TenderInvitation, at: datetime, draft: QuoteDraft | No
         if invitation.state == QuoteState.SHORTLISTED:
             _move(invitation, QuoteState.NEGOTIATING, at=at)
         _move(invitation, QuoteState.SUBMITTED, at=at, answered_at=at)
-    elif late and invitation.state in (QuoteState.INVITED, QuoteState.OPENED, QuoteState.DECLINED):
+    elif late and invitation.state in SILENT_UNTIL_NOW:
         _move(invitation, QuoteState.LATE, at=at, answered_at=at)
     mails.quote_received(invitation, quote.version, late=late, at=at)
     return quote

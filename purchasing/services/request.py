@@ -360,7 +360,7 @@ def cancel(*, actor: User, request: PurchaseRequest, reason: str = "", at: datet
     if any(line.state not in CANCELLABLE for line in lines):
         raise RequestInPool
     move(request, RequestState.CANCELLED, table=REQUEST, at=at, actor=actor, reason=reason, company=request.company)
-    _move_lines(request, LineState.CANCELLED, actor=actor, at=at)
+    _move_lines(request, LineState.CANCELLED, actor=actor, at=at, but=LineState.EXPIRED)
     left = list(PoolLine.objects.filter(pk__in=living.values("pool_line")).order_by("pk"))
     living.update(released_at=at, release_reason="cancelled")
     for row in left:
@@ -368,7 +368,7 @@ def cancel(*, actor: User, request: PurchaseRequest, reason: str = "", at: datet
     return request
 
 
-CANCELLABLE = (LineState.WAITING, LineState.APPROVED, LineState.POOLED, LineState.CANCELLED)
+CANCELLABLE = (LineState.WAITING, LineState.APPROVED, LineState.POOLED, LineState.CANCELLED, LineState.EXPIRED)
 
 
 @transaction.atomic(durable=True)
@@ -427,6 +427,6 @@ def _approve_lines(request: PurchaseRequest, *, actor: User, at: datetime) -> No
     call_off_order.release(request, actor=actor, at=at)
 
 
-def _move_lines(request: PurchaseRequest, to: str, *, actor: User, at: datetime) -> None:
-    for line in request.lines.exclude(state=to).order_by("pk"):
+def _move_lines(request: PurchaseRequest, to: str, *, actor: User, at: datetime, but: str = "") -> None:
+    for line in request.lines.exclude(state__in=[to, but]).order_by("pk"):
         move(line, to, table=REQUEST_LINE, at=at, actor=actor, company=request.company)

@@ -1,9 +1,10 @@
 """The buyer's side of a tender: preparing it, inviting suppliers, opening their quotes, accepting a late one."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
@@ -254,6 +255,38 @@ def negotiate(*, actor: User, invitation: TenderInvitation, message: str, at: da
     TenderInvitation.objects.filter(pk=invitation.pk).update(expires_at=max(invitation.expires_at, at + GRACE))
     mails.negotiation(invitation, token, message, at=at)
     return invitation
+
+
+@transaction.atomic(durable=True)
+def shortlist(*, actor: User, invitation: TenderInvitation, at: datetime) -> TenderInvitation:
+    """Keep a quote among those that may still win, after the opening; it may be negotiated or awarded from there."""
+    require(access.can_run_tender(actor, invitation.tender))
+    tender = _locked(invitation.tender)
+    if tender.state != TenderState.OPENED:
+        raise TenderNotOpen
+    invitation = _locked_invitation(invitation)
+    move(invitation, QuoteState.SHORTLISTED, table=QUOTE, at=at, actor=actor)
+    return invitation
+
+
+@transaction.atomic(durable=True)
+def expire(*, invitation: TenderInvitation, at: datetime) -> None:
+    """Note that nothing can come of an answer any more: a silent supplier's link ended, or the prices' validity did."""
+    tender = _locked(invitation.tender)
+    invitation = _locked_invitation(invitation)
+    if tender.state not in (TenderState.OPEN, TenderState.OPENED):
+        return
+    if invitation.state in SILENT:
+        over = invitation.expires_at <= at
+    else:
+        last = invitation.quotes.filter(submitted_at__isnull=False).order_by("-version").first()
+        over = invitation.state in (*ANSWERED, QuoteState.LATE) and last is not None and last.has_expired(_day(at))
+    if over:
+        move(invitation, QuoteState.EXPIRED, table=QUOTE, at=at, actor=None, actor_label="clock")
+
+
+def _day(at: datetime) -> date:
+    return timezone.localdate(at)
 
 
 @transaction.atomic(durable=True)

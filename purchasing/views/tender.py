@@ -141,7 +141,7 @@ def tender_answer(request: HttpRequest, pk: int, question: int) -> HttpResponse:
 
 @require_POST
 def invitation(request: HttpRequest, pk: int, invitation: int, action: str) -> HttpResponse:
-    """What can be done about one invited supplier: send again, revoke, remove, accept a late answer, negotiate."""
+    """What can be done about one invited supplier: send again, revoke, remove, accept a late answer, shortlist, negotiate."""
     pool = led_pool(request, pk)
     row = get_object_or_404(TenderInvitation.objects.select_related("tender__pool"), pk=invitation, tender__pool=pool)
     reason, user, at = request.POST.get("reason", ""), reader(request), timezone.now()
@@ -159,6 +159,10 @@ def invitation(request: HttpRequest, pk: int, invitation: int, action: str) -> H
             lambda: service.accept_late(actor=user, invitation=row, reason=reason, at=at),
             _("The late answer competes now."),
         ),
+        "shortlist": (
+            lambda: service.shortlist(actor=user, invitation=row, at=at),
+            _("The quote is on the shortlist."),
+        ),
         "negotiate": (
             lambda: service.negotiate(actor=user, invitation=row, message=reason, at=at),
             _("The supplier is asked for a new version."),
@@ -168,4 +172,4 @@ def invitation(request: HttpRequest, pk: int, invitation: int, action: str) -> H
         raise Http404
     call, done = calls[action]
     attempt(request, call, done)
-    return redirect("purchasing:comparison" if action == "negotiate" else "purchasing:tender", pk)
+    return redirect("purchasing:comparison" if action in ("negotiate", "shortlist") else "purchasing:tender", pk)

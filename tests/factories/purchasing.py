@@ -141,14 +141,16 @@ def gathering_pool(*, lines: int = 1, companies: int = 3, actor: User | None = N
     return pools.publish(actor=actor, pool=pool, at=NOW)
 
 
-def sent_tender(*, suppliers: int = 2, actor: User | None = None, pool: Pool | None = None, **fields) -> Tender:
+def sent_tender(
+    *, suppliers: int = 2, actor: User | None = None, pool: Pool | None = None, at: datetime = NOW, **fields
+) -> Tender:
     """A tender on its way to suppliers."""
     actor = actor or staff()
     pool = pool or gathering_pool(actor=actor)
-    tender = tenders.prepare(actor=actor, pool=pool, deadline=NOW + timedelta(days=10), at=NOW, **fields)
+    tender = tenders.prepare(actor=actor, pool=pool, deadline=at + timedelta(days=10), at=at, **fields)
     for _ in range(suppliers):
-        tenders.invite(actor=actor, tender=tender, supplier=SupplierFactory(), at=NOW)
-    return tenders.send(actor=actor, tender=tender, at=NOW)
+        tenders.invite(actor=actor, tender=tender, supplier=SupplierFactory(), at=at)
+    return tenders.send(actor=actor, tender=tender, at=at)
 
 
 def link(invitation: TenderInvitation) -> str:

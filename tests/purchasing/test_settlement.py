@@ -10,7 +10,7 @@ from companies.billing.models import Invoice
 from companies.errors import NotAllowed
 from companies.models import Role
 from companies.money import line_total
-from purchasing.models import Claim, Commitment, CostShare, Pool, RequestLine, SupplierInvoice
+from purchasing.models import Claim, Commitment, CostShare, Pool, PurchaseRequest, RequestLine, SupplierInvoice
 from purchasing.services import billing_end, delivery, settlement
 from purchasing.services.billed_units import Arrived, through
 from purchasing.services.delivery import Count
@@ -238,6 +238,7 @@ class TestTheCompaniesInvoices:
         b.order.refresh_from_db()
         assert (b.w.pool.state, b.order.state) == ("closed", "closed")
         assert set(RequestLine.objects.values_list("state", flat=True)) == {"closed"}
+        assert set(PurchaseRequest.objects.values_list("state", flat=True)) == {"closed"}
 
     def test_interrupted_half_way_leave_no_number_behind(self, monkeypatch):
         b = Billed()
