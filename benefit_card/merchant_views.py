@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from benefit_card import selectors
+from benefit_card import limits, selectors
 from benefit_card.credential import PARIS
 from benefit_card.models import Redemption
-from benefit_card.services import voids
+from benefit_card.services import specimens, voids
+from benefit_card.views.privacy import only_staff
 from companies.errors import DomainError
+from companies.views.doors import me, refused
 from merchants.access import owns
 from merchants.models import Merchant
 
@@ -73,3 +75,27 @@ def void(request: HttpRequest, merchant: int, client_id: UUID) -> HttpResponse:
     else:
         messages.success(request, _("The sale is undone; the customer may use the offer again."))
     return redirect("benefit_card:merchant_today", row.pk)
+
+
+@require_safe
+def specimen_sheet(request: HttpRequest, merchant: int) -> HttpResponse:
+    """Specimen cards on paper, for practice at the owner's tills."""
+    return _paper(request, back=("merchants:till_list", own_merchant(request, merchant).pk))
+
+
+@require_safe
+def staff_specimens(request: HttpRequest) -> HttpResponse:
+    """The same for the association, to show at a merchant's or at a meeting."""
+    only_staff(request)
+    return _paper(request, back=("merchants:staff_list",))
+
+
+def _paper(request: HttpRequest, *, back: tuple[str | int, ...]) -> HttpResponse:
+    try:
+        limits.spend(limits.EXPORTS_PER_ACCOUNT, f"specimens:{me(request).pk}")
+    except DomainError as error:
+        refused(request, error)
+        return redirect(*back)
+    response = HttpResponse(specimens.sheet(at=timezone.now()), content_type="application/pdf")
+    response.headers["Content-Disposition"] = 'attachment; filename="erb-specimens.pdf"'
+    return response

@@ -8,11 +8,12 @@ from datetime import datetime
 from functools import lru_cache
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
-from benefit_card import credential, keyring, short_code
+from benefit_card import credential, keyring, sheets, short_code
 from benefit_card.services.keys import last_day, specimen_key
 
-PLACES = 16
+PLACES, ON_PAPER = 16, 10
 
 
 def is_specimen(status_index: int | None) -> bool:
@@ -33,6 +34,22 @@ def typed(place: int = 0) -> str:
     from benefit_card.services.cards import typed_code
 
     return short_code.grouped(typed_code(place))
+
+
+def sheet(*, at: datetime) -> bytes:
+    """Ten specimens on paper, to practise with at a till and to show: an A4 page like that of real cards."""
+    labels = sheets.Labels(
+        title=_("Specimen cards"),
+        card=_("Specimen"),
+        code=_("Code to type"),
+        found=_("For practice: the till shows DEMO, and nothing is counted."),
+    )
+    valid = _("Valid until %(day)s") % {"day": f"{last_day(at=at):%d/%m/%Y}"}
+    faces = [
+        sheets.Face(text=code(at=at, place=place), name=_("Specimen"), code=typed(place), valid=valid)
+        for place in range(ON_PAPER)
+    ]
+    return sheets.render(faces, labels=labels)
 
 
 def is_typed(short_hash: str | None) -> bool:

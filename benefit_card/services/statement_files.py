@@ -40,6 +40,7 @@ class StatementRow:
     discount_cents: int
     gift: str
     undoes: str
+    undoes_at: datetime | None
 
 
 def lines_to_be(merchant: Merchant, *, reach: datetime, end: datetime) -> Iterator[StatementRow]:
@@ -75,15 +76,16 @@ def lines_of(statement: Statement) -> Iterator[StatementRow]:
         yield _row(line.redemption, LineKind(line.kind), statement.merchant, undoes)
 
 
-def _undoes(rows: Iterable[Redemption]) -> dict[int, str]:
-    """The `client_id` of each sale that rows undo. Asked by number: a join would look into every month."""
+def _undoes(rows: Iterable[Redemption]) -> dict[int, tuple[str, datetime]]:
+    """The `client_id` and time of each sale that rows undo. Asked by number: a join would look into every month."""
     numbers = [row.voids_id for row in rows if row.voids_id]
-    found = Redemption.objects.filter(pk__in=numbers).values_list("pk", "client_id") if numbers else []
-    return {pk: str(client_id) for pk, client_id in found}
+    found = Redemption.objects.filter(pk__in=numbers).values_list("pk", "client_id", "at") if numbers else []
+    return {pk: (str(client_id), at) for pk, client_id, at in found}
 
 
-def _row(row: Redemption, kind: LineKind, merchant: Merchant, undoes: dict[int, str]) -> StatementRow:
+def _row(row: Redemption, kind: LineKind, merchant: Merchant, undoes: dict[int, tuple[str, datetime]]) -> StatementRow:
     sign = -1 if row.voids_id else 1
+    undone, undone_at = undoes.get(row.voids_id or 0, ("", None))
     return StatementRow(
         pk=row.pk,
         id=str(row.client_id),
@@ -96,7 +98,8 @@ def _row(row: Redemption, kind: LineKind, merchant: Merchant, undoes: dict[int, 
         gross_cents=sign * row.gross_cents,
         discount_cents=sign * row.discount_cents,
         gift=row.offer_version.gift,
-        undoes=undoes.get(row.voids_id or 0, ""),
+        undoes=undone,
+        undoes_at=undone_at,
     )
 
 
@@ -138,6 +141,15 @@ def csv(merchant: Merchant, rows: Iterable[StatementRow]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
+def _offer(row: StatementRow) -> str:
+    """The offer, and for an undoing the sale it takes back: it may stand on another statement."""
+    if row.undoes_at is None:
+        return row.offer
+    return _("%(offer)s (sale of %(time)s)") % {
+        "offer": row.offer, "time": f"{timezone.localtime(row.undoes_at):%d/%m/%Y %H:%M}",
+    }  # fmt: skip
+
+
 def pdf(statement: Statement) -> bytes:
     """The statement in French, on paper."""
     with translation.override("fr"):
@@ -166,7 +178,7 @@ def pdf(statement: Statement) -> bytes:
                 [
                     f"{timezone.localtime(row.at):%d/%m %H:%M}",
                     str(LineKind(row.kind).label),
-                    row.offer,
+                    _offer(row),
                     row.card,
                     ui.euros(row.gross_cents),
                     _("Free: %(gift)s") % {"gift": row.gift} if row.gift else ui.euros(row.discount_cents),

@@ -37,6 +37,8 @@ def merchant(w: Any) -> dict[str, Any]:
 VISITS = [
     Visit("benefit_card:merchant_figures", OWNER, merchant),
     Visit("benefit_card:merchant_today", OWNER, merchant),
+    Visit("benefit_card:specimens", OWNER, merchant),
+    Visit("benefit_card:staff_specimens", {"staff"}),
     Visit("benefit_card:merchant_void", OWNER, lambda w: {**merchant(w), "client_id": w.sale.client_id}, method="post"),
     Visit("benefit_card:company_use", {"hr", "admin"}, lambda w: {"company": w.company.pk}),
     Visit("benefit_card:merchant_visits", OWNER, merchant),

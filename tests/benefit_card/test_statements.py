@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from unittest.mock import patch
@@ -11,6 +12,7 @@ import pytest
 from django.core.cache import cache
 from django.db import DatabaseError, transaction
 from django.urls import reverse
+from pypdf import PdfReader
 
 from benefit_card import months
 from benefit_card.models import LineKind, Redemption, Shown, Standing, Statement, StatementLine
@@ -110,6 +112,8 @@ class TestAfterClose:
             hashlib.sha256(bytes(old.pdf.content)).hexdigest(),
             old.gross_cents,
         ) == before
+        printed = PdfReader(io.BytesIO(bytes(new.pdf.content))).pages[0].extract_text()
+        assert "vente du 31/03/2026 23:55" in " ".join(printed.split()), "the paper names the sale that is taken back"
         assert b"correction" in bytes(new.csv.content) and str(sale.client_id).encode() in bytes(new.csv.content)
 
     def test_a_sale_made_without_network_that_arrives_later_is_in_the_next(self, shop):

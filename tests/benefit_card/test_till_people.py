@@ -1,9 +1,11 @@
 """Who works at a till, and cards that only show how it works."""
 
+import io
 from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from pypdf import PdfReader
 
 from benefit_card.models import Card, Quota, Redemption, RedemptionRequest
 from benefit_card.services import cards as card_services
@@ -123,6 +125,14 @@ class TestSpecimen:
             assert (answer.status_code, answer.data["demo"], answer.data["discount"]) == (200, True, "4.99")
         for table in (Redemption, RedemptionRequest, Quota, Card):
             assert not table.objects.exists()
+
+    def test_can_be_printed_and_every_one_on_paper_scans_as_such(self, ask, till):
+        """Issue 4: specimen cards."""
+        page = PdfReader(io.BytesIO(specimens.sheet(at=NOON))).pages[0].extract_text()
+        offer(till.merchant)
+        for place in range(specimens.ON_PAPER):
+            assert specimens.typed(place) in page
+        assert ask("scans", {"code": specimens.code(at=NOON, place=specimens.ON_PAPER - 1)}).data["demo"] is True
 
     def test_brought_by_a_till_without_network_is_refused_and_not_counted(self, ask, till):
         entry = Device(till).entry(None, offer(till.merchant), at=NOON, code=specimens.code(at=NOON))
