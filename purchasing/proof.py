@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from babel.numbers import format_decimal
+from django.db.models import Case, Sum, When
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from companies.models import Company
-from companies.money import euros, typed, unit_price
+from companies.money import typed, unit_price
+from companies.templatetags.ui import percent, quantity
 from purchasing.models import CostShare, Pool, SupplierInvoice
 from purchasing.rules.hints import FEW
 from purchasing.states import SupplierInvoiceState
@@ -49,20 +53,31 @@ def of(pool: Pool, company: Company) -> list[Document]:
         shares = list(invoice.shares.filter(company=company).select_related("line").order_by("line__position", "pk"))
         if shares:
             companies = invoice.shares.values("company").distinct().count()
-            weights: dict[int | None, int] = {
-                row["line"]: row["total"]
-                for row in invoice.shares.values("line").annotate(total=Sum("weight")).order_by()
-            }
-            steps = [_step(share, weights, companies) for share in shares]
+            sums = _sums(invoice)
+            steps = [_step(share, sums, companies) for share in shares]
             net, vat = sum(s.net_cents for s in shares), sum(s.vat_cents for s in shares)
             found.append(Document(invoice, steps, net, vat))
     return found
 
 
-def _step(share: CostShare, weights: Mapping[int | None, int], companies: int) -> Step:
+def _sums(invoice: SupplierInvoice) -> dict[tuple[int | None, str, bool], tuple[int, int]]:
+    """By line, kind and sign of the share: the sum of the weights, and of the cents."""
+    groups = invoice.shares.annotate(back=Case(When(net_cents__lt=0, then=True), default=False)).values(
+        "line", "kind", "back"
+    )
+    rows = groups.annotate(weights=Sum("weight"), cents=Sum("net_cents")).order_by()
+    return {(row["line"], row["kind"], row["back"]): (row["weights"], row["cents"]) for row in rows}
+
+
+def _step(share: CostShare, sums: Mapping[tuple[int | None, str, bool], tuple[int, int]], companies: int) -> Step:
     """With few companies the sum of the weights would give a quantity away: the rule is said, the sum is not."""
+    weights, cents = sums[share.line_id, share.kind, share.net_cents < 0]
     total = share.line.net_cents if share.line else share.net_cents
-    base = weights.get(share.line_id, 0) if companies > FEW else None
+    if share.line is None and share.kind == CostShare.Kind.FAIRNESS and share.net_cents >= 0:
+        total = cents  # what the guarantee costs in all: those who save carry it
+    if share.line is not None:  # a discount or a credit has shares of both signs where a line has goods of both
+        weights = sum(found for (line, _kind, _back), (found, _cents) in sums.items() if line == share.line_id)
+    base = weights if companies > FEW and share.kind != CostShare.Kind.FEE else None
     return Step(_source(share), _rule(share, total, base), share, total, base)
 
 
@@ -71,27 +86,39 @@ def _source(share: CostShare) -> str:
 
 
 def _rule(share: CostShare, total: int, base: int | None) -> str:
-    amount = typed(euros(total))
     values = {
-        "weight": share.weight,
-        "base": base,
-        "total": amount,
-        "euros": typed(euros(share.weight)),
-        "all": typed(euros(base or 0)),
+        "weight": quantity(share.weight),
+        "base": quantity(base),
+        "total": figure(total),
+        "euros": figure(share.weight),
+        "all": figure(base or 0),
     }
     if share.kind == CostShare.Kind.FEE:
-        return _("Fee of the association on your net share.")
+        rate = share.rule.removeprefix("fee_")
+        return _("Fee of the association: %(rate)s of your net share of %(net)s €.") % {
+            "rate": percent(int(rate)) if rate.isdigit() else "",
+            "net": figure(share.weight),
+        }
     if share.kind == CostShare.Kind.FAIRNESS:
         if share.rule[-1:].isdigit():
             return _(
                 "%(percent)s\u00a0%% of the saving goes in proportion to the price alone: this is what it moves for you."
             ) % {"percent": share.rule.rsplit("_", 1)[1]}
         if share.net_cents < 0:
-            return _("You never pay more than buying alone: this is what the others carry for you.")
-        return _("Nobody pays more than alone; you carry part of this in proportion to what you save.")
+            said = _("You never pay more than buying alone: this is what the others carry for you.")
+            if share.weight == -share.net_cents:
+                said += " " + _("At one price for all you would pay %(more)s € more than alone.") % {
+                    "more": figure(share.weight)
+                }
+            return said
+        said = _("Nobody pays more than alone; you carry part of this in proportion to what you save.")
+        if share.weight and base:
+            said += " " + _("%(total)s € × %(euros)s € you save of %(all)s € saved by all.") % values
+            said += " " + _("Exactly %(exact)s €.") % {"exact": _said(exact(total, share.weight, base))}
+        return said
     text = _how(share, values, base)
     if base:
-        text += " " + _("Exactly %(exact)s €.") % {"exact": exact(total, share.weight, base)}
+        text += " " + _("Exactly %(exact)s €.") % {"exact": _said(exact(total, share.weight, base))}
     if share.rank:
         text += " " + _("One cent of the rounding is yours (place %(rank)s in the queue).") % {"rank": share.rank}
     return text
@@ -126,6 +153,17 @@ def exact(total_cents: int, weight: int, base: int) -> str:
     """
     sign = "-" if total_cents < 0 else ""
     return sign + typed(unit_price(abs(total_cents) * weight * 100 // base))
+
+
+def figure(cents: int) -> str:
+    """An amount as the reader writes it, without its sign."""
+    return str(format_decimal(Decimal(cents) / 100, format="#,##0.00", locale=(get_language() or "fr")[:2]))
+
+
+def _said(number: str) -> str:
+    """`exact` in a sentence: with the reader's thousands."""
+    value = Decimal(number.replace(",", "."))
+    return str(format_decimal(value, format="#,##0.0000", locale=(get_language() or "fr")[:2]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,10 +159,13 @@ def settle(
         moves = [move - p.moved_cents for move, p in zip(whole, parties, strict=True)]
         used = sorted({rate for row in net.values() for rate in row})
         main = max(used, key=lambda r: sum(row.get(r, 0) for row in net.values()), default=0)
+        gaps = [0] * len(parties)
+        if any(moves) and not mix and not any(p.moved_cents for p in parties):
+            gaps = [_gap(u, p.stand_alone_cents) for u, p in zip(uniform, parties, strict=True)]
         parts += [
-            Part(FAIRNESS, FAIRNESS, p.member, main, move, 0, 0, 0)
-            for p, move in zip(parties, moves, strict=True)
-            if move
+            Part(FAIRNESS, FAIRNESS, p.member, main, move, gap, 0, 0)
+            for p, move, gap in zip(parties, moves, gaps, strict=True)
+            if move or gap
         ]
         net = _net(parties, parts)
     vat, rounding = vat_shares(net, model)
@@ -268,6 +271,11 @@ def equalisation(uniform: Sequence[int], alone: Sequence[int | None], mix: int =
         added = [a + b for a, b in zip(added, share(excess - within, open_ended), strict=True)]
     moves = [a - o for a, o in zip(added, over, strict=True)]
     return _mixed(uniform, alone, moves, mix) if mix else moves
+
+
+def _gap(uniform: int, alone: int | None) -> int:
+    """How far one price for all is from the price alone: what the capped are relieved of, by what the others carry it."""
+    return abs(uniform - alone) if alone is not None and uniform > 0 else 0
 
 
 def _mixed(uniform: Sequence[int], alone: Sequence[int | None], moves: Sequence[int], mix: int) -> list[int]:

@@ -90,6 +90,7 @@ class CommitPage:
     whole: bool
     standing: Standing
     bill: progress.Bill | None = None
+    said: progress.Bill | None = None  # of what was said, without what is typed or proposed
     freights: list[progress.Freight] = field(default_factory=list)
 
     @property
@@ -178,7 +179,7 @@ def build(request: HttpRequest, company: Company, pool: Pool) -> CommitPage:
         lines.append(LinePage(row, view, form, held, need, service.firm_quantity(held, at=now)))
     page = CommitPage(company, pool, lines, mine, numbers, whole, standing)
     if whole:
-        page.bill = progress.bill(standing, company)
+        page.bill = page.said = progress.bill(standing, company)
         page.freights = progress.freights(standing, company)
         for line in lines:
             line.bill = page.bill.lines.get(line.row.line.pk)

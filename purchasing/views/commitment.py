@@ -21,7 +21,7 @@ from purchasing.award_words import together_for
 from purchasing.forms_back import CommitForm
 from purchasing.models import Acknowledgement, CommitmentProof, Consent, Pool
 from purchasing.rules import hints
-from purchasing.services import agreement, changes
+from purchasing.services import agreement, changes, progress
 from purchasing.services import commitment as service
 from purchasing.services import standing as standings
 from purchasing.states import CommitmentState
@@ -42,6 +42,9 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     if pool.state in SPEAKING and page.whole:
         page.imagine()
     mine = page.mine.values()
+    waiting = [c for c in mine if c.state == CommitmentState.TO_APPROVE]
+    if waiting and page.said is None:  # a page of many: the approver agrees to all lines, not to those shown
+        page.said = progress.bill(standings.read(pool, waiting_of=row), row)
     context = {
         "company": row,
         "pool": pool,
@@ -52,7 +55,7 @@ def commit(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "speaks": pool.state in SPEAKING,
         "may": access.can_request(user, row) and pool.state in SPEAKING,
         "deadline": standings.deadline_of(pool),
-        "waiting": [c for c in mine if c.state == CommitmentState.TO_APPROVE],
+        "waiting": waiting,
         "approves": may_approve_in(user, row, at=timezone.now()),
         "question": _question(pool, row),
         "any_firm": any(c.state in service.HELD for c in mine),

@@ -1,6 +1,8 @@
 """The sentence of the fairness rule: on the pool's page, on the proof sheet and on its paper, with the same two numbers."""
 
+import csv
 from datetime import date
+from decimal import ROUND_DOWN, Decimal
 from io import BytesIO
 
 import pytest
@@ -50,6 +52,37 @@ class TestTheSentence:
         with translation.override("fr"):
             page = client.get(reverse("purchasing:company_pool", args=[company.pk, pool.pk])).content.decode()
         assert "Seul " not in page and "jamais plus qu" not in page
+
+
+class TestTheProofOfTheGuarantee:
+    def test_is_computed_again_from_the_sheet_alone(self, client):
+        """Fairness: A pays 44.49 at one price, alone 40.00. C saves 3.38 and D 3.82: they carry A's 4.49, 2.11 and 2.38."""
+        b = Billed(fairness="stand_alone_cap")
+        for letter, cents in {"A": 4_000, "B": None, "C": 6_000, "D": 2_000}.items():
+            Commitment.objects.filter(company=b.w.companies[letter]).update(stand_alone_cents=cents)
+        b.share()
+        client.cookies["language"] = "en"
+        paid = {}
+        for letter in "ACD":
+            company = b.w.companies[letter]
+            client.force_login(b.w.buyers[letter])
+            sheet = client.get(reverse("purchasing:proof_csv", args=[company.pk, b.w.pool.pk])).content.decode(
+                "utf-8-sig"
+            )
+            rows = [[cell.replace(",", ".") for cell in row] for row in csv.reader(sheet.splitlines(), delimiter=";")][
+                1:
+            ]
+            for _invoice, _line, rule, total, weight, of, exact, rank, net, *_vat in rows:
+                if of:  # the exact share cut to cents, and one more for whoever has a rank or the largest rest
+                    share = Decimal(total) * int(weight) / int(of)
+                    assert abs(Decimal(net) - share) < Decimal("0.01") and Decimal(exact) == share.quantize(
+                        Decimal("0.0001"), ROUND_DOWN
+                    )
+                    assert bool(rank) == (Decimal(net) > share) or "saved by all" in rule
+            paid[letter] = rows[-1]
+        assert {letter: row[8] for letter, row in paid.items()} == {"A": "-4.49", "C": "2.11", "D": "2.38"}
+        assert paid["C"][3:7] == ["4.49", "338", "720", "2.1078"]
+        assert "you would pay 4.49 € more than alone" in paid["A"][2]
 
 
 def two_quotes(**pool) -> World:
