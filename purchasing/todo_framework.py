@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 
 from companies.models import Company
 from companies.shell import Todo
-from purchasing.models import FrameworkAgreement, FrameworkRebate, Pool
+from purchasing.models import FrameworkAgreement, FrameworkRebate
 from purchasing.services import framework_use as use
+from purchasing.services import rebate_note
 from purchasing.states import FrameworkState, RebateState
 
 NEARLY = 90  # percent of the maximum
@@ -89,7 +90,7 @@ def _rebates(at: datetime) -> list[Todo]:
 def _notes() -> list[Todo]:
     """Rebates the companies have and the supplier owes: its credit note is not booked."""
     open_ = FrameworkRebate.objects.filter(state=RebateState.ISSUED, note=None)
-    rows = open_.exclude(agreement__legal_model=Pool.LegalModel.LISTING).select_related("agreement__supplier")
+    rows = open_.exclude(agreement__legal_model__in=rebate_note.DIRECT).select_related("agreement__supplier")
     return [
         Todo(
             _("Credit note of %(supplier)s awaited") % {"supplier": row.agreement.supplier},

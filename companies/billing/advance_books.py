@@ -13,6 +13,7 @@ from django.db.models import Q, Sum
 from companies import money
 from companies.billing import ledger
 from companies.billing.models import (
+    CLAIMS,
     AccountKind,
     AdvanceDeduction,
     CreditNote,
@@ -66,7 +67,7 @@ def gross_by_rate(invoice: Invoice) -> dict[int, int]:
 
 def received(invoice: Invoice) -> int:
     """The money that stands on an invoice: no credit note, no debt given up."""
-    entries = LedgerEntry.objects.filter(invoice=invoice, account__kind=AccountKind.RECEIVABLE)
+    entries = LedgerEntry.objects.filter(invoice=invoice, account__kind__in=CLAIMS)
     return -int(entries.filter(CASH).aggregate(sum=Sum("cents"))["sum"] or 0)
 
 

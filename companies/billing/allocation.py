@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
 from companies.access import require
-from companies.billing import access, ledger, settlement
+from companies.billing import access, ledger, settlement, third_party
 from companies.billing.models import AccountKind, Invoice, InvoiceState, LedgerEntry
 from companies.billing.models.invoice import PAYABLE
 from companies.errors import DomainError, Invalid
@@ -91,7 +91,7 @@ def _book(
     only: Sequence[Invoice],
 ) -> Allocated:
     rank = {row.pk: place for place, row in enumerate(only)}
-    rows = Invoice.objects.select_for_update(of=("self",)).filter(company=company, balance_cents__gt=0)
+    rows = Invoice.objects.own().select_for_update(of=("self",)).filter(company=company, balance_cents__gt=0)
     chosen = [row for row in rows.order_by("pk") if row.state in PAYABLE or row.pk in rank]
     chosen.sort(key=lambda row: (rank.get(row.pk, len(rank)), row.due_on, row.pk))
     parts = spread(cents, [row.balance_cents for row in chosen])
@@ -110,6 +110,8 @@ def _use(
     reason: str,
 ) -> Allocated:
     """Post a sum on locked invoices, and bring each to what the books say."""
+    for row, _part in used:
+        third_party.require_collectable(row)
     sides = [source, ledger.Side(AccountKind.DEPOSITS, -kept, company=company)]
     sides += [ledger.Side(AccountKind.RECEIVABLE, -part, company=company, invoice=row) for row, part in used]
     if ledger.post(key=key, kind="transfer", at=at, sides=sides, reason=reason) is None:
@@ -175,7 +177,7 @@ def use_deposit(*, company: Company, at: datetime, actor: User | None) -> Alloca
     """Use what was kept for a company on what it owes now."""
     Company.objects.select_for_update().get(pk=company.pk)
     kept = kept_for(company)
-    owed = sum(row.balance_cents for row in Invoice.objects.filter(company=company).payable())
+    owed = sum(row.balance_cents for row in Invoice.objects.own().filter(company=company).payable())
     cents = min(kept, owed)
     if cents <= 0:
         return Allocated([], kept)

@@ -47,6 +47,9 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
     gross = Euros(source="gross_cents")
     prepaid = Euros(source="prepaid_cents", help_text="Paid on advance invoices that this one deducts.")
     balance = Euros(source="balance_cents")
+    in_the_name_of = serializers.SerializerMethodField(
+        help_text="SIREN of the supplier whose invoice it is, written under its mandate and owed to it; empty for the association's own."
+    )
 
     class Meta:
         model = Invoice
@@ -67,7 +70,11 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
             "gross",
             "prepaid",
             "balance",
+            "in_the_name_of",
         ]
+
+    def get_in_the_name_of(self, invoice: Invoice) -> str:
+        return str(invoice.seller["siren"]) if invoice.is_suppliers else ""
 
 
 class InvoiceDetailSerializer(InvoiceSerializer):

@@ -14,6 +14,7 @@ from companies import audit
 from companies.access import is_staff, require
 from companies.billing import checking, fec, ledger, settlement
 from companies.billing.models import (
+    BESIDE,
     AccountKind,
     BooksCheck,
     ClosedMonth,
@@ -121,14 +122,15 @@ def close_month(*, month: date, actor: User, at: datetime) -> ClosedMonth:
 def _in_month(month: date) -> Any:
     return LedgerEntry.objects.filter(
         transaction__at__gte=fec.start_of(month), transaction__at__lt=fec.start_of(next_month(month))
-    )
+    ).exclude(account__kind__in=BESIDE)
 
 
 def months() -> list[dict[str, Any]]:
     """Every month with postings, the newest first: how much, and whether it is closed."""
     closed = {row.month: row for row in ClosedMonth.objects.select_related("closed_by", "document")}
     rows = (
-        LedgerEntry.objects.annotate(month=TruncMonth("transaction__at"))
+        LedgerEntry.objects.exclude(account__kind__in=BESIDE)
+        .annotate(month=TruncMonth("transaction__at"))
         .values("month")
         .annotate(count=Count("transaction", distinct=True), debit=Sum("cents", filter=Q(cents__gt=0)))
         .order_by("-month")

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from companies import audit
 from companies.billing import ledger, numbering
-from companies.billing.invoices import Prepared
+from companies.billing.invoices import Prepared, series_of
 from companies.billing.models import (
     Account,
     AccountKind,
@@ -70,13 +70,14 @@ def post_many(postings: Sequence[Posting]) -> None:
 def issue_many(prepared: Iterable[Prepared]) -> list[Invoice]:
     """Number and store many invoices, in the order of their dates, each waiting for its payment."""
     rows = sorted(prepared, key=lambda row: row.invoice.issued_at)
-    by_year: dict[int, list[Prepared]] = {}
+    by_year: dict[tuple[str, int], list[Prepared]] = {}
     for row in rows:
-        by_year.setdefault(numbering.year_of(row.invoice.issued_at), []).append(row)
-    for year, of_year in by_year.items():
-        numbers = numbering.take(numbering.INVOICE_SERIES, at=of_year[0].invoice.issued_at, count=len(of_year))
+        name = (series_of(row.invoice.billing_mandate), numbering.year_of(row.invoice.issued_at))
+        by_year.setdefault(name, []).append(row)
+    for (series, year), of_year in by_year.items():
+        numbers = numbering.take(series, at=of_year[0].invoice.issued_at, count=len(of_year))
         for number, row in zip(numbers, of_year, strict=True):
-            row.invoice.number = numbering.text(numbering.INVOICE_SERIES, year, number)
+            row.invoice.number = numbering.text(series, year, number)
             row.invoice.state = InvoiceState.DUE
     invoices = Invoice.objects.bulk_create((row.invoice for row in rows), batch_size=1_000)
     for row in rows:

@@ -6,6 +6,18 @@ from django.db import connection
 
 CHECKS: list[tuple[str, str]] = [
     (
+        "ledger transaction {0} mixes {1} cents of suppliers with the association's books",
+        "SELECT t.key, sum(e.cents) FROM billing_ledgerentry e JOIN billing_account a ON a.id = e.account_id AND a.kind IN "
+        "('suppliers_claim', 'suppliers_own') JOIN billing_ledgertransaction t ON t.id = e.transaction_id GROUP BY t.id "
+        "HAVING sum(e.cents) <> 0 ORDER BY t.id LIMIT 1",
+    ),
+    (
+        "the claim of invoice {0} stands on the account {1}",
+        "SELECT i.number, a.kind FROM billing_ledgerentry e JOIN billing_account a ON a.id = e.account_id "
+        "JOIN billing_invoice i ON i.id = e.invoice_id WHERE (i.billing_mandate_id IS NULL) <> (a.kind = 'receivable') "
+        "ORDER BY e.id LIMIT 1",
+    ),
+    (
         "ledger transaction {0} does not sum to zero ({1} cents over {2} entries)",
         "SELECT t.key, coalesce(sum(e.cents), 0), count(e.id) FROM billing_ledgertransaction t "
         "LEFT JOIN billing_ledgerentry e ON e.transaction_id = t.id GROUP BY t.id "
@@ -18,7 +30,8 @@ CHECKS: list[tuple[str, str]] = [
         "max(split_part(number, '-', 3)::int) AS highest FROM (SELECT number FROM billing_invoice UNION ALL "
         "SELECT number FROM billing_creditnote UNION ALL SELECT number FROM billing_selfbilled) numbers GROUP BY 1, 2) n "
         "ON n.series = c.series AND n.year = c.year "
-        "WHERE (c.series IN ('ERB', 'AV') OR c.series LIKE 'AF_________') AND "  # upper rooms number documents of their own
+        # upper rooms number documents of their own
+        "WHERE (c.series IN ('ERB', 'AV') OR c.series LIKE 'AF_________' OR c.series LIKE 'FM_________') AND "
         "(coalesce(n.given, 0) <> c.last OR coalesce(n.highest, 0) <> c.last) ORDER BY 1, 2 LIMIT 1",
     ),
     (
@@ -34,7 +47,7 @@ CHECKS: list[tuple[str, str]] = [
         "invoice {0} says {1} cents are owed, the books say {2}",
         "SELECT i.number, i.balance_cents, coalesce(e.sum, 0) FROM billing_invoice i LEFT JOIN ("
         "SELECT e.invoice_id, sum(e.cents) AS sum FROM billing_ledgerentry e JOIN billing_account a "
-        "ON a.id = e.account_id AND a.kind = 'receivable' GROUP BY 1) e ON e.invoice_id = i.id "
+        "ON a.id = e.account_id AND a.kind IN ('receivable', 'suppliers_claim') GROUP BY 1) e ON e.invoice_id = i.id "
         "WHERE coalesce(e.sum, 0) <> i.balance_cents ORDER BY i.id LIMIT 1",
     ),
     (

@@ -59,7 +59,7 @@ def waiting() -> Iterable[Invoice]:
     agreed = InstalmentPlan.objects.filter(invoice=OuterRef("pk"), state=PlanState.AGREED)
     mandate = Mandate.objects.filter(company=OuterRef("company"), state=MandateState.ACTIVE)
     under_way = Payment.objects.filter(invoice=OuterRef("pk"), state__in=UNDER_WAY)
-    rows = Invoice.objects.filter(state__in=[InvoiceState.DUE, InvoiceState.PART_PAID], balance_cents__gt=0)
+    rows = Invoice.objects.own().filter(state__in=[InvoiceState.DUE, InvoiceState.PART_PAID], balance_cents__gt=0)
     rows = rows.filter(Exists(mandate), ~Exists(planned), ~Exists(open_plan), ~Exists(under_way))
     return rows.filter((Q(balance_cents__lte=SEPA_LIMIT_CENTS) & ~Exists(sent)) | Exists(agreed)).order_by("pk")
 

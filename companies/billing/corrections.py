@@ -39,6 +39,7 @@ class CorrectionReasonAsked(Invalid):
 UNDER_WAY = _("a payment is under way. Wait until it has arrived or failed.")
 REPLACED = _("it was replaced already.")
 GIVEN_UP = _("its debt was given up.")
+IN_A_NAME = _("it was written in a supplier's name. Issue a credit note, and a new invoice by the mandate.")
 CREDITED = _("nothing is left of it after its credit notes.")
 ADVANCE = _("it is an advance invoice, or deducts one. Issue a credit note instead.")
 
@@ -47,6 +48,8 @@ def why_not(invoice: Invoice) -> str:
     """Why an invoice cannot be replaced, in words; empty when it can."""
     if Invoice.objects.filter(corrects=invoice).exists():
         return str(REPLACED)
+    if invoice.is_suppliers:
+        return str(IN_A_NAME)
     if invoice.is_advance or invoice.prepaid_cents:
         return str(ADVANCE)
     if invoice.state == InvoiceState.COLLECTING:

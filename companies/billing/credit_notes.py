@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
-from companies.billing import ledger, numbering, settlement
+from companies.billing import billing_mandates, ledger, numbering, settlement, third_party
 from companies.billing.models import (
     AccountKind,
     CreditNote,
@@ -51,7 +51,7 @@ def issue(
 
     VAT is given back per line in the proportion it was charged, so that crediting a whole line gives back its whole VAT;
     `vats` says it to the cent where a sum with VAT is wanted.
-    Raises CreditRefused, CreditElsewhere.
+    Raises CreditRefused, CreditElsewhere, and NoMandate when the supplier in whose name it would be revoked its mandate.
     """
     from companies.billing.tasks import render_credit_note
 
@@ -80,10 +80,13 @@ def issue(
     net_cents, vat_cents = sum(row.net_cents for row in rows), sum(row.vat_cents for row in rows)
     if net_cents + vat_cents <= 0:
         raise CreditRefused
-    (number,) = numbering.take(numbering.CREDIT_NOTE_SERIES, at=at)
+    series = numbering.CREDIT_NOTE_SERIES
+    if locked.billing_mandate is not None:  # in the supplier's name again, in its one series
+        series = billing_mandates.in_force(locked.billing_mandate).series
+    (number,) = numbering.take(series, at=at)
     note = CreditNote.objects.create(
         invoice=locked,
-        number=numbering.text(numbering.CREDIT_NOTE_SERIES, numbering.year_of(at), number),
+        number=numbering.text(series, numbering.year_of(at), number),
         key=key,
         reason=reason[:240],
         issued_at=at,
@@ -143,16 +146,20 @@ def line_vats(invoice: Invoice, lines: list[InvoiceLine]) -> dict[int, int]:
 
 def _sides(note: CreditNote, rows: list[CreditNoteLine]) -> list[ledger.Side]:
     invoice = note.invoice
+    claim = third_party.claim_of(invoice)
+    owed = ledger.Side(claim, -note.gross_cents, company=invoice.company, invoice=invoice)
+    if invoice.is_suppliers:
+        return [owed, ledger.Side(AccountKind.SUPPLIERS_OWN, note.gross_cents)]
     goods = AccountKind.REBILLED if invoice.legal_model == LegalModel.AGENT else AccountKind.SALES
     fees = AccountKind.DUES if invoice.legal_model == LegalModel.DUES else AccountKind.FEES
     accounts = {LineKind.GOODS: goods, LineKind.FREIGHT: AccountKind.FREIGHT, LineKind.FEE: fees}
     if invoice.is_advance:  # no sale yet: what is due of its VAT follows with the balance
         return [
-            ledger.Side(AccountKind.RECEIVABLE, -note.gross_cents, company=invoice.company, invoice=invoice),
+            owed,
             ledger.Side(AccountKind.ADVANCES, note.net_cents, company=invoice.company),
             *[ledger.Side(AccountKind.VAT_PENDING, row.vat_cents, vat_bp=row.line.vat_bp) for row in rows],
         ]
-    sides = [ledger.Side(AccountKind.RECEIVABLE, -note.gross_cents, company=invoice.company, invoice=invoice)]
+    sides = [owed]
     for row in rows:
         sides.append(ledger.Side(accounts[LineKind(row.line.kind)], row.net_cents))
         sides.append(ledger.Side(AccountKind.VAT_COLLECTED, row.vat_cents, vat_bp=row.line.vat_bp))

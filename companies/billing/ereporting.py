@@ -99,7 +99,7 @@ def is_abroad(invoice: Invoice) -> bool:
 
 def _abroad(start: datetime, end: datetime) -> Iterator[Invoice]:
     foreign = Q(vat_rows__exemption__in=ABROAD) | ~(Q(buyer__vat_no="") | Q(buyer__vat_no__startswith="FR"))
-    rows = Invoice.objects.filter(foreign, issued_at__gte=start, issued_at__lt=end).distinct().order_by("pk")
+    rows = Invoice.objects.own().filter(foreign, issued_at__gte=start, issued_at__lt=end).distinct().order_by("pk")
     yield from rows.prefetch_related("vat_rows", "corrects")
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 
 from companies.billing import chart, fec
-from companies.billing.models import Account, Invoice, LedgerEntry
+from companies.billing.models import BESIDE, Account, Invoice, LedgerEntry
 
 _NUMBER = re.compile(r"-?\d+(,\d+)?")
 
@@ -22,7 +22,8 @@ def _safe(value: object) -> str:
     return f"'{text}" if text[:1] in tuple("=+-@\t\r") and not _NUMBER.fullmatch(text) else text
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+def rows_csv(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Rows as CSV, line by line, with the mark a spreadsheet knows UTF-8 by."""
     yield "\ufeff"
     for row in rows:
         out = io.StringIO()
@@ -38,6 +39,7 @@ def balances(until: date) -> list[dict[str, Any]]:
     """The trial balance at the end of a day: every account with its debits, credits and balance."""
     rows = (
         LedgerEntry.objects.filter(transaction__at__lt=fec.start_of(until + timedelta(days=1)))
+        .exclude(account__kind__in=BESIDE)
         .values("account")
         .annotate(debit=Sum("cents", filter=Q(cents__gt=0)), credit=Sum("cents", filter=Q(cents__lt=0)))
         .order_by()
@@ -61,7 +63,7 @@ def balance_csv(until: date) -> Iterator[str]:
         [row["number"], row["label"], _amount(row["debit"]), _amount(row["credit"]), _amount(row["balance"])]
         for row in balances(until)
     )
-    return _csv([head, *body])
+    return rows_csv([head, *body])
 
 
 def invoices_csv(since: date, until: date) -> Iterator[str]:
@@ -70,7 +72,7 @@ def invoices_csv(since: date, until: date) -> Iterator[str]:
 
     def rows() -> Iterator[Sequence[object]]:
         yield head
-        found = Invoice.objects.filter(issued_on__gte=since, issued_on__lte=until).order_by("pk")
+        found = Invoice.objects.own().filter(issued_on__gte=since, issued_on__lte=until).order_by("pk")
         for invoice in found.prefetch_related("vat_rows").iterator(chunk_size=500):
             for row in invoice.vat_rows.all():
                 yield [
@@ -79,4 +81,4 @@ def invoices_csv(since: date, until: date) -> Iterator[str]:
                     invoice.get_state_display(),
                 ]
 
-    return _csv(rows())
+    return rows_csv(rows())

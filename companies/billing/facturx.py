@@ -128,7 +128,7 @@ def _head(invoice: Invoice, number: str, kind: str, issued_on: date) -> dict[str
         "BT-5": "EUR",
         "BT-23": PROCESSES[invoice.nature],
         "BT-72": invoice.supply_on,
-        "BG-4": party(invoice.seller),
+        "BG-4": party(invoice.seller) | _tax_identifier(invoice.seller),
         "BG-7": party(invoice.buyer),
     }
     if invoice.seller.get("vat_on_debits") and invoice.nature != "goods":
@@ -187,6 +187,7 @@ def _address(who: Mapping[str, Any]) -> dict[str, str]:
 
 def _notes(invoice: Invoice, rows: list[InvoiceVat]) -> list[dict[str, str]]:
     notes = [{"BT-21": code, "BT-22": words} for code, words in mentions.payment_notes(invoice.due_on).items()]
+    notes += [{"BT-22": words} for words in mentions.by_mandate(invoice)]
     notes += [{"BT-22": words} for words in mentions.vat_notes(invoice, rows)]
     notes += [{"BT-22": words} for words in mentions.advance_notes(invoice)]
     return notes + ([{"BT-22": invoice.notes}] if invoice.notes else [])

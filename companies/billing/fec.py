@@ -14,7 +14,7 @@ from django.db.models.functions import DenseRank
 from django.utils import timezone
 
 from companies.billing import chart
-from companies.billing.models import AccountKind, LedgerEntry
+from companies.billing.models import BESIDE, AccountKind, LedgerEntry
 
 COLUMNS = (
     *("JournalCode", "JournalLib", "EcritureNum", "EcritureDate", "CompteNum", "CompteLib", "CompAuxNum", "CompAuxLib"),
@@ -61,6 +61,7 @@ def lines(since: date, until: date) -> Iterator[str]:
     year = start_of(since.replace(month=1, day=1))
     entries = (
         LedgerEntry.objects.filter(transaction__at__gte=year, transaction__at__lt=start_of(until + timedelta(days=1)))
+        .exclude(account__kind__in=BESIDE)  # what is a supplier's is no entry of ours
         .annotate(rank=Window(DenseRank(), order_by=[F("transaction__at").asc(), F("transaction_id").asc()]))
         .select_related("transaction", "account__company", "invoice")
         .order_by("transaction__at", "transaction_id", "pk")

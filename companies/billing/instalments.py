@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit, mail, money
 from companies.access import require
-from companies.billing import access, mandates
+from companies.billing import access, mandates, third_party
 from companies.billing.models import DebitState, Instalment, InstalmentPlan, Invoice, PlannedDebit, PlanState
 from companies.billing.payments import SEPA_LIMIT_CENTS
 from companies.billing.printing import readers
@@ -53,6 +53,7 @@ def propose(*, invoice: Invoice, parts: Sequence[tuple[date, int]], actor: User,
     """Propose dated parts; a proposal nobody answered yet is replaced. A debit announced for the whole is given up."""
     require(access.can_collect(actor))
     row = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice.pk)
+    third_party.require_own(row)
     days = [day for day, _cents in parts]
     wrong = (
         not row.is_payable

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
-from companies.billing import advance_books, exemptions, ledger, numbering, terms
+from companies.billing import advance_books, billing_mandates, exemptions, ledger, numbering, terms, third_party
 from companies.billing.models import (
     AccountKind,
     DocumentType,
@@ -18,6 +18,8 @@ from companies.billing.models import (
     InvoiceVat,
     LegalModel,
     LineKind,
+    MandatePurpose,
+    SelfBillingMandate,
 )
 from companies.billing.seller import buyer, seller
 from companies.errors import DomainError
@@ -111,17 +113,28 @@ def prepare(
     delivery: Mapping[str, str] | None = None,
     type_code: str = DocumentType.INVOICE,
     corrects: Invoice | None = None,
+    billing_mandate: SelfBillingMandate | None = None,
 ) -> Prepared:
-    """Check the drafts and compute the totals. Raises InvoiceRefused with the reason, TermsRefused for a day too late."""
+    """Check the drafts and compute the totals. Raises InvoiceRefused with the reason, TermsRefused for a day too late.
+
+    With a `billing_mandate` the invoice is its seller's own: its identity, its VAT, its series; NoMandate when it is not for
+    what is sold to members.
+    """
     if not lines:
         raise InvoiceRefused(_("There is nothing to invoice: no line was given."))
     if legal_model not in LegalModel.values:
         raise InvoiceRefused(_("The legal model of this invoice is unknown."))
     if unknown := {line.vat_bp for line in lines} - RATES:
         raise InvoiceRefused(_("%(rate)s is not a VAT rate."), rate=f"{min(unknown) / 100:g}\u00a0%")
+    if (legal_model == LegalModel.MANDATE) is (billing_mandate is None):
+        raise InvoiceRefused(_("The legal model of this invoice is unknown."))
     if legal_model == LegalModel.LISTING and any(line.kind != LineKind.FEE for line in lines):
         raise SupplierInvoicesThis
-    rows = vat_rows(lines, exemptions.ASSOCIATION if legal_model == LegalModel.DUES else exemptions.OTHER)
+    rows = vat_rows(lines, _usual_exemption(legal_model, billing_mandate))
+    if billing_mandate is not None:
+        if billing_mandate.purpose != MandatePurpose.MEMBERS:
+            raise billing_mandates.NoMandate(seller=billing_mandate.party["name"])
+        billing_mandates.require_vat_number(billing_mandate, rows)
     if not company.vat_no and any(row.exemption and exemptions.EXEMPTIONS[row.exemption].needs_vat_no for row in rows):
         raise InvoiceRefused(_("Without the buyer's VAT number this invoice cannot leave the VAT to the buyer."))
     terms.check(due_on, issued_on=timezone.localdate(at))
@@ -145,7 +158,8 @@ def prepare(
         notes=notes,
         language=language,
         delivery=dict(delivery or {}),
-        seller=seller(),
+        billing_mandate=billing_mandate,
+        seller=dict(billing_mandate.party) if billing_mandate else seller(),
         buyer=buyer(company),
         net_cents=net,
         vat_cents=vat,
@@ -169,6 +183,13 @@ def prepare(
     return Prepared(invoice, stored, rows, sides_of(invoice, lines, rows))
 
 
+def _usual_exemption(legal_model: str, mandate: SelfBillingMandate | None) -> str:
+    """Why a line of rate zero that names no reason carries no VAT."""
+    if legal_model == LegalModel.DUES:
+        return exemptions.ASSOCIATION
+    return "franchise" if mandate is not None and not mandate.party.get("vat_no") else exemptions.OTHER
+
+
 def nature(lines: Sequence[LineDraft]) -> str:
     """Goods, services or mixed; freight follows the goods it carries."""
     kinds = {LineKind(line.kind) for line in lines}
@@ -183,7 +204,9 @@ def sides_of(invoice: Invoice, lines: Sequence[LineDraft], rows: Sequence[Invoic
     An advance invoice is no sale yet, and its VAT is due only when it is paid.
     """
     company = invoice.company
-    sides = [ledger.Side(AccountKind.RECEIVABLE, invoice.gross_cents, company=company, invoice=invoice)]
+    sides = [ledger.Side(third_party.claim_of(invoice), invoice.gross_cents, company=company, invoice=invoice)]
+    if invoice.is_suppliers:  # no sale and no VAT of ours: noted beside the books
+        return [*sides, ledger.Side(AccountKind.SUPPLIERS_OWN, -invoice.gross_cents)]
     if invoice.is_advance:
         sides.append(ledger.Side(AccountKind.ADVANCES, -invoice.net_cents, company=company))
         return sides + [ledger.Side(AccountKind.VAT_PENDING, -row.vat_cents, vat_bp=row.vat_bp) for row in rows]
@@ -228,6 +251,7 @@ def issue(
     delivery: Mapping[str, str] | None = None,
     type_code: str = DocumentType.INVOICE,
     corrects: Invoice | None = None,
+    billing_mandate: SelfBillingMandate | None = None,
 ) -> Invoice:
     """Issue an invoice inside the caller's transaction; the same key returns the first one and changes nothing.
 
@@ -236,12 +260,15 @@ def issue(
     Paid advance invoices of the same order are deducted, what they are too large by is credited and kept for the company;
     those nobody paid are taken back, so nothing is asked twice.
     Raises InvoiceRefused when there is nothing to pay, a rate is unknown or VAT is given for some lines of a rate only,
-    TermsRefused when it is due later than the law allows.
+    TermsRefused when it is due later than the law allows. With a `billing_mandate` it is written in that seller's name and
+    numbered in its own series, and NoMandate is raised when the mandate was revoked.
     """
     from companies.billing import advance_returns
     from companies.billing.printing import language_of
 
-    numbering.lock(numbering.INVOICE_SERIES, at=at)
+    if billing_mandate is not None:
+        billing_mandate = billing_mandates.in_force(billing_mandate)
+    numbering.lock(series_of(billing_mandate), at=at)
     earlier = Invoice.objects.filter(key=key).first()
     if earlier is not None:
         return earlier
@@ -260,8 +287,9 @@ def issue(
         delivery=delivery,
         type_code=type_code,
         corrects=corrects,
+        billing_mandate=billing_mandate,
     )
-    final = type_code == DocumentType.INVOICE
+    final = type_code == DocumentType.INVOICE and billing_mandate is None
     advances = advance_books.open_for(company, order_reference) if final else []
     if advances:
         advance_returns.fit(advances, prepared.invoice, actor=actor, at=at)
@@ -271,14 +299,20 @@ def issue(
     return invoice
 
 
+def series_of(mandate: SelfBillingMandate | None) -> str:
+    """In which series an invoice is numbered: the association's, or the one of who it is written for."""
+    return mandate.series if mandate is not None else numbering.INVOICE_SERIES
+
+
 def _save(prepared: Prepared, advances: Sequence[Invoice], *, actor: User | None, at: datetime) -> Invoice:
     """Number the invoice, write it with its posting, and have its file made after commit."""
     from companies.billing.tasks import render_invoice
 
     invoice = prepared.invoice
     deducted = _deduct(prepared, advances) if advances else []
-    (number,) = numbering.take(numbering.INVOICE_SERIES, at=at)
-    invoice.number = numbering.text(numbering.INVOICE_SERIES, numbering.year_of(at), number)
+    series = series_of(invoice.billing_mandate)
+    (number,) = numbering.take(series, at=at)
+    invoice.number = numbering.text(series, numbering.year_of(at), number)
     invoice.save(force_insert=True)
     for line in prepared.lines:
         line.invoice = invoice

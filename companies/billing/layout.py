@@ -113,6 +113,7 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
         "totals": _totals(invoice.net_cents, invoice.vat_cents, invoice.gross_cents, invoice.prepaid_cents),
         "notes": invoice.notes,
         "mentions": [
+            *mentions.by_mandate(invoice),
             *mentions.vat_notes(invoice, vat_rows),
             *mentions.advance_notes(invoice),
             _("To be paid by %(day)s at the latest.") % {"day": day(invoice.due_on)},
@@ -126,12 +127,10 @@ def _transfer(invoice: Invoice) -> str:
     iban = invoice.seller.get("iban", "")
     if not iban or not invoice.asked_cents:
         return ""
-    return _(
-        "By bank transfer: IBAN %(iban)s, reference %(reference)s. Or by card or SEPA debit from your ERB space."
-    ) % {
-        "iban": iban,
-        "reference": spaced(creditor_reference(invoice.number)),
-    }
+    words = _("By bank transfer: IBAN %(iban)s, reference %(reference)s. Or by card or SEPA debit from your ERB space.")
+    if invoice.is_suppliers:
+        words = _("By bank transfer to the supplier: IBAN %(iban)s, reference %(reference)s.")
+    return words % {"iban": iban, "reference": spaced(creditor_reference(invoice.number))}
 
 
 def credit_note_data(note: CreditNote) -> dict[str, Any]:
@@ -172,7 +171,10 @@ def _credit_note(note: CreditNote) -> dict[str, Any]:
             for rate, (base, vat) in sums_by_rate(lines).items()
         ],
         "totals": _totals(-note.net_cents, -note.vat_cents, -note.gross_cents),
-        "mentions": mentions.vat_notes(invoice, [r for r in invoice.vat_rows.all() if r.vat_bp in sums_by_rate(lines)]),
+        "mentions": [
+            *mentions.by_mandate(invoice),
+            *mentions.vat_notes(invoice, [r for r in invoice.vat_rows.all() if r.vat_bp in sums_by_rate(lines)]),
+        ],
         "notes": "",
         "transfer": "",
     }

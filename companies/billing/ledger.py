@@ -9,7 +9,16 @@ from django.db.models import Max, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from companies.billing.models import Account, AccountKind, ClosedMonth, Invoice, LedgerEntry, LedgerTransaction
+from companies.billing.models import (
+    BESIDE,
+    CLAIMS,
+    Account,
+    AccountKind,
+    ClosedMonth,
+    Invoice,
+    LedgerEntry,
+    LedgerTransaction,
+)
 from companies.errors import DomainError
 from companies.models import Company
 
@@ -90,6 +99,8 @@ def post(
     if not new:
         return None
     moved = [side for side in sides if side.cents]
+    if sum(side.cents for side in moved if side.kind in BESIDE):
+        raise ValueError(f"{key}: what stands beside the books must balance by itself")
     of = accounts(moved)
     LedgerEntry.objects.bulk_create(
         LedgerEntry(transaction=row, account=of[side], invoice=side.invoice, cents=side.cents) for side in moved
@@ -114,9 +125,9 @@ def balance(kind: AccountKind, *, company: Company | None = None, vat_bp: int | 
 
 
 def owed(invoices: Sequence[Invoice]) -> dict[int, int]:
-    """What is still owed on invoices, as the books say it."""
+    """What is still owed on invoices, as the books say it, or for a supplier's claim what is noted beside them."""
     rows = (
-        LedgerEntry.objects.filter(invoice__in=invoices, account__kind=AccountKind.RECEIVABLE)
+        LedgerEntry.objects.filter(invoice__in=invoices, account__kind__in=CLAIMS)
         .values("invoice")
         .annotate(total=Sum("cents"))
         .order_by()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from companies.billing.exemptions import of_rate
@@ -56,6 +57,19 @@ def exemption_notes(rows: list[InvoiceVat]) -> list[str]:
 def self_billing() -> str:
     """The word of CGI ann. II art. 242 nonies A, I, 14°."""
     return _("Self-billing: written by the buyer in the name and for the account of the seller, by written mandate.")
+
+
+def by_mandate(invoice: Invoice) -> list[str]:
+    """In whose name and for whose account the association wrote an invoice; nothing on its own (BOI-TVA-DECLA-30-20-10)."""
+    mandate = invoice.billing_mandate
+    if mandate is None:
+        return []
+    words = _(
+        "Invoice written by %(writer)s in the name and for the account of %(seller)s, by a mandate of %(day)s "
+        "(CGI art. 289, I, 2)."
+    )
+    name = settings.SELLER["name"]
+    return [words % {"writer": name, "seller": invoice.seller["name"], "day": day(mandate.signed_on)}]
 
 
 def advance_notes(invoice: Invoice) -> list[str]:

@@ -102,7 +102,8 @@ def due_for(level: ReminderLevel, *, at: datetime) -> Iterator[int]:
     before = Reminder.objects.filter(invoice=OuterRef("pk"), level=level.number - 1, sent_at__lte=at - PAUSE)
     planned = PlannedDebit.objects.filter(invoice=OuterRef("pk"), state=DebitState.PLANNED)
     agreed = InstalmentPlan.objects.filter(invoice=OuterRef("pk"), state=PlanState.AGREED)
-    rows = Invoice.objects.filter(state__in=PAYABLE, balance_cents__gt=0)
+    # A supplier's claim is not reminded of: that is for it to do (recovery for others: CPCE art. L124-1).
+    rows = Invoice.objects.own().filter(state__in=PAYABLE, balance_cents__gt=0)
     rows = rows.filter(due_on__lte=today - timedelta(days=level.days_late))
     claimed = Dispute.objects.filter(payment__invoice=OuterRef("pk"), closed_at=None)  # the payer's bank still decides
     rows = rows.filter(~Exists(sent), ~Exists(planned), ~Exists(claimed))
@@ -127,7 +128,7 @@ def send(*, at: datetime) -> int:
 @transaction.atomic(durable=True)
 def _send_one(level: ReminderLevel, invoice_id: int, *, at: datetime) -> bool:
     invoice = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice_id)
-    if not invoice.is_payable or invoice.reminders.filter(level=level.number).exists():
+    if invoice.is_suppliers or not invoice.is_payable or invoice.reminders.filter(level=level.number).exists():
         return False
     users = readers(invoice.company)
     subject, text = words(level, invoice, users[0].language if users else "fr", at=at)

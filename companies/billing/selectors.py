@@ -62,6 +62,8 @@ WORDS = {
     "invoice.write_off_refused": _("The debt is not given up"),
     "invoice.refund_asked": _("Refund sent to the payer"),
     "invoice.replaced": _("Replaced by a corrective invoice"),
+    "invoice.contested": _("Contested by the supplier"),
+    "invoice.contest_answered": _("Answered to the supplier"),
     "invoice.kept": _("What was paid too much is kept for the company"),
 }
 OWED_AGAIN = _("Owed again")

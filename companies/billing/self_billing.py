@@ -19,18 +19,13 @@ from stdnum.fr import siren as siren_rules
 from companies import audit
 from companies.access import has_role, is_staff, require
 from companies.billing import claims, invoices, ledger, numbering, seller, terms
-from companies.billing.models import AccountKind, SelfBilled, SelfBillingMandate
+from companies.billing.billing_mandates import NoMandate, VatNumberAsked, in_force, require_vat_number
+from companies.billing.models import AccountKind, MandatePurpose, SelfBilled, SelfBillingMandate
 from companies.documents import store
 from companies.errors import DomainError, Invalid
 from companies.models import Company, Role, User
 
-
-class NoMandate(DomainError):
-    code = "self_billing_no_mandate"
-    message = _(
-        "%(seller)s has given no written mandate that is in force: the association may not write its invoices. "
-        "Ask the seller for its own invoice, or store its signed mandate first."
-    )
+__all__ = ["NoMandate", "VatNumberAsked"]  # what callers of this service may have to say
 
 
 class MandateInForce(DomainError):
@@ -42,14 +37,6 @@ class PartyRefused(Invalid):
     code = "self_billing_party_refused"
     message = _("A seller needs its name, its address and a SIREN of nine digits that is right.")
     field = "siren"
-
-
-class VatNumberAsked(Invalid):
-    code = "self_billing_vat_number_asked"
-    message = _(
-        "%(seller)s has no VAT number: its invoices carry no VAT. Choose 0\u00a0%%, or store a mandate with the number."
-    )
-    field = "vat_bp"
 
 
 class SelfCreditRefused(Invalid):
@@ -80,24 +67,30 @@ def give(
     paper: bytes,
     actor: User,
     at: datetime,
+    purpose: str = MandatePurpose.PURCHASES,
+    contest_days: int = 8,
 ) -> SelfBillingMandate:
     """Store a signed mandate. Raises NotAllowed, PartyRefused, MandateInForce, and EvidenceRefused for a strange file."""
     require(is_staff(actor))
-    identity = party_of(company) if company else {name: str(value).strip() for name, value in party.items()}
+    said = {name: str(value).strip() for name, value in party.items()}
+    identity = {name: value for name, value in said.items() if value} | party_of(company) if company else said
     siren = str(identity.get("siren", "")).replace(" ", "")
     if not siren_rules.is_valid(siren) or not all(
         identity.get(name) for name in ("name", "street", "postcode", "city")
     ):
         raise PartyRefused
-    if SelfBillingMandate.objects.filter(siren=siren, revoked_at=None).select_for_update().exists():
+    of_seller = SelfBillingMandate.objects.filter(siren=siren, purpose=purpose)
+    if of_seller.filter(revoked_at=None).select_for_update().exists():
         raise MandateInForce
-    last = SelfBillingMandate.objects.filter(siren=siren).aggregate(last=Max("version"))["last"] or 0
+    last = of_seller.aggregate(last=Max("version"))["last"] or 0
     kind = claims.media_type(paper)
     document = store(
         kind="self_billing_mandate", name=f"mandat-{siren}-v{last + 1}.{kind.rpartition('/')[2]}", content=paper,
         media_type=kind, company=company, at=at,
     )  # fmt: skip
     row = SelfBillingMandate.objects.create(
+        purpose=purpose,
+        contest_days=contest_days,
         company=company,
         siren=siren,
         party=identity | {"siren": siren},
@@ -109,7 +102,7 @@ def give(
         created_at=at,
         created_by=actor,
     )
-    data = {"siren": siren, "version": row.version, "sha256": document.sha256}
+    data = {"siren": siren, "purpose": purpose, "version": row.version, "sha256": document.sha256}
     audit.record("selfbillingmandate.given", target=row, at=at, actor=actor, company=company, data=data)
     return row
 
@@ -118,13 +111,24 @@ def give(
 def revoke(*, mandate: SelfBillingMandate, reason: str, actor: User, at: datetime) -> SelfBillingMandate:
     """End a mandate: nothing is written in this seller's name any more. What was written stays."""
     require(can_revoke(actor, mandate))
+    return _revoke(mandate, reason, actor, at=at)
+
+
+@transaction.atomic(durable=True)
+def revoke_by_seller(*, mandate: SelfBillingMandate, reason: str, at: datetime) -> SelfBillingMandate:
+    """The same by the seller itself, whose signed link is the permission."""
+    return _revoke(mandate, reason, None, at=at)
+
+
+def _revoke(mandate: SelfBillingMandate, reason: str, actor: User | None, *, at: datetime) -> SelfBillingMandate:
     row = SelfBillingMandate.objects.select_for_update(of=("self",)).get(pk=mandate.pk)
     if row.revoked_at is None:
         row.revoked_at, row.revoked_reason = at, reason.strip()[:240]
         row.save(update_fields=["revoked_at", "revoked_reason"])
         audit.record(
-            "selfbillingmandate.revoked", target=row, at=at, actor=actor, company=row.company, reason=row.revoked_reason
-        )
+            "selfbillingmandate.revoked", target=row, at=at, actor=actor, company=row.company,
+            actor_label="" if actor else str(row.party["name"])[:60], reason=row.revoked_reason,
+        )  # fmt: skip
     return row
 
 
@@ -142,7 +146,9 @@ def issue(
 ) -> SelfBilled:
     """Write an invoice (389) in a seller's name, once per key. Raises NotAllowed, NoMandate, InvoiceRefused, TermsRefused."""
     require(is_staff(actor))
-    row = _in_force(mandate)
+    row = in_force(mandate)
+    if row.purpose != MandatePurpose.PURCHASES:
+        raise NoMandate(seller=row.party["name"])
     terms.check(due_on, issued_on=timezone.localdate(at))
     facts = {"supply_on": supply_on, "due_on": due_on, "order_reference": order_reference[:80]}
     return _write(row, SelfBilled.Type.INVOICE, lines, key=key, actor=actor, at=at, **facts)
@@ -152,7 +158,7 @@ def issue(
 def credit(*, invoice: SelfBilled, net_cents: int, reason: str, key: str, actor: User, at: datetime) -> SelfBilled:
     """Write a credit note (261) on an invoice of one rate of VAT, or on the whole of any. The mandate must still be in force."""
     require(is_staff(actor))
-    mandate = _in_force(invoice.mandate)
+    mandate = in_force(invoice.mandate)
     left = invoice.net_cents - sum(note.net_cents for note in invoice.credits.exclude(key=key))
     whole = net_cents == invoice.net_cents == left
     rates = {line["vat_bp"] for line in invoice.lines}
@@ -177,14 +183,6 @@ def credit(*, invoice: SelfBilled, net_cents: int, reason: str, key: str, actor:
     )
 
 
-def _in_force(mandate: SelfBillingMandate) -> SelfBillingMandate:
-    """The mandate, locked. Raises NoMandate when it was revoked."""
-    row = SelfBillingMandate.objects.select_for_update(of=("self",)).select_related("company").get(pk=mandate.pk)
-    if row.revoked_at is not None:
-        raise NoMandate(seller=row.party["name"])
-    return row
-
-
 def _write(
     mandate: SelfBillingMandate,
     type_code: str,
@@ -205,8 +203,7 @@ def _write(
     if not lines or any(line.vat_bp not in invoices.RATES for line in lines):
         raise invoices.InvoiceRefused(_("There is nothing to invoice: no line was given."))
     rows = invoices.vat_rows(lines, "franchise")
-    if any(row.vat_bp for row in rows) and not mandate.party.get("vat_no"):
-        raise VatNumberAsked(seller=mandate.party["name"])
+    require_vat_number(mandate, rows)
     net, vat = sum(line.net_cents for line in lines), sum(row.vat_cents for row in rows)
     if net + vat <= 0:
         raise invoices.InvoiceRefused(_("The total is not above zero. Issue a credit note instead of an invoice."))

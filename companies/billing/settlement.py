@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from companies import audit
-from companies.billing import advance_books, ledger, returns
+from companies.billing import advance_books, ledger, returns, third_party
 from companies.billing.models import (
     AccountKind,
     DepositRefund,
@@ -193,7 +193,7 @@ def by_balance(invoice: Invoice, *, when_open: InvoiceState) -> InvoiceState:
 
 def _transferred(invoice: Invoice) -> bool:
     """Whether money came by another way than Stripe, and was not reversed since."""
-    posted = LedgerEntry.objects.filter(invoice=invoice, transaction__kind__in=["transfer", "moved"])
+    posted = LedgerEntry.objects.filter(invoice=invoice, transaction__kind__in=["transfer", "moved", "told_paid"])
     return posted.filter(transaction__reversed_by=None).exists()
 
 
@@ -227,8 +227,8 @@ def mark_paid(payment: Payment, seen: Observation, *, at: datetime) -> None:
         at=at,
         reason=f"{invoice.number} · {payment.intent_id}",
         sides=[
-            ledger.Side(AccountKind.STRIPE, seen.received_cents),
-            ledger.Side(AccountKind.RECEIVABLE, -seen.received_cents, company=invoice.company, invoice=invoice),
+            ledger.Side(third_party.cash_of(invoice), seen.received_cents),
+            ledger.Side(third_party.claim_of(invoice), -seen.received_cents, company=invoice.company, invoice=invoice),
         ],
     )
     if seen.fee_cents:
@@ -261,8 +261,10 @@ def charge_back(payment: Payment, dispute: Dispute, *, at: datetime) -> None:
             at=at,
             reason=f"{invoice.number} · {dispute.id}",
             sides=[
-                ledger.Side(AccountKind.RECEIVABLE, sign * dispute.cents, company=invoice.company, invoice=invoice),
-                ledger.Side(AccountKind.STRIPE, -sign * dispute.cents),
+                ledger.Side(
+                    third_party.claim_of(invoice), sign * dispute.cents, company=invoice.company, invoice=invoice
+                ),
+                ledger.Side(third_party.cash_of(invoice), -sign * dispute.cents),
             ],
         )
         if posted is None:
@@ -304,14 +306,14 @@ def record_refund(payment: Payment, refund_id: str, cents: int, *, at: datetime)
     other = (
         ledger.Side(AccountKind.REFUNDS, cents, company=invoice.company)
         if kept
-        else ledger.Side(AccountKind.RECEIVABLE, cents, company=invoice.company, invoice=invoice)
+        else ledger.Side(third_party.claim_of(invoice), cents, company=invoice.company, invoice=invoice)
     )
     posted = ledger.post(
         key=f"refund-{refund_id}",
         kind="refund",
         at=at,
         reason=f"{kept or invoice.number} · {refund_id}",
-        sides=[other, ledger.Side(AccountKind.STRIPE, -cents)],
+        sides=[other, ledger.Side(third_party.cash_of(invoice), -cents)],
     )
     if posted is None:
         return
@@ -330,7 +332,7 @@ def take_back_refund(payment: Payment, refund_id: str, *, at: datetime) -> None:
     Refund.objects.filter(refund_id=refund_id).exclude(state="failed").update(state="failed")
     posted = LedgerTransaction.objects.filter(key=f"refund-{refund_id}").first()
     if posted is not None and ledger.reverse(posted, at=at, reason=refund_id) is not None:
-        cents = -sum(e.cents for e in posted.entries.filter(account__kind=AccountKind.STRIPE))
+        cents = -sum(e.cents for e in posted.entries.filter(account__kind=third_party.cash_of(invoice)))
         _refunded(payment, refund_id, -cents, "payment.refund_failed", at=at)
         set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=refund_id)
     kept = DepositRefund.objects.select_for_update(of=("self",)).filter(refund__refund_id=refund_id).first()

@@ -14,7 +14,7 @@ DONE = (InvoiceState.PAID, InvoiceState.FINAL, InvoiceState.CREDITED, InvoiceSta
 
 def open_business(company: Company) -> list[str]:
     """Invoices that are not paid, and the company's money that is still here, in words."""
-    count = Invoice.objects.filter(company=company, balance_cents__gt=0).exclude(state__in=DONE).count()
+    count = Invoice.objects.own().filter(company=company, balance_cents__gt=0).exclude(state__in=DONE).count()
     found = (
         [ngettext("%(count)s unpaid invoice", "%(count)s unpaid invoices", count) % {"count": count}] if count else []
     )

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from companies.billing import desk
+from companies.billing import desk, in_name
 from companies.billing.models import (
     BankLine,
     BooksCheck,
@@ -88,8 +88,10 @@ def _proposals_to(company: Company) -> list[Todo]:
 
 def for_staff(user: User, at: datetime) -> list[Todo]:
     """For the association: money that did not arrive, invoices long overdue."""
-    failed = Invoice.objects.filter(state__in=GROUPS["failed"]).aggregate(count=Count("pk"), sum=Sum("balance_cents"))
-    late = Invoice.objects.filter(state__in=GROUPS["due"], due_on__lt=timezone.localdate(at))
+    failed = (
+        Invoice.objects.own().filter(state__in=GROUPS["failed"]).aggregate(count=Count("pk"), sum=Sum("balance_cents"))
+    )
+    late = Invoice.objects.own().filter(state__in=GROUPS["due"], due_on__lt=timezone.localdate(at))
     overdue = late.aggregate(count=Count("pk"), sum=Sum("balance_cents"))
     url = reverse("billing:staff_invoices")
     todos = _of_the_books() + _to_decide()
@@ -102,6 +104,10 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
         todos.append(
             Todo(title, _("%(sum)s owed") % {"sum": euros(overdue["sum"])}, f"{url}?state=due", tone="warning")
         )
+    if contested := in_name.open_contests().count():
+        title = ngettext("%(n)s document contested by a supplier", "%(n)s documents contested by suppliers", contested)
+        detail = _("It was written in its name. Answer it.")
+        todos.append(Todo(title % {"n": contested}, detail, reverse("billing:self_billing"), due=at, tone="warning"))
     return todos
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing.views import bank, books, einvoice, reporting, self_billing
+from companies.billing.views import bank, books, einvoice, in_name, reporting, self_billing
 
 urlpatterns = [
     path("erb/books/", books.books_home, name="books"),
@@ -43,4 +43,12 @@ urlpatterns = [
     path("self-billing/mandates/<int:pk>/revoke/", self_billing.mandate_revoke, name="self_billing_revoke"),
     path("self-billing/<int:pk>/pdf/", self_billing.document_pdf, name="self_billed_pdf"),
     path("company/<int:company>/accounts/self-billing/", self_billing.of_company, name="company_self_billing"),
+    path("erb/self-billing/mandates/<int:pk>/<int:year>/<int:month>/", in_name.staff_month, name="in_name_month"),
+    path("erb/invoices/<int:invoice>/told-paid/", in_name.told_paid, name="told_paid"),
+    path("erb/self-billing/contested/<int:pk>/", in_name.answer, name="contest_answer"),
+    path("s/<str:token>/", in_name.home, name="in_your_name"),
+    path("s/<str:token>/revoke/", in_name.revoke, name="in_your_name_revoke"),
+    path("s/<str:token>/<int:year>-<int:month>/", in_name.month, name="in_your_name_month"),
+    path("s/<str:token>/<slug:kind>/<int:pk>/", in_name.document, name="in_your_name_document"),
+    path("s/<str:token>/<slug:kind>/<int:pk>/pdf/", in_name.pdf, name="in_your_name_pdf"),
 ]

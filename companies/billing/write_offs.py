@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
 from companies.access import require
-from companies.billing import access, ledger, settlement
+from companies.billing import access, ledger, settlement, third_party
 from companies.billing.models import AccountKind, DebitState, Invoice, InvoiceState, PlannedDebit, WriteOff
 from companies.errors import DomainError
 from companies.models import User
@@ -40,6 +40,7 @@ def ask(*, invoice: Invoice, reason: str, actor: User, at: datetime) -> WriteOff
     """Propose to give up what is still owed on an invoice."""
     require(access.can_collect(actor))
     row = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice.pk)
+    third_party.require_own(row)
     if not row.is_payable or row.write_offs.filter(state="asked").exists():
         raise WriteOffRefused
     asked = WriteOff.objects.create(

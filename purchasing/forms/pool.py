@@ -71,7 +71,12 @@ class PoolForm(forms.ModelForm):
                   "fairness", "fairness_mix", "fee_bp", "consent_limit_bp"]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
-            "legal_model": _("Resale: the association buys and sells on. Agent: it buys in the companies' name."),
+            "legal_model": _(
+                "Resale: the association buys, invoices you and collects. Agent: it buys in its own name for the companies, "
+                "invoices their shares and collects. Listing: the supplier invoices each company and collects; the "
+                "association bills its fee only. In the supplier's name: the association writes the supplier's invoices, by "
+                "its signed mandate; the money goes to the supplier."
+            ),
             "minimum_missed": _("What happens when companies commit to less than the supplier's minimum."),
             "fairness": _(
                 "Whoever would pay more than alone is brought back to that price by those who save; that cannot be done where "

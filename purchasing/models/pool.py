@@ -44,6 +44,7 @@ class Pool(models.Model):
         RESALE = "resale", _("Resale")
         AGENT = "agent", _("Agent")
         LISTING = "listing", _("Listing")
+        MANDATE = "mandate", _("Listing, invoices in the supplier's name")
 
     class MinimumMissed(models.TextChoices):
         ROUND_DOWN = "round_down", _("Order less")

@@ -188,8 +188,10 @@ def _fees(invoice: SupplierInvoice, statement: shares.Statement, pool: Pool) -> 
 
 
 def _set_vat(rows: Sequence[CostShare], model: str) -> None:
-    """VAT per company and rate: shares of the supplier's in agent and listing, of the own base in resale."""
+    """VAT per company and rate: shares of the supplier's in agent and listing, of the own base in resale and under a mandate."""
     ours = [row for row in rows if model == shares.RESALE or row.kind != CostShare.Kind.FEE]
+    if model == Pool.LegalModel.MANDATE:  # each is an invoice of the supplier's own, with the VAT of its own base
+        model = shares.RESALE
     net: dict[str, dict[int, int]] = {}
     for row in ours:
         by_rate = net.setdefault(str(row.company_id), {})

@@ -14,7 +14,7 @@ from companies.models import User
 from companies.money import divide, euros, share, typed
 from purchasing.models import Claim, ClaimCredit, Commitment, CostShare, Pool, SupplierInvoice
 from purchasing.rules.shares import ranked
-from purchasing.services.settlement import billed_rows, key_of
+from purchasing.services.settlement import billed_rows
 from purchasing.states import SupplierInvoiceState
 
 COSTS = (CostShare.Kind.FREIGHT, CostShare.Kind.FEE)
@@ -159,15 +159,14 @@ def _age(row: CostShare) -> tuple[str, int]:
 
 def billed_lines(invoice: SupplierInvoice) -> list[tuple[CostShare, InvoiceLine | None]]:
     """Each share with the line of the company's invoice that was made of it; without one in the listing model."""
-    by_company = billed_rows(invoice)
-    keys = {key_of(invoice, pk): pk for pk in by_company}
-    lines: Mapping[tuple[int, int], InvoiceLine] = {
-        (keys[line.invoice.key], line.position): line
-        for line in InvoiceLine.objects.filter(invoice__key__in=keys).select_related("invoice")
+    by_invoice = billed_rows(invoice)
+    lines: Mapping[tuple[str, int], InvoiceLine] = {
+        (line.invoice.key, line.position): line
+        for line in InvoiceLine.objects.filter(invoice__key__in=by_invoice).select_related("invoice")
     }
     made = {
-        row.pk: lines.get((company, position))
-        for company, rows in by_company.items()
+        row.pk: lines.get((key, position))
+        for key, rows in by_invoice.items()
         for position, row in enumerate(rows, start=1)
     }
     shares = invoice.shares.select_related("company", "line__order_line", "commitment").order_by("company_id", "pk")

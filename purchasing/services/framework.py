@@ -30,6 +30,7 @@ from purchasing.rules import framework as rules
 from purchasing.rules.errors import RuleError
 from purchasing.rules.tiers import Terms, Tier, make_terms
 from purchasing.services import framework_use as use
+from purchasing.services.billing_mandates import require_mandates
 from purchasing.services.framework_errors import (
     DatesWrong,
     FrameworkIncomplete,
@@ -122,6 +123,7 @@ def _save(
         raise DatesWrong
     if draft.most_cents is not None and (draft.least_cents or 0) > draft.most_cents:
         raise LimitsWrong(field="most_cents")
+    require_mandates([draft.supplier], draft.legal_model)
     row = editable(agreement) if agreement else FrameworkAgreement(created_by=actor, created_at=at, award=award)
     for name in HEAD:
         setattr(row, name, getattr(draft, name))

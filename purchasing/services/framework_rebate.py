@@ -14,8 +14,8 @@ from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from companies.access import require
-from companies.billing import invoices
-from companies.billing.models import InvoiceLine
+from companies.billing import billing_mandates, invoices
+from companies.billing.models import InvoiceLine, SelfBillingMandate
 from companies.errors import DomainError, Invalid
 from companies.models import Company, User
 from companies.money import share
@@ -273,10 +273,21 @@ def _charge(rebate: FrameworkRebate, part: RebateShare, got: YearOf | None, *, a
         key=f"rebate-{part.pk}",
         actor=actor,
         legal_model=rebate.agreement.legal_model,
+        billing_mandate=_mandate(rebate.agreement),
         supply_on=date(rebate.year, 12, 31),
         order_reference=rebate.agreement.number,
     )
     part.save(update_fields=["invoice"])
+
+
+def _mandate(agreement: FrameworkAgreement) -> SelfBillingMandate | None:
+    """In whose name it is invoiced. Raises NoMandate."""
+    if agreement.legal_model != Pool.LegalModel.MANDATE:
+        return None
+    found = billing_mandates.to_members(agreement.supplier.siren)
+    if found is None:
+        raise billing_mandates.NoMandate(seller=agreement.supplier.name)
+    return found
 
 
 @transaction.atomic(durable=True)

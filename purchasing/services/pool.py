@@ -15,7 +15,7 @@ from companies.models import User
 from companies.states import move
 from purchasing import access, mails
 from purchasing.models import Article, AwardLine, Commitment, Pool, PooledNeed, PoolLine, RequestLine, Tender
-from purchasing.services import counting
+from purchasing.services import billing_mandates, counting
 from purchasing.states import (
     COMMITMENT,
     POOL,
@@ -272,6 +272,7 @@ def change(*, actor: User, pool: Pool, draft: PoolDraft, at: datetime) -> Pool:
     pool = locked(pool)
     if pool.state not in BEFORE_COMMITMENTS:
         raise PoolNotEditable
+    billing_mandates.require_mandates(billing_mandates.awarded(pool), draft.legal_model)
     for name in CHANGEABLE:
         setattr(pool, name, getattr(draft, name))
     if draft.lead is not None and is_staff(actor):
@@ -305,6 +306,7 @@ def open_commitments(*, actor: User, pool: Pool, calendar: Calendar, at: datetim
     winners = {line.pool_line_id: line for line in winning_lines(pool)}
     if pool.state == PoolState.OFFER_READY and not winners:
         raise NotAwarded
+    billing_mandates.require_mandates(billing_mandates.awarded(pool), pool.legal_model)
     if calendar.closes_at <= at:
         raise DeadlinePast(field="closes_at")
     last = calendar.completes_at or calendar.closes_at

@@ -47,6 +47,9 @@ class NoteDiffers(DomainError):
     field = "net"
 
 
+DIRECT = (Pool.LegalModel.LISTING, Pool.LegalModel.MANDATE)  # the supplier's invoices go to the companies
+
+
 class NoteVatDiffers(Invalid):
     code = "rebate_note_vat_differs"
     message = _("The VAT of %(net)s € at the rates of the goods is %(vat)s €. Check the figure.")
@@ -55,7 +58,7 @@ class NoteVatDiffers(Invalid):
 
 def awaited(rebate: FrameworkRebate) -> int:
     """What was shared out for the year and is on no credit note of the supplier yet; 0 where the supplier credits each company."""
-    if rebate.agreement.legal_model == Pool.LegalModel.LISTING:
+    if rebate.agreement.legal_model in DIRECT:
         return 0
     return sum(row.amount_cents for row in _open(rebate.agreement, rebate.year))
 
@@ -101,7 +104,7 @@ def record(
         raise NoteKnown(number=number)
     rows = _open(agreement, rebate.year)
     shared = sum(row.amount_cents for row in rows)
-    if agreement.legal_model == Pool.LegalModel.LISTING or not shared:
+    if agreement.legal_model in DIRECT or not shared:
         raise NothingToBook
     if net_cents != shared:
         raise NoteDiffers(shared=typed(euros(shared)), said=typed(euros(net_cents)))

@@ -1,6 +1,7 @@
 """The supplier's invoice: matched with order and receipts, shared to the cent, billed to the companies once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import is_staff, require
-from companies.billing import bulk, invoices, purchases
-from companies.billing.models import Invoice, LineKind
+from companies.billing import billing_mandates, bulk, in_name, invoices, purchases
+from companies.billing.models import Invoice, LineKind, SelfBillingMandate
 from companies.errors import DomainError, Invalid
-from companies.models import Company, User
+from companies.models import User
 from companies.money import percent_of
 from companies.states import move
 from purchasing import access, mails_back
@@ -97,6 +98,8 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
     if order.state not in BILLABLE:
         raise NotBillable
     lines = with_rates(with_units(order, draft.lines))
+    if order.pool.legal_model == Pool.LegalModel.MANDATE:
+        lines = _rates_of(mandate_of(order), lines)
     vat = vat_by_line(lines)
     invoice = SupplierInvoice.objects.create(
         order=order,
@@ -138,6 +141,19 @@ def record(*, actor: User, order: PurchaseOrder, draft: InvoiceIn, at: datetime)
     if to == SupplierInvoiceState.DISPUTED:
         mails_back.invoice_differs(invoice, found, at=at)
     return invoice
+
+
+def mandate_of(order: PurchaseOrder) -> SelfBillingMandate:
+    """The mandate by which the association writes an order's invoices in its supplier's name. Raises NoMandate."""
+    found = billing_mandates.to_members(order.supplier.siren)
+    if found is None:
+        raise billing_mandates.NoMandate(seller=order.supplier.name)
+    return found
+
+
+def _rates_of(mandate: SelfBillingMandate, lines: Sequence[LineIn]) -> list[LineIn]:
+    """A supplier without a VAT number charges none, whatever the articles' rates are (CGI art. 293 B)."""
+    return list(lines) if mandate.party.get("vat_no") else [replace(line, vat_bp=0) for line in lines]
 
 
 @transaction.atomic(durable=True)
@@ -248,9 +264,10 @@ def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime, quiet
         return list(member_invoices(invoice))
     order, pool = invoice.order, invoice.order.pool
     move(invoice, SupplierInvoiceState.INVOICED, table=SUPPLIER_INVOICE, at=at, actor=actor)
+    mandate = mandate_of(order) if pool.legal_model == Pool.LegalModel.MANDATE else None
     wanted = [
-        _arguments(rows[0].company, rows, invoice, at=at)
-        for rows in billed_rows(invoice).values()
+        _arguments(key, rows, invoice, mandate, at=at)
+        for key, rows in billed_rows(invoice).items()
         if sum(row.net_cents + row.vat_cents for row in rows) > 0
     ]
     if quietly:
@@ -265,38 +282,63 @@ def issue_invoices(*, actor: User, invoice: SupplierInvoice, at: datetime, quiet
             reason=f"{invoice.supplier.name} {invoice.number}",
             at=at,
         )
+    if mandate is not None and not quietly:
+        theirs = [row for row in issued if row.is_suppliers]
+        total = sum(row.gross_cents for row in theirs)
+        in_name.tell_supplier(mandate, count=len(theirs), cents=total, key=f"purchasing-{invoice.pk}", at=at)
     billing_end.close_billed(order, pool, actor=actor, at=at)
     return issued
 
 
-def billed_rows(invoice: SupplierInvoice) -> dict[int, list[CostShare]]:
-    """The shares the association bills, by company: one line of its invoice each, in this order."""
-    listing = invoice.order.pool.legal_model == Pool.LegalModel.LISTING
-    by_company: dict[int, list[CostShare]] = {}
+def billed_rows(invoice: SupplierInvoice) -> dict[str, list[CostShare]]:
+    """The shares that are billed, by the key of the invoice to be: one line of it each, in this order.
+
+    In the listing model that is the association's fee only; under a mandate the fee has an invoice of its own, because the
+    other one is the supplier's.
+    """
+    model = invoice.order.pool.legal_model
+    by_invoice: dict[str, list[CostShare]] = {}
     shared = invoice.shares.select_related("company", "line__order_line").order_by("company_id", "pk")
     for row in shared:
-        if not listing or row.kind == CostShare.Kind.FEE:
-            by_company.setdefault(row.company_id, []).append(row)
-    return by_company
+        fee = row.kind == CostShare.Kind.FEE
+        if model != Pool.LegalModel.LISTING or fee:
+            apart = fee and model == Pool.LegalModel.MANDATE
+            by_invoice.setdefault(key_of(invoice, row.company_id, fee=apart), []).append(row)
+    return by_invoice
 
 
-def key_of(invoice: SupplierInvoice, company_id: int) -> str:
-    return f"purchasing-{invoice.pk}-{company_id}"
+def key_of(invoice: SupplierInvoice, company_id: int, *, fee: bool = False) -> str:
+    return f"purchasing-{invoice.pk}-{company_id}{'-fee' if fee else ''}"
+
+
+def keys_of(invoice: SupplierInvoice, company_id: int) -> list[str]:
+    """The keys of the invoices that a company may have got of a supplier's invoice."""
+    return [key_of(invoice, company_id), key_of(invoice, company_id, fee=True)]
 
 
 def member_invoices(invoice: SupplierInvoice) -> list[Invoice]:
     """The invoices made from a supplier's invoice."""
     companies = invoice.shares.values_list("company_id", flat=True).distinct()
-    keys = [key_of(invoice, pk) for pk in companies]
+    keys = [key for pk in companies for key in keys_of(invoice, pk)]
     return list(Invoice.objects.filter(key__in=keys).select_related("company").order_by("company__name"))
 
 
 def _arguments(
-    company: Company, rows: Sequence[CostShare], invoice: SupplierInvoice, *, at: datetime
+    key: str,
+    rows: Sequence[CostShare],
+    invoice: SupplierInvoice,
+    mandate: SelfBillingMandate | None,
+    *,
+    at: datetime,
 ) -> dict[str, Any]:
     """What billing needs to know for one company's invoice."""
     order, pool = invoice.order, invoice.order.pool
-    own_vat = pool.legal_model == Pool.LegalModel.RESALE
+    own_vat = pool.legal_model in (Pool.LegalModel.RESALE, Pool.LegalModel.MANDATE)
+    company = rows[0].company
+    model, in_whose_name = pool.legal_model, None
+    if mandate is not None:
+        fee = rows[0].kind == CostShare.Kind.FEE
+        model, in_whose_name = (Pool.LegalModel.LISTING, None) if fee else (pool.legal_model, mandate)
     last = order.receipts.order_by("arrived_at").last()
     day = timezone.localdate(at)
     with override("fr"):
@@ -307,8 +349,9 @@ def _arguments(
         "at": at,
         "due_on": day + timedelta(days=company.payment_days),
         "source": "purchasing",
-        "key": key_of(invoice, company.pk),
-        "legal_model": pool.legal_model,
+        "key": key,
+        "legal_model": model,
+        "billing_mandate": in_whose_name,
         "supply_on": timezone.localdate(last.arrived_at) if last and last.arrived_at else day,
         "order_reference": order.number,
         "notes": pool.title,

@@ -195,7 +195,7 @@ def proof(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """The company's proof sheet: each of its cents, from which line, by which rule."""
     row, pool, found = _own_pool(request, company, pk)
     user = reader(request)
-    keys = [service.key_of(document.invoice, row.pk) for document in found]
+    keys = [key for document in found for key in service.keys_of(document.invoice, row.pk)]
     billed = Invoice.objects.filter(company=row, key__in=keys)
     alone = savings.of_pool(row, pool)
     context = {

@@ -2,10 +2,11 @@
 
 from datetime import date
 
-from companies.billing.models import BankStatement, ClosedMonth, EReport, LedgerTransaction, ReceivedInvoice
+from companies.billing import supplier_links
+from companies.billing.models import BankStatement, ClosedMonth, Contest, EReport, LedgerTransaction, ReceivedInvoice
 from companies.documents import store
-from tests.access import Visit
-from tests.factories.billing import AT, mandate, self_billed
+from tests.access import EVERYBODY, Visit
+from tests.factories.billing import AT, billing_mandate, in_name, mandate, self_billed
 
 STAFF = {"staff"}
 
@@ -33,6 +34,9 @@ def prepare(w):
     )  # fmt: skip
     w.self_billing_mandate = mandate(w.company, actor=w.users["staff"])
     w.self_billed = self_billed(w.self_billing_mandate, actor=w.users["staff"])
+    w.billing_mandate = billing_mandate(actor=w.users["staff"])
+    w.in_name = in_name(w.billing_mandate, w.company)
+    w.contest = Contest.objects.create(invoice=w.in_name, reason="Prix faux", made_at=AT)
     w.received = ReceivedInvoice.objects.create(
         document=paper, sha256="r", format="pdf", source="upload", number="F-1", received_at=AT
     )
@@ -40,6 +44,10 @@ def prepare(w):
 
 def _mandate(w):
     return {"pk": w.self_billing_mandate.pk}
+
+
+def _link(w):
+    return {"token": supplier_links.token(w.billing_mandate)}
 
 
 def _received(w):
@@ -93,6 +101,14 @@ VISITS = [
     Visit("billing:self_billed", STAFF, lambda w: {"pk": w.self_billed.pk}),
     Visit("billing:self_billed_pdf", {"staff", "accountant", "admin"}, lambda w: {"pk": w.self_billed.pk}),
     Visit("billing:company_self_billing", {"staff", "accountant", "admin"}, lambda w: {"company": w.company.pk}),
+    Visit("billing:in_name_month", STAFF, lambda w: {"pk": w.billing_mandate.pk, "year": 2026, "month": 3}),
+    Visit("billing:told_paid", STAFF, lambda w: {"invoice": w.in_name.pk}, method="post"),
+    Visit("billing:contest_answer", STAFF, lambda w: {"pk": w.contest.pk}, method="post"),
+    Visit("billing:in_your_name", EVERYBODY, _link),  # the signed link is the permission
+    Visit("billing:in_your_name_revoke", EVERYBODY, _link, method="post"),
+    Visit("billing:in_your_name_month", EVERYBODY, lambda w: _link(w) | {"year": 2026, "month": 3}),
+    Visit("billing:in_your_name_document", EVERYBODY, lambda w: _link(w) | {"kind": "invoice", "pk": w.in_name.pk}),
+    Visit("billing:in_your_name_pdf", EVERYBODY, lambda w: _link(w) | {"kind": "invoice", "pk": w.in_name.pk}),
     Visit("billing_api:self_billed", STAFF),
     Visit("billing_api:bank_statements", STAFF, method="post"),
     Visit("billing_api:bank_lines", STAFF),

@@ -85,7 +85,14 @@ class TestThePages:
         client.force_login(clerk)
         url = reverse("billing:self_billing_mandate_new")
         assert "8 jours" in client.get(url).content.decode().replace("\u00a0", " ")
-        data = {"company": company.pk, "signed_on": "2026-01-05", "signed_by": "C. Morel, gérante", "text": "Mots"}
+        data = {
+            "purpose": "purchases",
+            "contest_days": 8,
+            "company": company.pk,
+            "signed_on": "2026-01-05",
+            "signed_by": "C. Morel, gérante",
+            "text": "Mots",
+        }
         client.post(url, data | {"paper": SimpleUploadedFile("m.pdf", b"%PDF-1.7")})
         row = SelfBillingMandate.objects.get()
         page = reverse("billing:self_billing_mandate", args=[row.pk])

@@ -85,3 +85,38 @@ def payment(of: Invoice, state: PaymentState = PaymentState.OPEN, **more: Any) -
             **more,
         }
     )
+
+
+SUPPLIER = {
+    "name": "Savonnerie du Vercors",
+    "siren": "303265045",
+    "siret": "30326504500019",
+    "vat_no": "FR40303265045",
+    "legal_form": "SAS",
+    "register": "RCS Romans 303 265 045",
+    "street": "4 rue des Tanneurs",
+    "postcode": "26100",
+    "city": "Romans-sur-Isère",
+    "iban": "FR7630006000011234567890189",
+    "email": "factures@savonnerie.example",
+}
+
+
+def billing_mandate(*, actor: User, **party: str) -> SelfBillingMandate:
+    """A supplier's signed mandate to invoice the members in its name."""
+    return self_billing.give(
+        company=None,
+        party=SUPPLIER | party,
+        text="Mandat",
+        signed_on=date(2026, 1, 5),
+        signed_by="Claire Morel, gérante",
+        paper=b"%PDF-1.7",
+        actor=actor,
+        at=AT,
+        purpose="members",
+    )
+
+
+def in_name(of: SelfBillingMandate, company: Company | None = None, *lines: LineDraft, **more: Any) -> Invoice:
+    """An invoice to a company in a supplier's name, of 53.39 € unless lines say otherwise."""
+    return invoice(company, *lines, billing_mandate=of, legal_model="mandate", **more)

@@ -159,7 +159,9 @@ def world(
         created_at=OPENED,
     )
     line = PoolLine.objects.create(pool=pool, position=1, text="Gants nitrile M", pack=pack, moq=moq, vat_bp=2000)
-    supplier = Supplier.objects.create(name=f"Fournisseur du groupage {pool.pk}", category="protection", city="Valence")
+    supplier = Supplier.objects.create(
+        siren="303265045", name=f"Fournisseur du groupage {pool.pk}", category="protection", city="Valence"
+    )
     more = [
         PoolLine.objects.create(pool=pool, position=n, text=f"Line {n}", pack=pack, moq=moq, vat_bp=2000)
         for n in range(2, line_count + 1)

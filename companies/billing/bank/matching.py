@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies.access import is_staff, require
-from companies.billing import books, deposits, fec, ledger, returns, settlement
+from companies.billing import books, deposits, fec, ledger, returns, settlement, third_party
 from companies.billing.bank.rules import Debt, Proposal, match, spread
 from companies.billing.models import (
     AccountKind,
@@ -85,7 +85,7 @@ def known_payer(iban: str) -> int | None:
 def debts_of(rows: "QuerySet[Invoice]") -> list[Debt]:
     return [
         Debt(row.pk, row.company_id, row.number, row.balance_cents, row.due_on)
-        for row in rows.filter(state__in=PAYABLE, balance_cents__gt=0).order_by("pk")
+        for row in rows.filter(state__in=PAYABLE, balance_cents__gt=0, billing_mandate=None).order_by("pk")
     ]
 
 
@@ -93,7 +93,7 @@ def propose(line: BankLine) -> Proposal | None:
     """What the rules say about a line."""
     numbers = numbers_in(f"{line.reference} {line.text}")
     payer = known_payer(line.iban)
-    wanted = Invoice.objects.filter(number__in=numbers) if numbers else Invoice.objects.none()
+    wanted = Invoice.objects.own().filter(number__in=numbers) if numbers else Invoice.objects.none()
     named = list(wanted.values_list("number", flat=True))
     companies = set(wanted.values_list("company_id", flat=True)) | ({payer} if payer else set())
     if not companies:
@@ -155,6 +155,8 @@ def _book(
     invoices = list(
         Invoice.objects.select_for_update(of=("self",)).filter(pk__in=parts).select_related("company").order_by("pk")
     )
+    for row in invoices:
+        third_party.require_collectable(row)
     owed = ledger.owed(invoices)
     if len(invoices) != len(parts) or line.cents <= 0 or any(not 0 < parts[row.pk] <= owed[row.pk] for row in invoices):
         raise PartsRefused

@@ -172,7 +172,7 @@ def _message(status: Status) -> bytes:
         assert status.transmission is not None
         document = status.transmission.about
         kind = CREDIT_NOTE if isinstance(document, CreditNote) else document.type_code
-        siren = document.seller["siren"] if isinstance(document, SelfBilled) else str(settings.SELLER["siren"])
+        siren = (document.invoice if isinstance(document, CreditNote) else document).seller["siren"]
         number, day = document.number, document.issued_on
     money_in = tuple((rate, cents) for rate, cents in status.parts)
     said = cdar.Message(number, status.code, status.at, siren, status.reason_code, status.reason, kind, day, money_in)

@@ -17,6 +17,7 @@ from companies.billing.models.collection import (
     SuspensionProposal,
     WriteOff,
 )
+from companies.billing.models.contest import Contest
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
 from companies.billing.models.deposit import DepositRefund, DepositRefundState
 from companies.billing.models.directory import DirectoryEntry
@@ -42,13 +43,15 @@ from companies.billing.models.invoice import (
     LineKind,
     NumberCounter,
 )
-from companies.billing.models.ledger import Account, AccountKind, LedgerEntry, LedgerTransaction
+from companies.billing.models.ledger import BESIDE, CLAIMS, Account, AccountKind, LedgerEntry, LedgerTransaction
 from companies.billing.models.mandate import Mandate, MandateState
 from companies.billing.models.payment import Payment, PaymentState, Refund, StripeCustomer, StripeEvent
 from companies.billing.models.personal import PersonalPayment, PersonalRefund, PersonalState
-from companies.billing.models.self_billing import SelfBilled, SelfBillingMandate
+from companies.billing.models.self_billing import MandatePurpose, SelfBilled, SelfBillingMandate
 
 __all__ = [
+    "BESIDE",
+    "CLAIMS",
     "Account",
     "AccountKind",
     "AdvanceDeduction",
@@ -58,6 +61,7 @@ __all__ = [
     "BooksCheck",
     "ClosedMonth",
     "CollectionPolicy",
+    "Contest",
     "CreditNote",
     "CreditNoteLine",
     "DebitState",
@@ -85,6 +89,7 @@ __all__ = [
     "LineKind",
     "LineState",
     "Mandate",
+    "MandatePurpose",
     "MandateState",
     "NumberCounter",
     "Payment",

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from companies.access import companies_of, is_staff
+from companies.billing.models.self_billing import SelfBillingMandate
 from companies.models import Company, Document, Role, User
 from companies.models.guards import never_emptied
 
@@ -33,6 +34,7 @@ class LegalModel(models.TextChoices):
     RESALE = "resale", _("Purchase and resale")
     AGENT = "agent", _("Commission agent")
     LISTING = "listing", _("Listing")
+    MANDATE = "mandate", _("In the supplier's name, by mandate")
     DUES = "dues", _("Membership")
 
 
@@ -101,6 +103,10 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def payable(self) -> "InvoiceQuerySet":
         return self.filter(state__in=PAYABLE)
 
+    def own(self) -> "InvoiceQuerySet":
+        """The association's own claims: nothing that was written in a supplier's name."""
+        return self.filter(billing_mandate=None)
+
     def in_group(self, group: str) -> "InvoiceQuerySet":
         """One tab of the accountant's list; an unknown name means all."""
         states = GROUPS.get(group)
@@ -116,7 +122,10 @@ GROUPS: dict[str, tuple[InvoiceState, ...]] = {
 
 
 class Invoice(models.Model):
-    """One invoice of the association to a company. Only its state, balance and file ever change."""
+    """One invoice to a company: the association's own, or a supplier's that it wrote under a mandate (CGI art. 289, I, 2).
+
+    Only its state, balance and file ever change.
+    """
 
     company = models.ForeignKey(Company, models.PROTECT, related_name="invoices")
     number = models.CharField(_("number"), max_length=24, unique=True)
@@ -126,6 +135,10 @@ class Invoice(models.Model):
     type_code = models.CharField(max_length=3, choices=DocumentType, default=DocumentType.INVOICE, db_default="380")
     corrects = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="corrected_by")
     legal_model = models.CharField(max_length=8, choices=LegalModel)
+    # In whose name it was written; empty for the association's own invoices.
+    billing_mandate = models.ForeignKey(
+        SelfBillingMandate, models.PROTECT, null=True, blank=True, related_name="invoices"
+    )
     nature = models.CharField(max_length=8)  # goods | services | mixed
     issued_at = models.DateTimeField()
     issued_on = models.DateField(_("issued on"))
@@ -162,6 +175,11 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 name="invoice_corrective_says_what",
                 condition=Q(type_code="384", corrects__isnull=False) | (~Q(type_code="384") & Q(corrects__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="invoice_in_whose_name",
+                condition=Q(legal_model="mandate", billing_mandate__isnull=False, type_code="380", prepaid_cents=0)
+                | (~Q(legal_model="mandate") & Q(billing_mandate__isnull=True)),
             ),
             models.CheckConstraint(
                 name="invoice_deducts_at_most_itself",
@@ -214,6 +232,11 @@ class Invoice(models.Model):
     def asked_cents(self) -> int:
         """What this invoice itself asked for: its total less what advance invoices had asked before."""
         return self.gross_cents - self.prepaid_cents
+
+    @property
+    def is_suppliers(self) -> bool:
+        """Whether the claim is a supplier's, in whose name it was written."""
+        return self.billing_mandate_id is not None
 
     @property
     def is_advance(self) -> bool:

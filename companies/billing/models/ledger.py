@@ -66,6 +66,9 @@ class AccountKind(models.TextChoices):
     BAD_DEBTS = "bad_debts", _("Debts given up")
     SUBSIDIES = "subsidies", _("Employees' purchases, the company's part")
     EMPLOYEES = "employees", _("Received for employees' purchases")
+    # What companies owe suppliers in whose name we wrote: kept beside the books, in no balance and no file of ours.
+    SUPPLIERS_CLAIM = "suppliers_claim", _("Owed to suppliers, beside the books")
+    SUPPLIERS_OWN = "suppliers_own", _("Suppliers' own business, beside the books")
 
 
 OF_COMPANY = (
@@ -74,7 +77,10 @@ OF_COMPANY = (
     AccountKind.REFUNDS,
     AccountKind.ADVANCES,
     AccountKind.SUBSIDIES,
+    AccountKind.SUPPLIERS_CLAIM,
 )
+BESIDE = (AccountKind.SUPPLIERS_CLAIM, AccountKind.SUPPLIERS_OWN)
+CLAIMS = (AccountKind.RECEIVABLE, AccountKind.SUPPLIERS_CLAIM)
 BY_RATE = (AccountKind.VAT_COLLECTED, AccountKind.VAT_PENDING, AccountKind.VAT_DEDUCTIBLE)
 
 

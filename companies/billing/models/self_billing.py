@@ -12,9 +12,20 @@ from companies.models import Company, Document, Role, User
 from companies.models.guards import never_emptied
 
 
+class MandatePurpose(models.TextChoices):
+    """Whose invoices a mandate allows the association to write."""
+
+    PURCHASES = "purchases", _("What it sells to the association")
+    MEMBERS = "members", _("What it sells to the member companies")
+
+
 class SelfBillingMandate(models.Model):
     """A seller's written permission (CGI art. 289, I, 2). A change of words is a new version, never an edit."""
 
+    purpose = models.CharField(
+        max_length=9, choices=MandatePurpose, default=MandatePurpose.PURCHASES, db_default="purchases"
+    )
+    contest_days = models.PositiveSmallIntegerField(default=8, db_default=8)  # the time to contest a document
     company = models.ForeignKey(Company, models.PROTECT, null=True, blank=True, related_name="self_billing_mandates")
     siren = models.CharField(max_length=9)
     party = models.JSONField()  # the seller's identity as it stands on the documents
@@ -31,9 +42,9 @@ class SelfBillingMandate(models.Model):
     class Meta:
         ordering = ["-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["siren", "version"], name="self_billing_version_once"),
+            models.UniqueConstraint(fields=["siren", "purpose", "version"], name="self_billing_version_once"),
             models.UniqueConstraint(
-                fields=["siren"], condition=Q(revoked_at__isnull=True), name="self_billing_one_in_force"
+                fields=["siren", "purpose"], condition=Q(revoked_at__isnull=True), name="self_billing_one_in_force"
             ),
         ]
         triggers = [
@@ -50,7 +61,7 @@ class SelfBillingMandate(models.Model):
     @property
     def series(self) -> str:
         """Numbers of a seller are its own series (CGI ann. II art. 242 nonies A): one for all versions of its mandate."""
-        return f"AF{self.siren}"
+        return f"{'FM' if self.purpose == MandatePurpose.MEMBERS else 'AF'}{self.siren}"
 
 
 class SelfBilledQuerySet(models.QuerySet["SelfBilled"]):

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from companies.access import require
-from companies.billing import access, links, settlement
+from companies.billing import access, links, settlement, third_party
 from companies.billing.models import Invoice, InvoiceState, Payment, PaymentState
 from companies.billing.models.payment import UNDER_WAY
 from companies.billing.payments import debits
@@ -71,7 +71,11 @@ def _page(invoice: Invoice, actor: User | None, at: datetime) -> Payment:
 
 
 def new_attempt(invoice: Invoice, *, amount_cents: int, at: datetime, **more: Any) -> Payment:
-    """The next attempt of a locked invoice, inside the caller's transaction."""
+    """The next attempt of a locked invoice, inside the caller's transaction: the one door to every payment through Stripe.
+
+    Raises SuppliersMoney for what is not ours to collect.
+    """
+    third_party.require_collectable(invoice)
     last = invoice.payments.aggregate(last=Max("attempt"))["last"] or 0
     return Payment.objects.create(
         invoice=invoice,

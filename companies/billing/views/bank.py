@@ -192,7 +192,7 @@ def _line_context(request: HttpRequest, line: BankLine, error: str) -> dict[str,
     invoices: list[Invoice] = []
     if is_open and line.cents > 0 and (company or found):
         wanted = Q(company=company) | Q(pk__in=parts)
-        rows = Invoice.objects.filter(wanted, state__in=PAYABLE, balance_cents__gt=0).select_related("company")
+        rows = Invoice.objects.own().filter(wanted, state__in=PAYABLE, balance_cents__gt=0).select_related("company")
         invoices = list(rows.order_by("due_on", "pk")[:MOST_INVOICES])
     for row in invoices:
         written = request.POST.get(f"part-{row.pk}")

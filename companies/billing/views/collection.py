@@ -59,7 +59,7 @@ VIEWS = {
 def home(request: HttpRequest) -> HttpResponse:
     """The staff's desk: sums, the due list by age, and what waits for a decision."""
     staff_user(request)
-    rows, today = Invoice.objects.all(), timezone.localdate()
+    rows, today = Invoice.objects.own(), timezone.localdate()
     view = request.GET.get("state", "")
     view = view if view in VIEWS else ""
     choose: dict[str, Callable[[], Any]] = {
@@ -102,7 +102,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> HttpResponse:
     """The due list of the whole association as CSV."""
     staff_user(request)
-    rows = Invoice.objects.filter(balance_cents__gt=0).exclude(state=InvoiceState.WRITTEN_OFF)
+    rows = Invoice.objects.own().filter(balance_cents__gt=0).exclude(state=InvoiceState.WRITTEN_OFF)
     rows = rows.select_related("company").prefetch_related("reminders").order_by("company__name", "due_on", "pk")
     today = timezone.localdate()
     return _csv(desk.due_list_csv(rows, today=today), f"due-{today}.csv")

@@ -1,17 +1,21 @@
 """The accountant's pages: the list, one invoice, its file, paying, and what became of the payment."""
 
+from typing import Any
+
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from companies.access import require
-from companies.billing import access, allocation, links, payments, printing, selectors
-from companies.billing.models import DebitState, Invoice, Payment, PaymentState, PlanState
+from companies.billing import access, allocation, in_name, links, payments, printing, selectors, third_party
+from companies.billing.models import Contest, DebitState, Invoice, Payment, PaymentState, PlanState
 from companies.billing.references import creditor_reference, spaced
 from companies.billing.tasks import refresh_payment
 from companies.billing.views.einvoice import transmission_of
+from companies.billing.views.in_name import PaidForm
 from companies.documents import download
 from companies.models import Company, User
 
@@ -64,7 +68,7 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "credit_notes": row.credit_notes.all(),
         "payments": [attempt for attempt in attempts if attempt.state != PaymentState.CREATED],
         "history": selectors.timeline(row),
-        "can_pay": access.can_pay(request.user, row.company) and row.is_payable,
+        "can_pay": access.can_pay(request.user, row.company) and row.is_payable and third_party.is_collectable(row),
         "transmission": transmission_of(row),
         "deductions": row.deductions.select_related("advance") if row.prepaid_cents else [],
         "deducted_on": Invoice.objects.filter(deductions__advance=row).first() if row.is_advance else None,
@@ -79,7 +83,19 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "kept": allocation.kept_for(row.company),
         "keeps": access.can_pay(request.user, row.company) or access.can_collect(request.user),
     }
-    return render(request, "billing/invoice.html", context)
+    return render(request, "billing/invoice.html", context | (_in_a_name(row) if row.is_suppliers else {}))
+
+
+def _in_a_name(row: Invoice) -> dict[str, Any]:
+    """What is more to say of an invoice that is a supplier's."""
+    owed = row.balance_cents
+    return {
+        "collectable": third_party.is_collectable(row),
+        "paid_form": PaidForm(initial={"cents": owed, "seen": owed}),
+        "told": in_name.is_told_paid(row),
+        "contests": Contest.objects.filter(Q(invoice=row) | Q(credit_note__invoice=row)),
+        "kept": 0,
+    }
 
 
 @require_safe

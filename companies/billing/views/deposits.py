@@ -53,7 +53,7 @@ def deposit(request: HttpRequest, company: int) -> HttpResponse:
     """What is kept for the company, and the open invoices it can be used for."""
     owner = owned_company(request, company)
     uses = access.can_pay(request.user, owner) or access.can_collect(request.user)
-    rows = list(Invoice.objects.filter(company=owner).payable().order_by("due_on", "pk")[:SHOWN])
+    rows = list(Invoice.objects.own().filter(company=owner).payable().order_by("due_on", "pk")[:SHOWN])
     kept = allocation.kept_for(owner)
     seen, wanted = allocation.last_entry(owner), request.GET.get("invoice", "")
     form = DepositForm(request.POST or None, rows=rows, kept=kept, wanted=wanted, seen=seen)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from companies.billing import links, payments, printing
+from companies.billing import links, payments, printing, third_party
 from companies.billing.models import PaymentState
 from companies.billing.tasks import refresh_payment
 from companies.documents import download
@@ -27,7 +27,12 @@ def pay_by_link(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         try:
             return redirect(payments.start_by_link(invoice=invoice, at=timezone.now()).url)
-        except (payments.NotPayable, payments.PaymentUnderWay, payments.PaymentServiceDown) as refusal:
+        except (
+            payments.NotPayable,
+            payments.PaymentUnderWay,
+            payments.PaymentServiceDown,
+            third_party.SuppliersMoney,
+        ) as refusal:
             problem = refusal.sentence
             invoice.refresh_from_db()
     elif last is not None and last.state == PaymentState.OPEN and last.created_by_id is None:
@@ -38,6 +43,7 @@ def pay_by_link(request: HttpRequest, token: str) -> HttpResponse:
         "payment": last,
         "problem": problem,
         "under_way": last is not None and last.state == PaymentState.PROCESSING,
+        "collectable": third_party.is_collectable(invoice),
         "by_card_only": invoice.balance_cents > payments.SEPA_LIMIT_CENTS,
     }
     return render(request, "billing/link.html", context)

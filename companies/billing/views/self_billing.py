@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from companies.billing import access, advances, printing, self_billing
-from companies.billing.models import LineKind, SelfBilled, SelfBillingMandate
+from companies.billing import access, advances, in_name, mandates, printing, selectors, self_billing, supplier_links
+from companies.billing.models import LineKind, MandatePurpose, SelfBilled, SelfBillingMandate
 from companies.billing.views.company import owned_company
 from companies.billing.views.documents import RATES, day_field
 from companies.billing.views.staff import staff_user
@@ -26,11 +26,23 @@ from companies.forms import MoneyField, form_error
 from companies.models import Company, User
 
 PER_PAGE = 40
+PARTY = (
+    *("name", "siren", "vat_no", "street", "postcode", "city"),
+    *("legal_form", "capital", "register", "iban", "email"),
+)
+SIGNED = ("purpose", "contest_days", "company", "text", "signed_on", "signed_by")
 
 
 class MandateForm(forms.Form):
     """The seller, and what it signed."""
 
+    purpose = forms.ChoiceField(
+        label=gettext_lazy("Which invoices"),
+        choices=MandatePurpose.choices,
+        help_text=gettext_lazy(
+            "For the members: ERB writes the supplier's invoices to each company of a pooled order. The supplier collects."
+        ),
+    )
     company = forms.ModelChoiceField(
         label=gettext_lazy("Member company"),
         queryset=Company.objects.none(),
@@ -44,6 +56,23 @@ class MandateForm(forms.Form):
     street = forms.CharField(label=gettext_lazy("Street"), max_length=160, required=False)
     postcode = forms.CharField(label=gettext_lazy("Postcode"), max_length=10, required=False)
     city = forms.CharField(label=gettext_lazy("Town"), max_length=80, required=False)
+    legal_form = forms.CharField(label=gettext_lazy("Legal form"), max_length=60, required=False)
+    capital = forms.CharField(label=gettext_lazy("Share capital"), max_length=30, required=False)
+    register = forms.CharField(label=gettext_lazy("Commercial register"), max_length=80, required=False)
+    iban = forms.CharField(
+        label=gettext_lazy("IBAN of the seller"),
+        max_length=42,
+        required=False,
+        help_text=gettext_lazy("Stands on each invoice to a member: it is where they pay."),
+    )
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail address of its accounts"),
+        required=False,
+        help_text=gettext_lazy("Gets the link to what was written in its name."),
+    )
+    contest_days = forms.IntegerField(
+        label=gettext_lazy("Days to contest a document"), min_value=1, max_value=90, initial=8
+    )
     signed_on = day_field(gettext_lazy("Signed on"))
     signed_by = forms.CharField(label=gettext_lazy("Signed by (name and function)"), max_length=160)
     text = forms.CharField(label=gettext_lazy("Words of the mandate"), widget=forms.Textarea(attrs={"rows": 8}))
@@ -52,6 +81,22 @@ class MandateForm(forms.Form):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.fields["company"].queryset = Company.objects.order_by("name")  # type: ignore[attr-defined]  # a choice among rows
+
+    def clean_iban(self) -> str:
+        given = str(self.cleaned_data["iban"])
+        try:
+            return mandates.clean_iban(given) if given.strip() else ""
+        except DomainError as error:
+            raise forms.ValidationError(error.sentence) from error
+
+    def clean(self) -> dict[str, Any]:
+        """To members an invoice says where to pay, and the supplier is told of it."""
+        data = super().clean() or {}
+        if data.get("purpose") == MandatePurpose.MEMBERS:
+            for name in ("iban", "email"):
+                if not data.get(name) and name not in self.errors:
+                    self.add_error(name, gettext_lazy("Needed for invoices to the members."))
+        return data
 
 
 class RevokeForm(forms.Form):
@@ -94,8 +139,9 @@ def home(request: HttpRequest) -> HttpResponse:
     staff_user(request)
     rows = SelfBilled.objects.select_related("mandate", "transmission")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    mandates = SelfBillingMandate.objects.order_by("revoked_at", "-pk")
-    return render(request, "billing/self_billing.html", {"page": page, "rows": page.object_list, "mandates": mandates})
+    signed = SelfBillingMandate.objects.order_by("revoked_at", "-pk")
+    context = {"page": page, "rows": page.object_list, "mandates": signed, "contests": in_name.open_contests()}
+    return render(request, "billing/self_billing.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -106,8 +152,8 @@ def mandate_new(request: HttpRequest) -> HttpResponse:
     form = MandateForm(request.POST or None, request.FILES or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        party = {name: data[name] for name in ("name", "siren", "vat_no", "street", "postcode", "city")}
-        signed = {name: data[name] for name in ("company", "text", "signed_on", "signed_by")}
+        party = {name: data[name] for name in PARTY}
+        signed = {name: data[name] for name in SIGNED}
         try:
             made = self_billing.give(party=party, paper=data["paper"].read(), actor=user, at=timezone.now(), **signed)
         except DomainError as error:
@@ -127,6 +173,8 @@ def _mandates(request: HttpRequest) -> QuerySet[SelfBillingMandate]:
 def mandate(request: HttpRequest, pk: int) -> HttpResponse:
     """One mandate with its words; an invoice is written here."""
     row = get_object_or_404(_mandates(request), pk=pk)
+    if row.purpose == MandatePurpose.MEMBERS:
+        return _to_members(request, row)
     today = timezone.localdate()
     initial = {"supply_on": today, "due_on": today + timedelta(days=30), "key": f"page-{uuid.uuid4()}"}
     form = IssueForm(request.POST or None, initial=initial)
@@ -144,6 +192,20 @@ def mandate(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("billing:self_billed", made.pk)
     context = {"mandate": row, "form": form, "rows": row.documents.all()[:PER_PAGE], "revoke_form": RevokeForm()}
     return render(request, "billing/self_billing_mandate.html", context)
+
+
+def _to_members(request: HttpRequest, row: SelfBillingMandate) -> HttpResponse:
+    """A mandate under which the members are invoiced: what was written, month by month, and the supplier's own link."""
+    page = Paginator(in_name.invoices_of(row.siren), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "mandate": row,
+        "page": page,
+        "invoices": selectors.decorate(page, today=timezone.localdate()),
+        "months": in_name.months_of(row.siren),
+        "link": supplier_links.path(row),
+        "revoke_form": RevokeForm(),
+    }
+    return render(request, "billing/mandate_to_members.html", context)
 
 
 @require_safe

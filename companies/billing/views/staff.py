@@ -49,7 +49,7 @@ def invoices(request: HttpRequest) -> HttpResponse:
     page = Paginator(rows.in_group(group).select_related("company"), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "tabs": selectors.tabs(rows, group),
-        "figures": selectors.figures(rows, today=today),
+        "figures": selectors.figures(rows.own(), today=today),
         "page": page,
         "invoices": selectors.decorate(page, today=today),
         "text": text,
