@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('purchasing', '0016_price_alone_and_mix'),
+        ('purchasing', '0017_quote_expiry'),
     ]
 
     operations = [
