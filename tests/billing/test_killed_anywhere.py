@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from companies.billing import allocation, checking, collecting, deposits, ledger, payments, tasks
+from companies.billing.channel.http import Platform
 from companies.billing.models import AccountKind, DepositRefund, Invoice, LedgerTransaction, Payment, Refund
 from companies.models import Role
 from tests.billing.statements import IBAN
@@ -32,16 +33,18 @@ class Life:
     """How many steps a process may still do; it dies at the next one."""
 
     def __init__(self, monkeypatch):
-        self.left, self.depth = None, 0
-        real = stripe.RequestsClient.request
+        self.left, self.depth, self.inside = None, 0, False
+        for owner, name in ((stripe.RequestsClient, "request"), (Platform, "_asked")):
+            monkeypatch.setattr(owner, name, self.around(getattr(owner, name)))
 
+    def around(self, real):
         def request(client, *args, **kwargs):
-            self.step()  # before Stripe hears it
+            self.step()  # before the other side hears it
             answer = real(client, *args, **kwargs)
-            self.step()  # Stripe has done it, and we never hear
+            self.step()  # it has done it, and we never hear
             return answer
 
-        monkeypatch.setattr(stripe.RequestsClient, "request", request)
+        return request
 
     def step(self):
         if self.left is not None:
@@ -52,7 +55,7 @@ class Life:
 
     def __call__(self, execute, sql, params, many, context):
         outside = len(connection.savepoint_ids) == self.depth
-        if outside and sql.startswith(("SAVEPOINT", *WRITES)):
+        if (outside or self.inside) and sql.startswith(("SAVEPOINT", *WRITES)):
             self.step()
         return execute(sql, params, many, context)
 
@@ -68,19 +71,24 @@ class Life:
             self.left = None
         return True
 
-    def everywhere(self, begin):
+    def everywhere(self, begin, *, inside=False, stride=1):
         """Die at every step of what `begin` prepares, the sweeper at another one; then yield what is left to look at.
+
+        `inside`: at every write of its transactions as well, of which nothing may be left.
 
         The last round is the one in which nobody died.
         """
         steps, alive = 0, False
         while not alive:
             call, look = begin(steps)
+            self.inside = inside
             alive = self.run(steps, call)
-            self.run(steps % 7, tasks.sweep)
-            tasks.sweep()
+            self.inside = False
+            if not inside:
+                self.run(steps % 7, tasks.sweep)
+                tasks.sweep()
             yield look
-            steps += 1
+            steps += stride
         assert steps > 3, "it has more steps than that"
 
 

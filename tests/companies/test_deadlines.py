@@ -72,7 +72,7 @@ def drips(monkeypatch):
 
 
 def over(dripper):
-    assert dripper.cut.wait(60), "the connection was held until the end"
+    assert dripper.cut.wait(10), "the connection was held until the end"
 
 
 @pytest.mark.parametrize("begin", [HEAD, BODY], ids=["in its head", "in its body"])
