@@ -1,6 +1,7 @@
 """The sentences of an import: what is wrong, where, and what to do. Codes come from `companies.employees`."""
 
 from collections.abc import Mapping
+from datetime import date
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
@@ -58,9 +59,17 @@ FILE: dict[str, str | Promise] = {
 def problem_sentence(problem: Mapping[str, str]) -> str:
     """One error of a line, with its column: "E-mail: “luc@” is not an e-mail address. …"."""
     template = str(CELL.get(problem["code"], problem["code"]))
-    sentence = template % {"value": problem.get("value", ""), "detail": problem.get("detail", "")}
+    sentence = template % {name: _as_written(problem.get(name, "")) for name in ("value", "detail")}
     name = FIELD_NAMES.get(problem.get("field", ""))
     return _now("%(column)s: %(sentence)s") % {"column": name, "sentence": sentence} if name else sentence
+
+
+def _as_written(text: str) -> str:
+    """A date that we read, as people write it; any other text as it is."""
+    try:
+        return f"{date.fromisoformat(text):%d/%m/%Y}" if len(text) == 10 else text
+    except ValueError:
+        return text
 
 
 def file_sentence(trouble: Mapping[str, object]) -> str:

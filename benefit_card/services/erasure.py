@@ -11,7 +11,7 @@ from companies import audit
 from companies.errors import DomainError
 from companies.models import Document, Person, User
 from companies.services.erasure import forget_account, forget_person
-from merchants.models import MerchantRole
+from merchants.models import DigestChoice, Favourite, MerchantRole
 
 
 class LastOwner(DomainError):
@@ -40,7 +40,8 @@ def erase_oneself(*, actor: User, confirmed: bool, at: datetime) -> None:
     person = Person.objects.select_for_update().filter(user=actor).first()
     if person is not None:
         forget(person, at=at, why="asked")
-    MerchantRole.objects.filter(user=actor).delete()
+    for kept in (MerchantRole, Favourite, DigestChoice):
+        kept.objects.filter(user=actor).delete()
     forget_account(actor, at=at)
 
 

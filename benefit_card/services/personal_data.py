@@ -21,6 +21,7 @@ from companies.employees.sheets import sheet
 from companies.errors import DomainError
 from companies.models import AuditEntry, Employment, Person, User
 from companies.money import euros
+from merchants.models import DigestChoice, Favourite
 
 LOOKED = "person.looked_at"
 SHORTEST_REASON = 15
@@ -141,6 +142,13 @@ def _lists(user: User) -> dict[str, list[dict[str, Any]]]:
             for row in user.memberships.select_related("company")
         ],
         "merchants": [{"merchant": row.merchant.name} for row in user.merchant_roles.select_related("merchant")],
+        "favourites": [
+            {"merchant": row.merchant.name} for row in Favourite.objects.filter(user=user).select_related("merchant")
+        ],
+        "mails_of_offers": [
+            {"since": row.since.isoformat(), "stopped": row.stopped_at.isoformat() if row.stopped_at else ""}
+            for row in DigestChoice.objects.filter(user=user)
+        ],
         "employments": [
             {
                 "company": row.company.name,

@@ -18,7 +18,8 @@ from benefit_card.services import cards, erasure, holders, personal_data, redemp
 from companies.models import Employment, OutboxMail, Person, User
 from companies.services.erasure import StaffAccount
 from companies.services.roles import LastAdministrator
-from merchants.models import Kind
+from merchants.models import DigestChoice, Favourite, Kind
+from merchants.services import discovery
 from tests.factories.benefit_card import TillFactory, card, offer, print_code
 from tests.factories.companies import CompanyFactory, EmploymentFactory, UserFactory, member, staff
 from tests.factories.merchants import owner
@@ -59,8 +60,11 @@ class TestErasure:
         made, _row, _till = holder
         user, company = made.person.user, made.person.employments.get().company
         before = list(Redemption.objects.values_list("gross_cents", "discount_cents"))
+        discovery.choose_digest(user=user, wanted=True, at=NOW)
+        discovery.toggle_favourite(actor=user, merchant=holder[2].merchant)
         client.force_login(user)
         assert client.post(reverse("benefit_card:my_data_erase"), {"confirmed": "1"}).status_code == 302
+        assert not DigestChoice.objects.exists() and not Favourite.objects.exists()
         assert list(Redemption.objects.values_list("gross_cents", "discount_cents")) == before
         assert Redemption.objects.get().person is None and Redemption.objects.get().card is None
         client.force_login(member(company, "hr", "admin"))
@@ -124,12 +128,16 @@ class TestExport:
         made, _row, till = holder
         for reason in ("Litige sur un café du 3 mars", "Demande écrite de la personne"):
             personal_data.break_glass(actor=staff(), wanted="camille@example.org", reason=reason, at=datetime.now(UTC))
+        discovery.choose_digest(user=made.person.user, wanted=True, at=NOW)
+        discovery.toggle_favourite(actor=made.person.user, merchant=till.merchant)
         client.force_login(made.person.user)
         answer = client.post(reverse("benefit_card:my_data_export"))
         archive = zipfile.ZipFile(io.BytesIO(answer.content))
         data = json.loads(archive.read("data.json"))
         assert data["person"]["last_name"] == "Témoin-Unique"
         assert [row["merchant"] for row in data["redemptions"]] == [till.merchant.name]
+        assert [row["gift"] for row in data["redemptions"]] == ["Un café"]
+        assert data["favourites"] == [{"merchant": till.merchant.name}] and data["mails_of_offers"][0]["stopped"] == ""
         whys = {row["why"] for row in data["access_log"]}
         assert {"Litige sur un café du 3 mars", "Demande écrite de la personne"} <= whys
         assert {f"{name}.csv" for name in ("redemptions", "access_log", "cards")} <= set(archive.namelist())

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from companies.employees.plan import Employee, Kind, Plan, make_plan
 from companies.employees.reading import Line, read
+from companies.import_wording import problem_sentence
 
 TODAY = date(2026, 3, 6)
 ANA = Employee(1, "Ana", "Petit", "10", "ana@cuir.fr", 5, date(2020, 1, 1))
@@ -98,6 +99,10 @@ class TestPlan:
     def test_refuses_what_cannot_be(self, text: str, code: str) -> None:
         step = plan(text, ANA).steps[-1]
         assert (step.kind, [p.code for p in step.problems]) == (Kind.ERROR, [code])
+
+    def test_writes_days_as_people_do(self) -> None:
+        (problem,) = plan("Nom;Prénom;Matricule;Sortie\nPetit;Ana;10;31/12/2019\n", ANA).steps[-1].problems
+        assert "(31/12/2019)" in problem_sentence(problem.as_json())
 
     def test_refuses_to_guess_between_namesakes(self) -> None:
         twin = Employee(9, "Ana", "Petit", "11", "", None, TODAY)
