@@ -130,7 +130,10 @@ def for_merchant(merchant: Merchant, *, at: datetime) -> dict[str, object]:
     live = since if last is None else max(since, months.after(last))
     past = MerchantUse.objects.filter(merchant=merchant, month__gte=since)
     days = MerchantDay.objects.filter(merchant=merchant, day__gte=live)
-    counted = [*((use, use.month) for use in past), *((use, months.first_of(use.day)) for use in days)]
+    counted: list[tuple[MerchantUse | MerchantDay, date]] = [
+        *((use, use.month) for use in past),
+        *((use, months.first_of(use.day)) for use in days),
+    ]
     for use, month in counted:
         by_month[month].add(use.visits, use.discount_cents, use.gross_cents)
         by_hour.update({int(slot): count for slot, count in use.hours.items()})

@@ -1,7 +1,8 @@
 """Private keys of the card, kept as files of CARD_KEY_DIR and never in the database.
 
 `root.key` signs key sets (keep it offline in production and only copy `root.pub` here), `print-001.key` and the like
-sign cards, `codes.secret` turns status indexes into typed codes. The directory is 0700, its files 0600.
+sign cards; only the signer opens them (`benefit_card.signing`). `codes.secret` turns status indexes into typed codes. The
+directory is 0700, its files 0600.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
+from . import signing
 from .revocation import b64, unb64
 
 
@@ -43,8 +45,14 @@ def _read_or_draw(name: str) -> bytes:
                 draft.unlink()
 
 
-@lru_cache(maxsize=512)
 def _private(path: str, name: str) -> Ed25519PrivateKey:
+    if not settings.CARD_SIGNS:
+        raise signing.NotHere(name)
+    return _opened(path, name)
+
+
+@lru_cache(maxsize=512)
+def _opened(path: str, name: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(_read_or_draw(name))
 
 
@@ -58,13 +66,18 @@ def root_key() -> Ed25519PrivateKey:
 
 
 def root_public(text: str | None = None) -> bytes:
-    """The root key's public half: as given, else `root.pub`, else from the root key itself."""
+    """The root key's public half: as given, else `root.pub`, else from the root key itself, which the signer has."""
     if text:
         return unb64(text)
     public = directory() / "root.pub"
     if public.exists():
         return unb64(public.read_text().strip())
-    return root_key().public_key().public_bytes_raw()
+    return _root(str(settings.CARD_KEY_DIR))
+
+
+@lru_cache(maxsize=4)
+def _root(_path: str) -> bytes:
+    return signing.unpacked(signing.ask("root"))
 
 
 @lru_cache(maxsize=8)
@@ -87,3 +100,5 @@ def publish(document: dict[str, Any]) -> None:
     directory()
     draft.write_text(json.dumps(document))
     draft.replace(published_path())
+    if not (directory() / "root.pub").exists():
+        (directory() / "root.pub").write_text(b64(root_key().public_key().public_bytes_raw()))

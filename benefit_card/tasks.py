@@ -1,6 +1,7 @@
 """Background work of the room. Every task takes ids and may run twice."""
 
 import logging
+from typing import Any
 
 import typst
 from celery import shared_task
@@ -8,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from benefit_card import typesetting
+from benefit_card import signing, typesetting
 from benefit_card.models import CardBatch
 from benefit_card.services import (
     cards,
@@ -28,6 +29,12 @@ from companies import jobs
 from companies.errors import DomainError
 
 logger = logging.getLogger(__name__)
+
+
+@shared_task(name="benefit_card.sign")
+def sign(*, what: str, given: dict[str, Any], reply: str) -> None:
+    """Sign what a web process waits for. Runs in the queue `signing` only, as do the two below."""
+    signing.answer(what=what, given=given, reply=reply)
 
 
 @shared_task(name="benefit_card.publish_revocations")

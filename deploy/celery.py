@@ -13,6 +13,7 @@ app.autodiscover_tasks()
 
 @worker_ready.connect
 def _say_hello(**_more: object) -> None:
-    """Leave the first sign of life at once, so that /healthz need not wait for beat; have this month's table."""
+    """Leave the first sign of life at once, so that /healthz need not wait for beat; have this month's table and lists for the tills."""
     app.send_task("companies.heartbeat")
     app.send_task("benefit_card.prepare_months")
+    app.send_task("benefit_card.refresh_lists")

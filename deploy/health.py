@@ -9,11 +9,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
-from benefit_card.services import partitions
+from benefit_card.services import lists, partitions
 from companies.models import Heartbeat
 from deploy.celery import app
 
 WORKER_SILENCE = timedelta(seconds=90)
+LIST_AGE = timedelta(minutes=20)  # the signer makes one every five minutes
 
 
 def _database() -> str:
@@ -46,10 +47,20 @@ def _months() -> str:
     return "ok" if not missing else f"no table for the redemptions of {missing[0]:%Y-%m}"
 
 
+def _signing() -> str:
+    issued = lists.issued_at()
+    if issued is None:
+        return "no list of blocked cards yet"
+    return (
+        "ok" if issued > timezone.now() - LIST_AGE else f"no list of blocked cards since {issued:%Y-%m-%d %H:%M:%S} UTC"
+    )
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "broker": _broker,
     "worker": _worker,
+    "signing": _signing,
     "migrations": _migrations,
     "months": _months,
 }

@@ -187,6 +187,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_TASK_ROUTES = {  # the one queue whose worker opens private keys of cards
+    f"benefit_card.{name}": {"queue": "signing"} for name in ("sign", "publish_revocations", "refresh_lists")
+}
 CELERY_TASK_IGNORE_RESULT = True  # results are rows of ours, not the broker's
 CELERY_TIMEZONE = "Europe/Paris"
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
@@ -409,6 +412,8 @@ EREPORT_FROM = env.str("EREPORT_FROM", "2027-09-01")  # the first period of sale
 COMPANY_TIES = ["companies.billing.ties.open_business", "purchasing.ties.open_business"]
 INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 0)  # by default every cent is shown to a person
 INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
+# Private keys of cards are opened here: the signer says so; a command, or one process alone, does unless told otherwise.
+CARD_SIGNS = env.bool("CARD_SIGNS", STANDALONE or Path(sys.argv[0]).name == "manage.py")
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))
 CARD_HOST = env.str("CARD_HOST", "")  # a short host whose /C opens when a phone camera reads a card; empty: ERB1: codes
 SMS_GATEWAY_URL = env.str("SMS_GATEWAY_URL", "")  # empty: no text messages

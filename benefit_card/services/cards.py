@@ -9,7 +9,7 @@ from datetime import date, datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from benefit_card import credential, keyring, short_code
+from benefit_card import credential, keyring, short_code, signing
 from benefit_card.access import can_block, can_issue, holds
 from benefit_card.models import BatchPurpose, Card, CardBatch
 from benefit_card.revocation import padded_bits
@@ -66,16 +66,18 @@ def hash_code(code: str) -> str:
     return hmac.digest(keyring.secret("codes"), b"look up" + code.encode(), hashlib.sha256)[:16].hex()
 
 
+def print_texts(cards: Sequence[Card]) -> list[str]:
+    """The texts of cards' printed QRs; the same bytes each time."""
+    asked = [(card.print_kid, card.status_index, card.valid_until.isoformat(), card.generation) for card in cards]
+    texts: list[str] = []
+    for start in range(0, len(asked), CHUNK):
+        texts += signing.ask("prints", cards=asked[start : start + CHUNK])
+    return texts
+
+
 def print_text(card: Card) -> str:
-    """The text of a card's printed QR; the same bytes each time."""
-    token = credential.print_token(
-        key=keyring.private_key(use="print", kid=card.print_kid),
-        kid=card.print_kid,
-        index=card.status_index,
-        expires_on=card.valid_until,
-        generation=card.generation,
-    )
-    return credential.to_text(token)
+    """The text of one card's printed QR."""
+    return print_texts([card])[0]
 
 
 # ---------------------------------------------------------------- batches

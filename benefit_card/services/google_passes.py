@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from benefit_card import google_account, jwt, short_code
+from benefit_card import google_account, jwt, short_code, signing
 from benefit_card.access import holds
 from benefit_card.credential import PARIS, end_of_day
 from benefit_card.models import Card, GooglePass
@@ -89,16 +89,14 @@ def save_link(*, actor: User, card: Card, at: datetime) -> str:
     require(holds(actor, card))
     GooglePass.objects.update_or_create(card=card, defaults={"offered_at": at, "told": "", "told_at": None})
     audit.record("card.google_wallet", target=card, at=at, actor=actor)
-    account = google_account.account()
     made = {key: value for key, value in content(card, state="ACTIVE").items() if value is not None}
     claims = {
-        "iss": account.email,
         "aud": "google",
         "typ": "savetowallet",
         "iat": int(at.timestamp()),
         "payload": {"genericClasses": [{"id": _class_id()}], "genericObjects": [made]},
     }
-    return f"{settings.GOOGLE_WALLET_SAVE_BASE or SAVE}/{jwt.sign(claims, key=account.key, key_id=account.key_id)}"
+    return f"{settings.GOOGLE_WALLET_SAVE_BASE or SAVE}/{signing.ask('google', claims=claims)}"
 
 
 def tell(card_ids: Iterable[int], *, at: datetime) -> int:

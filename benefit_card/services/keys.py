@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from benefit_card import keyring
+from benefit_card import keyring, signing
 from benefit_card.credential import PARIS, Key, Use
 from benefit_card.key_set import FIRST_KID, LAST_KID
 from benefit_card.models import KeyUse, SigningKey
@@ -87,7 +87,7 @@ def _draw(use: Use, *, not_before: datetime, sign_until: datetime, accept_until:
     free = [kid for kid in range(FIRST_KID, LAST_KID + 1) if kid not in taken]
     if not free:
         raise KeysUsedUp
-    public = keyring.private_key(use=use.value, kid=free[0]).public_key().public_bytes_raw()
+    public = signing.unpacked(signing.ask("half", use=use.value, kid=free[0]))
     drawn = SigningKey.objects.create(
         kid=free[0],
         use=use.value,
@@ -104,7 +104,7 @@ def _publish_set() -> None:
     """Issue the key set with the new key at once, so that scanners and `verify_card` know it before the next beat."""
     from benefit_card.services import lists
 
-    lists.key_set(at=timezone.now())
+    lists.key_set(at=timezone.now())  # elsewhere than in the signer this asks for it
 
 
 @transaction.atomic

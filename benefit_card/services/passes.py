@@ -5,14 +5,15 @@ import hmac
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from benefit_card import credential, keyring, selectors, short_code
+from benefit_card import credential, keyring, selectors, short_code, signing
 from benefit_card.credential import PARIS
 from benefit_card.models import Card
 from benefit_card.services.cards import typed_code
-from benefit_card.services.keys import phone_key
+from benefit_card.services.keys import stands
 from companies.errors import DomainError
 
 DAYS = 7
@@ -32,9 +33,9 @@ class CardNotActivated(DomainError):
     message = _("Open your card on this phone first.")
 
 
-def seed(card: Card, day: int) -> bytes:
+def seed(index: int, generation: int, day: int) -> bytes:
     """The secret of one card and one day, derived: whoever reads the database cannot show a card."""
-    text = f"{card.status_index}:{card.generation}:{day}".encode()
+    text = f"{index}:{generation}:{day}".encode()
     return hmac.digest(keyring.secret("seeds"), text, hashlib.sha256)[: credential.LINK]
 
 
@@ -55,13 +56,18 @@ def week(card: Card, *, at: datetime) -> dict[str, Any]:
     if card.activated_at is None:
         raise CardNotActivated
     employers = check_usable(card, at=at)
-    kid, key = phone_key(at=at)
     first = credential.utc_day(at)
-    passes = []
-    for day in range(first, first + DAYS):
-        drawn = seed(card, day)
-        prefix = credential.day_pass(key=key, kid=kid, index=card.status_index, day=day, seed=drawn)
-        passes.append({"day": day, "kid": kid, "token_prefix_hex": prefix.hex(), "seed_hex": drawn.hex()})
+    days = list(range(first, first + DAYS))
+    made = signing.ask("days", index=card.status_index, generation=card.generation, days=days, at=at.isoformat())
+    passes = [
+        {
+            "day": day,
+            "kid": made["kid"],
+            "token_prefix_hex": prefix,
+            "seed_hex": seed(card.status_index, card.generation, day).hex(),
+        }
+        for day, prefix in zip(days, made["prefixes"], strict=True)
+    ]
     return {
         "server_time": timezone.localtime(at).isoformat(),
         "short_code": short_code.grouped(typed_code(card.status_index)),
@@ -74,9 +80,15 @@ def week(card: Card, *, at: datetime) -> dict[str, Any]:
 
 
 def code_now(card: Card, *, at: datetime) -> str:
-    """The text a phone would show now, for a page without JavaScript."""
-    kid, key = phone_key(at=at)
+    """The text a phone would show now, for a page without JavaScript. What was signed for a day is remembered for that day:
+    without its seed it shows nothing.
+    """
     day, slot = divmod(credential.absolute_slot(at), credential.SLOTS)
-    drawn = seed(card, day)
-    prefix = credential.day_pass(key=key, kid=kid, index=card.status_index, day=day, seed=drawn)
-    return credential.to_text(credential.phone_code(prefix, seed=drawn, slot=slot))
+    place = {"index": card.status_index, "generation": card.generation}
+    name = f"benefit_card.day:{card.status_index}:{card.generation}:{day}"
+    kept: dict[str, Any] | None = cache.get(name)
+    if kept is None or not stands(kept["kid"]):
+        kept = signing.ask("days", **place, days=[day], at=at.isoformat())
+        cache.set(name, kept, 86_400)
+    drawn = seed(**place, day=day)
+    return credential.to_text(credential.phone_code(bytes.fromhex(kept["prefixes"][0]), seed=drawn, slot=slot))

@@ -11,7 +11,7 @@ from benefit_card import sheets, short_code, sms
 from benefit_card.access import can_issue
 from benefit_card.models import Card, CardBatch
 from benefit_card.services.activation import LIVES, draw_codes
-from benefit_card.services.cards import print_text, typed_code
+from benefit_card.services.cards import print_texts, typed_code
 from companies import audit, documents, jobs, mail
 from companies.access import require
 from companies.models import Document, Employment, Job, User
@@ -84,12 +84,12 @@ def _render_faces(batch: CardBatch, what: str, name: str, *, at: datetime, on_ch
     )
     faces = [
         sheets.Face(
-            text=print_text(card),
+            text=text,
             name=sheets.display_name(card.person.first_name, card.person.last_name),
             code=short_code.grouped(typed_code(card.status_index)),
             valid=_("Valid until %(day)s") % {"day": f"{card.valid_until:%d/%m/%Y}"},
         )
-        for card in cards
+        for card, text in zip(cards, print_texts(cards), strict=True)
     ]
     content = sheets.render(faces, labels=labels, single=what == "printer", on_chunk=on_chunk)
     with transaction.atomic():

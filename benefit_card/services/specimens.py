@@ -8,9 +8,10 @@ from datetime import datetime
 from functools import lru_cache
 
 from django.conf import settings
+from django.core.cache import cache
 from django.utils.translation import gettext as _
 
-from benefit_card import credential, keyring, sheets, short_code
+from benefit_card import sheets, short_code, signing
 from benefit_card.services.keys import last_day, specimen_key
 
 PLACES, ON_PAPER = 16, 10
@@ -22,11 +23,13 @@ def is_specimen(status_index: int | None) -> bool:
 
 def code(*, at: datetime, place: int = 0) -> str:
     """The text of a specimen's printed QR."""
-    kid = specimen_key(at=at)
-    token = credential.print_token(
-        key=keyring.private_key(use="print", kid=kid), kid=kid, index=place, expires_on=last_day(at=at), generation=0
-    )
-    return credential.to_text(token)
+    kid, until = specimen_key(at=at), last_day(at=at)
+    name = f"benefit_card.specimen:{kid}:{place}:{until}"
+    text: str | None = cache.get(name)
+    if text is None:
+        (text,) = signing.ask("prints", cards=[(kid, place, until.isoformat(), 0)])
+        cache.set(name, text, 86_400)
+    return text
 
 
 def typed(place: int = 0) -> str:

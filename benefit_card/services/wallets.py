@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from benefit_card import keyring, pkpass, sheets, short_code, wallet_authority
+from benefit_card import keyring, sheets, short_code, signing, wallet_authority
 from benefit_card.access import holds
 from benefit_card.credential import end_of_day
 from benefit_card.models import Card, WalletRegistration
@@ -102,7 +102,7 @@ def content(card: Card) -> dict[str, Any]:
 
 def file(card: Card) -> bytes:
     """The signed .pkpass of a card as it stands now."""
-    return pkpass.build(content(card), wallet_authority.signer())
+    return signing.unpacked(signing.ask("wallet", content=content(card)))
 
 
 def download(*, actor: User, card: Card, at: datetime) -> bytes:

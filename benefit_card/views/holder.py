@@ -1,5 +1,7 @@
 """The employee: the card, its passes, a lost card in a minute, and one's own history."""
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
@@ -13,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from benefit_card import google_account, limits, qr, selectors, short_code, sms
+from benefit_card import google_account, limits, qr, selectors, short_code, signing, sms
 from benefit_card.models import Card, Signal, SignalKind
 from benefit_card.services import activation, cards, passes, renewals
 from benefit_card.services.fraud import CONTEST_WITHIN
@@ -49,11 +51,19 @@ def card(request: HttpRequest) -> HttpResponse:
         "owner": f"{row.pk}-{row.generation}",
         "passes_url": request.build_absolute_uri("/card/passes/"),
         "texts": card_texts(),
-        "fallback": qr.symbol(passes.code_now(row, at=now), version=qr.PHONE_VERSION).svg,
+        "fallback": _drawn(row, at=now),
         "short_code": short_code.grouped(cards.typed_code(row.status_index)),
         "card": row,
     }
     return render(request, "benefit_card/card.html", context)
+
+
+def _drawn(row: Card, *, at: datetime) -> str:
+    """The code of now as a picture for a page without JavaScript; nothing while nobody signs."""
+    try:
+        return qr.symbol(passes.code_now(row, at=at), version=qr.PHONE_VERSION).svg
+    except signing.SignerAway:
+        return ""
 
 
 @require_GET

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from benefit_card import google_account, pkpass, selectors, wallet_authority
 from benefit_card.models import Card
 from benefit_card.services import google_passes, wallets
-from companies.views.doors import me
+from benefit_card.signing import SignerAway
+from companies.views.doors import me, refused
 
 MOST_LOG = 10_000
 
@@ -33,7 +34,11 @@ def my_wallet(request: HttpRequest) -> HttpResponse:
     row = selectors.card_of(me(request)) if hasattr(me(request), "person") else None
     if row is None or row.blocked_at or not wallet_authority.available():
         raise Http404
-    return _pass(wallets.download(actor=me(request), card=row, at=timezone.now()), row)
+    try:
+        return _pass(wallets.download(actor=me(request), card=row, at=timezone.now()), row)
+    except SignerAway as error:
+        refused(request, error)
+        return redirect("benefit_card:my_card")
 
 
 @require_GET
@@ -43,7 +48,11 @@ def my_google_wallet(request: HttpRequest) -> HttpResponse:
     row = selectors.card_of(me(request)) if hasattr(me(request), "person") else None
     if row is None or row.blocked_at or not google_account.available():
         raise Http404
-    response = redirect(google_passes.save_link(actor=me(request), card=row, at=timezone.now()))
+    try:
+        response = redirect(google_passes.save_link(actor=me(request), card=row, at=timezone.now()))
+    except SignerAway as error:
+        refused(request, error)
+        return redirect("benefit_card:my_card")
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -99,7 +108,10 @@ def latest(request: HttpRequest, kind: str, serial: str) -> HttpResponse:
     since = parse_http_date_safe(request.headers.get("If-Modified-Since", ""))
     if since is not None and int(wallets.changed_at(card).timestamp()) <= since:
         return HttpResponse(status=304)
-    return _pass(wallets.file(card), card)
+    try:
+        return _pass(wallets.file(card), card)
+    except SignerAway:
+        return HttpResponse(status=503, headers={"Retry-After": "60"})
 
 
 @login_not_required

@@ -55,6 +55,7 @@ def _environment(mode: str, port: int, state_dir: Path) -> dict[str, str]:
             "STATIC_ROOT", str(state_dir / "static")
         ),  # two runs must not write the same files
         "DB_POOL": "10",
+        "CARD_SIGNS": "1",  # while the demo is filled, and the signer; the processes beside it go without
         "PYTHONUNBUFFERED": "1",
     }
     if not (os.environ.get("DATABASE_URL") and os.environ.get("BROKER_URL")):
@@ -143,10 +144,17 @@ def _run(mode: str, port: int, state_dir: Path, started: float) -> int:
             "deploy.wsgi:application",
         ),
         cwd=str(BASE_DIR),
-        env=dict(os.environ),
+        env=os.environ | {"CARD_SIGNS": "0"},
     )
     celery = [python, "-m", "celery", "-A", "deploy"]
-    quiet = os.environ | {"DB_POOL": "0"}
+    quiet = os.environ | {"DB_POOL": "0", "CARD_SIGNS": "0"}
+    signs = ["--queues=signing", *(["--concurrency=2"] if mode == "serve" else ["--pool=solo"])]
+    manager.add_process(
+        "signer",
+        kept(*celery, "worker", *signs, "--hostname=signer@%h", "--loglevel=WARNING"),
+        cwd=str(BASE_DIR),
+        env=quiet | {"CARD_SIGNS": "1"},
+    )
     manager.add_process(
         "worker", kept(*celery, "worker", "--concurrency=2", "--loglevel=WARNING"), cwd=str(BASE_DIR), env=quiet
     )

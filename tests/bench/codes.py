@@ -13,6 +13,7 @@ from tests.benefit_card import degrade
 
 CARDS = 200
 VERIFIED = 2_000
+PASSES = 200
 
 
 def measure(place: Place, book: Book) -> None:
@@ -39,6 +40,15 @@ def measure(place: Place, book: Book) -> None:
         if credential.verify(texts[n % CARDS], keys={1: key}, at=at).verdict != credential.Verdict.VALID:
             raise RuntimeError("a good card was refused")
     book.note("codes", "verify_printed_card_per_second", VERIFIED / (time.perf_counter() - started), "1/s", "one core")
+    started = time.process_time()
+    for day in range(PASSES):
+        credential.day_pass(key=private, kid=1, index=7, day=day, seed=rng.randbytes(credential.LINK))
+    each = (time.process_time() - started) / PASSES
+    book.note("codes", "day_pass_ms", 1000 * each, "ms", "CPU of a phone's day: 2,880 hashes and a signature")
+    book.note("codes", "day_passes_220000_minutes", 220_000 * each / 60, "min", "one core; target of a night < 5 min")
+    book.note(
+        "codes", "day_passes_1000000_minutes", 1_000_000 * each / 60, "min", "one core; made when phones ask (0054)"
+    )
     for what, size in (("printed", degrade.PRINTED), ("phone", degrade.ON_PHONE)):
         _decode(book, what, size)
 

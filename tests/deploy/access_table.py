@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from benefit_card.services import lists
 from companies.models import Heartbeat, Job
 from tests.access import COMPANY_ROLES, EVERYBODY, Visit
 
@@ -12,6 +13,7 @@ def prepare(w):
     now = timezone.now()
     # All visits share one world: on a loaded machine the last comes minutes after the first.
     Heartbeat.objects.create(name="worker", at=now + timedelta(hours=1))
+    lists.revocations(at=now)  # the sign of life of the signer
     w.job = Job.objects.create(kind="example", task="example", company=w.company, created_at=now, beat_at=now)
 
 

@@ -36,7 +36,14 @@ class TestTheDemo:
         health = json.loads(read(stack, "/healthz"))
         assert health == {
             "status": "ok",
-            "checks": {"database": "ok", "broker": "ok", "worker": "ok", "migrations": "ok", "months": "ok"},
+            "checks": {
+                "database": "ok",
+                "broker": "ok",
+                "worker": "ok",
+                "signing": "ok",
+                "migrations": "ok",
+                "months": "ok",
+            },
         }
 
     @pytest.mark.parametrize(
