@@ -80,22 +80,22 @@ def void(request: HttpRequest, merchant: int, client_id: UUID) -> HttpResponse:
 @require_safe
 def specimen_sheet(request: HttpRequest, merchant: int) -> HttpResponse:
     """Specimen cards on paper, for practice at the owner's tills."""
-    return _paper(request, back=("merchants:till_list", own_merchant(request, merchant).pk))
+    return _paper(request, "merchants:till_list", own_merchant(request, merchant).pk)
 
 
 @require_safe
 def staff_specimens(request: HttpRequest) -> HttpResponse:
     """The same for the association, to show at a merchant's or at a meeting."""
     only_staff(request)
-    return _paper(request, back=("merchants:staff_list",))
+    return _paper(request, "merchants:staff_list")
 
 
-def _paper(request: HttpRequest, *, back: tuple[str | int, ...]) -> HttpResponse:
+def _paper(request: HttpRequest, back: str, *arguments: int) -> HttpResponse:
     try:
         limits.spend(limits.EXPORTS_PER_ACCOUNT, f"specimens:{me(request).pk}")
     except DomainError as error:
         refused(request, error)
-        return redirect(*back)
+        return redirect(back, *arguments)
     response = HttpResponse(specimens.sheet(at=timezone.now()), content_type="application/pdf")
     response.headers["Content-Disposition"] = 'attachment; filename="erb-specimens.pdf"'
     return response
