@@ -11,6 +11,7 @@ ENUMS = {
     "PoolLegalModel": "purchasing.models.pool.Pool.LegalModel",
     "PriceListState": "purchasing.models.price.PriceListState",
     "PriceListLineKind": "purchasing.models.price.PriceListRow.Kind",
+    "ClaimVerdict": "purchasing.models.claim.ClaimAnswer.Verdict",
     "RequestState": "purchasing.states.RequestState",
     "RequestLineState": "purchasing.states.LineState",
     "PoolState": "purchasing.states.PoolState",

@@ -2,7 +2,17 @@
 
 from django.urls import path, re_path
 
-from purchasing.api import claims, commitments, company_orders, hand_overs, orders, savings, settlement
+from purchasing.api import (
+    claims,
+    commitments,
+    company_orders,
+    hand_overs,
+    order_steps,
+    orders,
+    savings,
+    settlement,
+    supplier_links,
+)
 
 MINE = "companies/<int:company>/"
 
@@ -31,6 +41,25 @@ urlpatterns = [
     path("orders/", orders.OrderList.as_view(), name="orders"),
     path("orders/<int:pk>/", orders.OrderDetail.as_view(), name="order"),
     path("orders/<int:pk>/send/", orders.OrderSend.as_view(), name="order_send"),
+    path("orders/<int:pk>/pdf/", order_steps.OrderPaper.as_view(), name="order_pdf"),
+    path("orders/<int:pk>/labels/", order_steps.OrderLabels.as_view(), name="order_labels"),
+    re_path(
+        r"^orders/(?P<pk>[0-9]{1,18})/(?P<action>cancel|conclude|expect-rest|close-short|billing-over)/$",
+        order_steps.OrderStep.as_view(),
+        name="order_step",
+    ),
+    path("receipts/<int:pk>/carrier/", order_steps.ReceiptCarrier.as_view(), name="receipt_carrier"),
+    path("hand-overs/<int:pk>/resolve/", order_steps.HandOverResolve.as_view(), name="hand_over_resolve"),
+    re_path(
+        r"^claims/(?P<pk>[0-9]{1,18})/(?P<action>answer|remind|photos)/$",
+        order_steps.ClaimStep.as_view(),
+        name="claim_step",
+    ),
+    path("supplier-orders/<str:token>/", supplier_links.OrderByLink.as_view(), name="supplier_order"),
+    path("supplier-orders/<str:token>/ship/", supplier_links.ShipByLink.as_view(), name="supplier_order_ship"),
+    path("supplier-orders/<str:token>/pdf/", supplier_links.PaperByLink.as_view(), name="supplier_order_pdf"),
+    path("supplier-orders/<str:token>/labels/", supplier_links.LabelsByLink.as_view(), name="supplier_order_labels"),
+    path("supplier-claims/<str:token>/", supplier_links.ClaimByLink.as_view(), name="supplier_claim"),
     path("orders/<int:pk>/acknowledge/", settlement.OrderAcknowledge.as_view(), name="order_acknowledge"),
     path("orders/<int:pk>/receipts/", orders.Receipts.as_view(), name="receipts"),
     path("orders/<int:pk>/invoices/", orders.SupplierInvoices.as_view(), name="supplier_invoices"),

@@ -26,6 +26,7 @@ urlpatterns = [
     path(f"{RUN}order/", employee_orders.EmployeePoolOrder.as_view(), name="employee_order"),
     path(f"{RUN}order/acknowledge/", employee_orders.EmployeeOrderAcknowledge.as_view(), name="employee_order_answer"),
     path(f"{RUN}order/decide/", employee_orders.EmployeeOrderDecide.as_view(), name="employee_order_decide"),
+    path(f"{RUN}not-coming/", employee_orders.EmployeeRest.as_view(), name="employee_rest"),
     path(f"{RUN}refunds/", employee_orders.EmployeeRefunds.as_view(), name="employee_refunds"),
     path(f"{RUN}refunds/<int:refund>/", employee_orders.EmployeeRefund.as_view(), name="employee_refund"),
     re_path(

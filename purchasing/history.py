@@ -66,6 +66,7 @@ WORDS: dict[str, Any] = {
     "purchaseorder.billed": pgettext_lazy("feminine", "Billed"),
     "purchaseorder.closed": pgettext_lazy("feminine", "Closed"),
     "purchaseorder.closed_short": _("Closed short"),
+    "purchaseorder.shipped": _("Sent off by the supplier"),
     "purchaseorder.rest_expected": _("New date for the rest"),
     "order.change_answered": _("A company answered the change"),
     "pool.decided": _("What is ordered was decided"),

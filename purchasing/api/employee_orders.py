@@ -10,18 +10,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from companies.access import require
+from companies.models import Company
 from purchasing import employee_access as access
 from purchasing import employee_pages as pages
-from purchasing.api.employee_running import Run
+from purchasing.api.employee_running import Run, RunOut
 from purchasing.api.fields import Cents, UnitPrice
 from purchasing.api.settlement import OrderAnswerIn
 from purchasing.models import (
+    EmployeeArticle,
     EmployeeOrder,
     EmployeeOrderAnswer,
     EmployeeOrderAnswerLine,
     EmployeeOrderLine,
     EmployeePayBack,
 )
+from purchasing.services import employee_goods as goods
 from purchasing.services import employee_money
 from purchasing.services import employee_supplier as service
 
@@ -164,3 +167,30 @@ class EmployeeRefund(Run):
         employee_money.decide(actor=self.actor, row=row, at=timezone.now(), **given)
         row.refresh_from_db()
         return Response(EmployeeRefundOut(row).data)
+
+
+class RestIn(serializers.Serializer[Any]):
+    """`company` waits for the article; without one it is the rest of the last pack, which the association carries."""
+
+    article = serializers.IntegerField()
+    company = serializers.IntegerField(required=False, allow_null=True, default=None)
+
+
+class EmployeeRest(Run):
+    """What of an article does not come any more: who waits for it is paid back (the association's staff)."""
+
+    serializer_class: Any = RestIn
+
+    @extend_schema(request=RestIn, responses=RunOut)
+    def post(self, request: Request, pk: int) -> Response:
+        pool = self.pool()
+        require(access.can_decide_refunds(self.actor))
+        given = self.checked(RestIn).validated_data
+        article = get_object_or_404(EmployeeArticle, pk=given["article"], pool=pool)
+        at = timezone.now()
+        if given["company"] is None:
+            service.rest_short(actor=self.actor, pool=pool, article=article, at=at)
+        else:
+            company = get_object_or_404(Company, pk=given["company"])
+            goods.close_short(actor=self.actor, pool=pool, company=company, article=article, at=at)
+        return self.shown(pool)

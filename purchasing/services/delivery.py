@@ -365,6 +365,26 @@ def expect_rest(*, actor: User, order: PurchaseOrder, day: date | None, at: date
 
 
 @transaction.atomic(durable=True)
+def announce(*, order: PurchaseOrder, day: date | None, delivery_note: str = "", at: datetime) -> PurchaseOrder:
+    """The supplier's dispatch advice, by its link: what is still awaited arrives that day. The same advice twice is one."""
+    if day is None or day < timezone.localdate(at):
+        raise DayWrong
+    order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool", "supplier").get(pk=order.pk)
+    if order.state not in AWAITED:
+        raise NothingAwaited
+    note = delivery_note.strip()[:60]
+    said = {"day": str(day), "delivery_note": note}
+    last = audit.history(order).filter(action="purchaseorder.shipped").order_by("-pk").first()
+    if last is None or last.data != said:
+        PurchaseOrder.objects.filter(pk=order.pk).update(expected_on=day)
+        order.expected_on = day
+        label = order.supplier.name
+        audit.record("purchaseorder.shipped", target=order, at=at, actor=None, actor_label=label, data=said)
+        telling.order_event(order, "shipped", at=at, actor=None, label=label)
+    return order
+
+
+@transaction.atomic(durable=True)
 def close_short(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> PurchaseOrder:
     """Give up waiting for what is missing: the order is settled on what arrived."""
     require(access.can_run_pool(actor, order.pool))

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone, translation
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,6 +22,7 @@ from purchasing.models import CallOff, PurchaseOrder
 from purchasing.services import changes, claims, delivery, employee_supplier, three_way
 from purchasing.services import order as service
 from purchasing.services.answers import answerable
+from purchasing.services.delivery import AWAITED
 from purchasing.states import ORDER
 from purchasing.views import employee_order
 from purchasing.views.doors import attempt, led_pool, reader
@@ -176,7 +178,10 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
         other = employee_supplier.by_token(token, at=timezone.now())
         return employee_order.supplier_side(request, other, token) if other else _dead_link(request)
     with translation.override("en" if request.GET.get("lang") == "en" else translation.get_language()):
-        form = AnswerForm(request.POST or None, order=row)
+        shipping = request.method == "POST" and "ship" in request.POST
+        if shipping and _ships(request, row):
+            return redirect(request.path)
+        form = AnswerForm(None if shipping else request.POST or None, order=row)
         if request.method == "POST" and form.is_valid() and _answer(row, form, None):
             return redirect(request.path)
         row.refresh_from_db()
@@ -185,6 +190,7 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
             "form": form,
             "token": token,
             "answerable": answerable(row),
+            "ships": row.state in AWAITED and not answerable(row),
             "answer": row.acknowledgements.prefetch_related("lines__order_line").last(),
             "soonest": timezone.localdate() + timedelta(days=1),
             "supplier_view": True,
@@ -192,6 +198,16 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
             **_framework(row),
         }
         return render(request, "purchasing/order_supplier.html", context)
+
+
+def _ships(request: HttpRequest, row: PurchaseOrder) -> bool:
+    """The supplier says when what is awaited leaves and comes."""
+    day, note = parse_date(request.POST.get("arrives_on", "")[:10]), request.POST.get("delivery_note", "")
+    return attempt(
+        request,
+        lambda: delivery.announce(order=row, day=day, delivery_note=note, at=timezone.now()),
+        _("Thank you: the companies see the day."),
+    )
 
 
 def _framework(row: PurchaseOrder) -> dict[str, object]:

@@ -103,6 +103,7 @@ VISITS = [
     Visit(A + "employee_order_answer", RUNNERS, going, "post"),
     Visit(A + "employee_order_decide", RUNNERS, going, "post"),
     Visit(A + "employee_refunds", RUNNERS, going),
+    Visit(A + "employee_rest", {"staff"}, going, "post"),
     Visit(A + "employee_refund", {"staff"}, lambda w: going(w) | {"refund": w.staff_refund.pk}, "post"),
     Visit(A + "employee_pool_act", RUNNERS, lambda w: draft(w) | {"action": "open"}, "post"),
     Visit(P + "my_pools", {"employee"}),

@@ -9,6 +9,7 @@ from django.utils import timezone
 from companies.models import AuditEntry, Role
 from companies.services import tokens
 from purchasing.models import EmployeePool
+from purchasing.services import employee_goods as goods
 from tests.factories.companies import CompanyFactory, member
 from tests.factories.purchasing import SupplierFactory
 from tests.purchasing.employees.world import EmployeeWorld
@@ -91,7 +92,11 @@ class TestTheAssociation:
         done = send(client, "post", url("employee_order_decide", pk=w.pool.pk), {"accepted": True}).json()
         assert (done["state"], done["lines"][0]["quantity"]) == ("accepted", 4)
         assert client.get(url("employee_refunds", pk=w.pool.pk)).json() == []
-        w.arrive(4)
+        w.arrive(3)
+        gone = {"article": line["article"], "company": w.company.pk}
+        assert send(client, "post", url("employee_rest", pk=w.pool.pk), gone).status_code == 200
+        assert send(client, "post", url("employee_rest", pk=w.pool.pk), gone).status_code < 500  # twice changes nothing
+        assert not goods.to_come(w.pool, w.company).get(line["article"])
         w.hand_over(w.pool.purchases.get(person=w.people[0]), refused=1)
         (back,) = client.get(url("employee_refunds", pk=w.pool.pk)).json()
         verdict = {"granted": False, "reason": "Intact"}
