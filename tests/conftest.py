@@ -14,6 +14,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
+from tests.migrated import Migrated
+
 # A loaded machine is slow, not wrong: the clock decides no property.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
@@ -91,6 +93,29 @@ def _empty_database(self: TransactionTestCase) -> None:
 
 def quote(name: str) -> str:
     return connection.ops.quote_name(name)
+
+
+@pytest.fixture(scope="session")
+def migrated(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Migrated | None:
+    """How this worker comes to its database; None when it works alone or is told to begin anew."""
+    alone = worker_id == "master" or request.config.getvalue("create_db")
+    return None if alone else Migrated(tmp_path_factory.getbasetemp().parent)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, migrated: Migrated | None) -> None:
+    if migrated:
+        migrated.before(connection.settings_dict["TEST"]["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any, migrated: Migrated | None) -> None:
+    if migrated:
+        with django_db_blocker.unblock():
+            connection.close()
+        migrated.after(connection.settings_dict["NAME"])
 
 
 @pytest.fixture(autouse=True, scope="session")
