@@ -136,14 +136,14 @@ class MovementList(_Kept, ListAPIView[LedgerEntry]):
         return rows.select_related("transaction").prefetch_related("transaction__entries").order_by("-pk")
 
 
-class PartSerializer(serializers.Serializer[Any]):
+class UsePartSerializer(serializers.Serializer[Any]):
     invoice = serializers.IntegerField(min_value=1)
     amount = Amount()
 
 
 class UseSerializer(serializers.Serializer[Any]):
     seen = serializers.IntegerField(min_value=0, help_text="As you read it: what changed since is refused (409).")
-    parts = PartSerializer(many=True, allow_empty=False)
+    parts = UsePartSerializer(many=True, allow_empty=False)
 
     def validate_parts(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len({one["invoice"] for one in given}) != len(given):
