@@ -2,17 +2,20 @@
 
 from typing import Any, cast
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from companies import documents
 from companies.access import is_staff, require
 from companies.api import ApiView
-from companies.models import Attendance, Meeting, MeetingDecision, User, WorkingGroup
+from companies.models import Attendance, Meeting, MeetingDecision, MeetingDocument, User, WorkingGroup
 from companies.pagination import Pages
 from companies.services import meetings as service
 
@@ -203,3 +206,145 @@ class MeetingAct(_Meetings):
         else:
             service.cancel(actor=self.actor, meeting=row, reason=form.validated_data["reason"], at=at)
         return self.told(row.pk)
+
+
+class MinutesIn(serializers.Serializer[Any]):
+    """`present` are the numbers of who came, as `people` says."""
+
+    minutes = serializers.CharField(max_length=20_000, allow_blank=True)
+    present = serializers.ListField(child=serializers.IntegerField(min_value=1), required=False, default=list)
+
+
+class MinutesOut(serializers.Serializer[Any]):
+    minutes = serializers.CharField()
+    people = serializers.ListField(child=serializers.DictField())
+
+
+class MeetingMinutes(_Meetings):
+    """The minutes as far as they are written and who came, for the chairs; PUT keeps both. `publish` ends it."""
+
+    serializer_class: Any = MinutesOut
+
+    def body(self, row: Meeting) -> dict[str, Any]:
+        people = row.attendances.select_related("user").order_by("pk")
+        told = [{"id": a.user_id, "name": str(a.user), "answer": a.answer, "present": a.present} for a in people]
+        return {"minutes": row.minutes, "people": told}
+
+    def mine(self, pk: int) -> Meeting:
+        row: Meeting = get_object_or_404(self.rows(), pk=pk)
+        require(service.runs(self.actor, row.group))
+        return row
+
+    @extend_schema(responses=MinutesOut)
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(self.body(self.mine(pk)))
+
+    @extend_schema(request=MinutesIn, responses=MinutesOut)
+    def put(self, request: Request, pk: int) -> Response:
+        row, form = self.mine(pk), MinutesIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        row = service.note(actor=self.actor, meeting=row, at=timezone.now(), **form.validated_data)
+        return Response(self.body(row))
+
+
+class DecisionIn(serializers.Serializer[Any]):
+    """`owner` is the number of who does it, a member of the group; `due_on` needs one."""
+
+    text = serializers.CharField(max_length=500)
+    owner = serializers.IntegerField(min_value=1, required=False, allow_null=True, default=None)
+    due_on = serializers.DateField(required=False, allow_null=True, default=None)
+
+
+class MeetingDecisions(_Meetings):
+    """What was decided; the chairs add one with POST, the same words once."""
+
+    pagination_class = None  # type: ignore[assignment]  # a handful
+    serializer_class: Any = DecisionOut
+
+    @extend_schema(operation_id="meeting_decisions_list", responses=DecisionOut(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        row = get_object_or_404(self.rows(), pk=pk)
+        return Response(DecisionOut(row.decisions.all(), many=True).data)
+
+    @extend_schema(request=DecisionIn, responses={201: DecisionOut})
+    def post(self, request: Request, pk: int) -> Response:
+        row = get_object_or_404(self.rows(), pk=pk)
+        require(service.runs(self.actor, row.group))
+        form = DecisionIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = dict(form.validated_data)
+        if data["owner"] is not None:
+            data["owner"] = get_object_or_404(User, pk=data["owner"], group_memberships__group=row.group)
+        made = service.decide(actor=self.actor, meeting=row, at=timezone.now(), **data)
+        return Response(DecisionOut(made).data, status=201)
+
+
+class MeetingDecisionDone(_Meetings):
+    """Who was to do it, or who runs the group, says that it is done."""
+
+    serializer_class: Any = DecisionOut
+
+    @extend_schema(request=None, responses=DecisionOut)
+    def post(self, request: Request, pk: int, decision: int) -> Response:
+        row = get_object_or_404(self.rows(), pk=pk)
+        found = get_object_or_404(MeetingDecision.objects.select_related("meeting__group"), pk=decision, meeting=row)
+        service.finish_task(actor=self.actor, decision=found, at=timezone.now())
+        found.refresh_from_db()
+        return Response(DecisionOut(found).data)
+
+
+class MeetingFileOut(serializers.ModelSerializer[MeetingDocument]):
+    name = serializers.CharField(source="document.name", read_only=True)
+    media_type = serializers.CharField(source="document.media_type", read_only=True)
+    sha256 = serializers.CharField(source="document.sha256", read_only=True)
+
+    class Meta:
+        model = MeetingDocument
+        fields = ["id", "name", "media_type", "sha256"]
+
+
+class MeetingFileIn(serializers.Serializer[Any]):
+    """A PDF, an image or an office file of at most 10 MB."""
+
+    file = serializers.FileField(max_length=200)
+
+
+class MeetingFiles(_Meetings):
+    """Files of a meeting; the chairs add one with POST. The same file again is the same row."""
+
+    pagination_class = None  # type: ignore[assignment]  # a handful
+    serializer_class: Any = MeetingFileOut
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(operation_id="meeting_files_list", responses=MeetingFileOut(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        row = get_object_or_404(self.rows(), pk=pk)
+        return Response(MeetingFileOut(row.files.select_related("document"), many=True).data)
+
+    @extend_schema(request=MeetingFileIn, responses={201: MeetingFileOut})
+    def post(self, request: Request, pk: int) -> Response:
+        row = get_object_or_404(self.rows(), pk=pk)
+        require(service.runs(self.actor, row.group))
+        form = MeetingFileIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        sent = form.validated_data["file"]
+        content, kind = sent.read(service.MOST_BYTES + 1), sent.content_type or ""
+        at = timezone.now()
+        made = service.add_file(actor=self.actor, meeting=row, name=sent.name, media_type=kind, content=content, at=at)
+        return Response(MeetingFileOut(made).data, status=201)
+
+
+class MeetingFileContent(_Meetings):
+    """One file; `minutes` are the published minutes as PDF."""
+
+    serializer_class: Any = MeetingFileOut
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, pk: int, file: str) -> HttpResponse:
+        row = get_object_or_404(self.rows().select_related("minutes_document"), pk=pk)
+        if file == "minutes":
+            if row.minutes_document is None:
+                raise Http404
+            return documents.download(row.minutes_document, inline=False)
+        kept = get_object_or_404(MeetingDocument.objects.select_related("document"), pk=int(file), meeting=row)
+        return documents.download(kept.document, inline=False)

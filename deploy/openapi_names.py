@@ -24,6 +24,8 @@ ENUMS = {
     "ClaimState": "purchasing.states.ClaimState",
     "ClaimKind": "purchasing.models.claim.Claim.Kind",
     "OrderAnswerKind": "purchasing.models.order.AnswerPaper.Kind",
+    "ApproverKind": "purchasing.models.budget.ApprovalLevel.Kind",
+    "SupplierDocumentKind": "purchasing.models.supplier.SupplierDocument.Kind",
     "SubsidyKind": "purchasing.models.employee_pool.EmployeePoolPlace.Kind",
     "HandOverState": "purchasing.states.HandOverState",
     "FrameworkState": "purchasing.states.FrameworkState",

@@ -1,12 +1,19 @@
 """REST routes of the buyers' exchange, appended to the room's."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from purchasing.api import buyer_questions, exchange, reviews
+from purchasing.api import buyer_questions, exchange, moderation, reviews
 
 EXCHANGE = "companies/<int:company>/exchange/"
 
 urlpatterns = [
+    path("exchange/complaints/", moderation.ComplaintList.as_view(), name="exchange_complaints"),
+    path("exchange/questions/<int:pk>/answer/", moderation.AnswerForAll.as_view(), name="exchange_answer"),
+    re_path(
+        r"^exchange/(?P<kind>offer|question|answer|review|reply)/(?P<pk>[0-9]{1,18})/(?P<action>hide|show)/$",
+        moderation.Moderate.as_view(),
+        name="exchange_moderate",
+    ),
     path(f"{EXCHANGE}offers/", exchange.OfferList.as_view(), name="exchange_offers"),
     path(f"{EXCHANGE}offers/<int:pk>/", exchange.OfferDetail.as_view(), name="exchange_offer"),
     path(f"{EXCHANGE}offers/<int:pk>/reservations/", exchange.Reserve.as_view(), name="exchange_reserve"),

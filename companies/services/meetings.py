@@ -333,15 +333,21 @@ def _data(row: Meeting) -> dict[str, object]:
 
 
 @transaction.atomic(durable=True)
-def add_file(*, actor: User, meeting: Meeting, name: str, media_type: str, content: bytes, at: datetime) -> None:
+def add_file(
+    *, actor: User, meeting: Meeting, name: str, media_type: str, content: bytes, at: datetime
+) -> MeetingDocument:
     """Keep a file with the meeting."""
     require(runs(actor, meeting.group))
     allowed = media_type.startswith(("image/", "application/pdf", "application/vnd.", "text/plain"))
     if not content or len(content) > MOST_BYTES or not allowed or "svg" in media_type:
         raise FileWrong
+    _locked(meeting)
+    if again := meeting.files.filter(document__sha256=hashlib.sha256(content).hexdigest()).first():
+        return again  # the same form or call twice
     kept = documents.store(kind="meeting_file", name=name[:160], content=content, media_type=media_type, at=at)
-    MeetingDocument.objects.create(meeting=meeting, document=kept, added_by=actor)
+    made = MeetingDocument.objects.create(meeting=meeting, document=kept, added_by=actor)
     audit.record("meeting.file_added", target=meeting, at=at, actor=actor, data={"name": name[:160]})
+    return made
 
 
 @transaction.atomic(durable=True)

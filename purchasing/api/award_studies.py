@@ -8,11 +8,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from purchasing import award_case
+from purchasing import access, award_case, selectors
 from purchasing.api.fields import Cents
-from purchasing.api.tenders import _Tenders
+from purchasing.api.requests import reason_of
+from purchasing.api.tenders import _Tenders, award_body
 from purchasing.award_case import Options
-from purchasing.models import AwardStudy
+from purchasing.models import AwardStudy, Pool
 from purchasing.services import award_study as service
 
 
@@ -52,10 +53,13 @@ class StudyList(_Studies):
 
 
 class StudyDetail(_Studies):
-    """State, cost, bound and gap; once there is an award, who wins which line."""
+    """State, cost, bound and gap; once there is an award, who wins which line, and whether ordering together pays."""
 
     def get(self, request: Request, pk: int, study: int) -> Response:
-        return Response(study_body(self.study(study), whole=True))
+        row = self.study(study)
+        body = study_body(row, whole=True)
+        body["together"] = together_body(row, row.tender.pool, members=access.sees_members(self.actor))
+        return Response(body)
 
 
 class StudyCancel(_Studies):
@@ -64,6 +68,36 @@ class StudyCancel(_Studies):
     def post(self, request: Request, pk: int, study: int) -> Response:
         row = service.cancel(actor=self.actor, study=self.study(study), at=timezone.now())
         return Response(study_body(row), status=202)
+
+
+class StudyAccept(_Studies):
+    """Award the computed combination, with an optional `reason`; 202 when a second person must confirm."""
+
+    def post(self, request: Request, pk: int, study: int) -> Response:
+        row, reason = self.study(study), reason_of(request)
+        award = service.accept(actor=self.actor, study=row, reason=reason, at=timezone.now())
+        return Response(award_body(award), status=201 if award.state == "confirmed" else 202)
+
+
+def together_body(study: AwardStudy, pool: Pool, *, members: bool) -> dict[str, Any] | None:
+    """Where all together would pay more than everybody alone; companies by name to staff only, nothing of few (I13)."""
+    found = study.result.get("together")
+    if not found or not selectors.may_see_total(selectors.companies_in(pool), staff=members):
+        return None
+    money = Cents()
+    body: dict[str, Any] = {
+        "excess": money.to_representation(found["excess_cents"]),
+        "total": money.to_representation(found["total_cents"]),
+        "proven": found["proven"],
+        "companies_over": len(found["over"]),
+    }
+    if members:
+        body |= {
+            "order_together": found["together"],
+            "order_alone": found["alone"],
+            "over": {pk: money.to_representation(more) for pk, more in found["over"].items()},
+        }
+    return body
 
 
 def study_body(study: AwardStudy, *, whole: bool = False) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class QuestionAnswer(_Tenders):
 
 
 class InvitationAct(_Tenders):
-    """`accept-late`, `shortlist`, `negotiate`, `resend` or `revoke` one invited supplier, with a `reason`."""
+    """`accept-late`, `shortlist`, `negotiate`, `resend`, `revoke` or, before it is sent, `remove` one supplier."""
 
     def post(self, request: Request, pk: int, invitation: int, action: str) -> Response:
         rows = TenderInvitation.objects.select_related("tender__pool")
@@ -92,6 +92,9 @@ class InvitationAct(_Tenders):
             row = tenders.shortlist(actor=actor, invitation=row, at=at)
         elif action == "resend":
             row = tenders.resend(actor=actor, invitation=row, at=at)
+        elif action == "remove":
+            tenders.uninvite(actor=actor, invitation=row, at=at)
+            return Response(status=204)
         elif action == "revoke":
             row = tenders.revoke(actor=actor, invitation=row, reason=reason, at=at)
         else:

@@ -86,6 +86,20 @@ class TenderSend(_Tenders):
         return Response(self.body(service.send(actor=self.actor, tender=self.tender(), at=timezone.now())))
 
 
+class TenderPostpone(_Tenders):
+    """Give all suppliers more time, never less: `{"deadline"}`."""
+
+    class Input(serializers.Serializer[Any]):
+        deadline = serializers.DateTimeField()
+
+    def post(self, request: Request, pk: int) -> Response:
+        tender = self.tender()
+        form = self.Input(data=request.data)
+        form.is_valid(raise_exception=True)
+        tender = service.postpone(actor=self.actor, tender=tender, at=timezone.now(), **form.validated_data)
+        return Response(self.body(tender))
+
+
 class TenderOpen(_Tenders):
     """Unseal the quotes; it is recorded who did."""
 

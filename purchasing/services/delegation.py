@@ -95,6 +95,10 @@ def delegate(
         raise NotHere(field="stand_in")
     if ends_on < starts_on or ends_on < timezone.localdate(at):
         raise DatesWrong
+    same = {"company": company, "absent": absent, "stand_in": stand_in, "starts_on": starts_on, "ends_on": ends_on}
+    Company.objects.select_for_update(of=("self",)).get(pk=company.pk)
+    if again := Delegation.objects.filter(**same, revoked_at__isnull=True).first():
+        return again  # the same form or call twice
     row = Delegation.objects.create(
         company=company,
         absent=absent,

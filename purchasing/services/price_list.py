@@ -67,6 +67,10 @@ def upload(
     require(access.can_keep_catalogue(actor))
     if len(content) > MAX_BYTES:
         raise FileTooBig(limit=MAX_BYTES // 1024 // 1024)
+    Supplier.objects.select_for_update().get(pk=supplier.pk)
+    waiting = PriceList.objects.filter(supplier=supplier, state__in=[PriceListState.READING, PriceListState.READY])
+    if again := waiting.filter(full=full, valid_from=valid_from, content=content).first():
+        return again  # the same form or call twice
     found = PriceList.objects.create(
         supplier=supplier,
         name=name[:160],

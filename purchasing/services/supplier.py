@@ -1,6 +1,7 @@
 """A supplier's file beside its name: contacts, closed days, and the documents that qualify it."""
 
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -45,7 +46,12 @@ def close(
     require(access.can_keep_catalogue(actor))
     if ends_on < starts_on:
         raise DatesWrong
-    row = SupplierClosure.objects.create(supplier=supplier, starts_on=starts_on, ends_on=ends_on, reason=reason)
+    Supplier.objects.select_for_update().get(pk=supplier.pk)
+    row, new = SupplierClosure.objects.get_or_create(
+        supplier=supplier, starts_on=starts_on, ends_on=ends_on, defaults={"reason": reason}
+    )
+    if not new:
+        return row
     data = {"from": str(starts_on), "until": str(ends_on)}
     audit.record("supplier.closure_added", target=supplier, at=at, actor=actor, data=data)
     return row
@@ -84,6 +90,9 @@ def add_document(
     if not content.startswith(b"%PDF-") or len(content) > MAX_DOCUMENT:
         raise NotPdf
     Supplier.objects.select_for_update().get(pk=supplier.pk)
+    same = supplier.documents.filter(kind=kind, expires_on=expires_on, replaced_at__isnull=True)
+    if again := same.filter(document__sha256=sha256(content).hexdigest()).first():
+        return again  # the same form or call twice
     if kind != SupplierDocument.Kind.OTHER:
         supplier.documents.filter(kind=kind, replaced_at__isnull=True).update(replaced_at=at)
     kept = documents.store(kind="supplier_document", name=plain_name(name), content=content, at=at)

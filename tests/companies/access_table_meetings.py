@@ -23,6 +23,10 @@ def prepare(w):
     row = meetings.call(actor=person, group=w.group, draft=draft, at=at)
     w.meeting = meetings.invite(actor=person, meeting=row, at=at)
     assert w.meeting.state == MeetingState.INVITED
+    w.decision = meetings.decide(actor=person, meeting=row, text="Grouper le bois", at=at)
+    w.meeting_file = meetings.add_file(
+        actor=person, meeting=row, name="plan.pdf", media_type="application/pdf", content=b"%PDF-1.7", at=at
+    )
     w.calendar = meetings.new_feed(actor=buyer, at=at)
 
 
@@ -49,6 +53,14 @@ VISITS = [
     Visit("api_meetings", PEOPLE),
     Visit("api_meeting", INSIDE, meeting),
     Visit("api_meeting", {"staff"}, meeting, "put"),
+    Visit("api_meeting_minutes", {"staff"}, meeting),
+    Visit("api_meeting_minutes", {"staff"}, meeting, "put"),
+    Visit("api_meeting_decisions", INSIDE, meeting),
+    Visit("api_meeting_decisions", {"staff"}, meeting, "post"),
+    Visit("api_meeting_decision_done", {"staff"}, lambda w: meeting(w) | {"decision": w.decision.pk}, "post"),
+    Visit("api_meeting_files", INSIDE, meeting),
+    Visit("api_meeting_files", {"staff"}, meeting, "post"),
+    Visit("api_meeting_file", INSIDE, lambda w: meeting(w) | {"file": str(w.meeting_file.pk)}),
     Visit("api_meeting_act", {"buyer"}, lambda w: meeting(w) | {"action": "come"}, "post"),
     Visit(C + "calendar_new", PEOPLE, method="post"),
     Visit(C + "calendar_feed", EVERYBODY, lambda w: {"token": w.calendar}),
