@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -33,8 +33,12 @@ def for_company(user: User, company: Company, roles: set[str], at: datetime) -> 
             "%(n)s card ends before the contract does", "%(n)s cards end before the contracts do", ending
         ) % {"n": ending}
         found.append(Todo(title, _("Prolong them at once."), f"{url}?show=ending", tone="warning"))
-    for batch in CardBatch.objects.filter(company=company, completed_at__isnull=False, sheet=None).order_by("-pk")[:3]:
-        count = len(batch.people)
+    cards = Card.objects.current().filter(batch=OuterRef("pk"), blocked_at=None).order_by().values("batch")
+    batches = CardBatch.objects.filter(company=company, completed_at__isnull=False, sheet=None).annotate(
+        usable=Subquery(cards.annotate(n=Count("pk")).values("n"))
+    )
+    for batch in batches.filter(usable__gt=0).order_by("-pk")[:3]:
+        count = batch.usable
         title = ngettext("%(n)s card to print", "%(n)s cards to print", count) % {"n": count}
         found.append(
             Todo(

@@ -120,11 +120,13 @@ def _batch(request: HttpRequest, company: int, pk: int) -> CardBatch:
 def batch(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """A batch: its progress, then its print sheet and letters."""
     row = _batch(request, company, pk)
-    waiting = row.cards.current().filter(activated_at=None, blocked_at=None)
+    usable = row.cards.current().filter(blocked_at=None)
+    waiting = usable.filter(activated_at=None)
     with_address = waiting.filter(
         Exists(Employment.objects.filter(person=OuterRef("person"), company=row.company).exclude(email=""))
     ).count()
     context = {"company": row.company, "batch": row, "waiting": waiting.count(), "with_address": with_address}
+    context["usable"] = usable.count()
     return render(request, "benefit_card/batch.html", context)
 
 

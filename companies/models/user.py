@@ -4,9 +4,11 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 NO_ADDRESS = "sans-adresse.invalid"  # of accounts that a phone opens: no mail ever leaves for it
+ERASED = "erased.invalid"  # of accounts whose holder had them erased
 
 
 class UserManager(BaseUserManager["User"]):
@@ -42,6 +44,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_once_whatever_case")]
 
     def __str__(self) -> str:
+        if self.email.endswith(f"@{ERASED}"):
+            return gettext("Erased account")
         return self.full_name or self.email
 
     @property

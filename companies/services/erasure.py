@@ -24,6 +24,7 @@ from companies.models import (
     Person,
     User,
 )
+from companies.models.user import ERASED
 from companies.services import roles
 
 
@@ -67,7 +68,7 @@ def forget_account(user: User, *, at: datetime) -> None:
         model.objects.filter(user=user).delete()
     audit.record("account.erased", target=user, at=at, actor=None, actor_label="account")
     User.objects.filter(pk=user.pk).update(
-        email=f"erased-{user.pk}@erased.invalid", full_name="", is_active=False, password="!"  # noqa: S106  # no password fits it
+        email=f"erased-{user.pk}@{ERASED}", full_name="", is_active=False, password="!"  # noqa: S106  # no password fits it
     )  # fmt: skip
 
 

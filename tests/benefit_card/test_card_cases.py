@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import time_machine
 
-from benefit_card import credential, key_set
+from benefit_card import credential, key_set, todo
 from benefit_card.models import Redemption, Signal, SignalKind, WalletRegistration
 from benefit_card.services import cards as card_services
 from benefit_card.services import erasure, fraud, keys, lists, printing, retention, wallets
-from companies.models import Document, OutboxMail
+from companies.models import Document, OutboxMail, Role
 from deploy.celery import app
 from tests.factories.benefit_card import TillFactory, card, offer, phone_code, print_code, sale
-from tests.factories.companies import EmploymentFactory, UserFactory
+from tests.factories.companies import EmploymentFactory, UserFactory, member
 from tests.factories.merchants import owner
 
 pytestmark = pytest.mark.django_db
@@ -146,7 +146,7 @@ class TestOtherMerchant:
 
 
 class TestErasedPerson:
-    def test_leaves_wallets_and_printed_files_too(self, holder):
+    def test_leaves_wallets_and_printed_files_too(self, holder, client):
         """Case: Erasure request: personal rows gone from wallet objects; the files of a batch that name everybody go."""
         company = holder.person.employments.get().company
         batch = card_services.CardBatch.objects.create(
@@ -157,7 +157,14 @@ class TestErasedPerson:
         wallets.register(card=holder, device="phone-1", push_token="abc", at=NOON)
         name = holder.person.first_name
         assert name in json.dumps(wallets.content(holder), ensure_ascii=False)
-        erasure.erase_oneself(actor=holder.person.user, confirmed=True, at=NOON)
+        user = holder.person.user
+        type(batch).objects.filter(pk=batch.pk).update(created_by=user)
+        assert [found.url for found in todo.for_company(user, company, {"hr"}, NOON) if "/batches/" in found.url]
+        erasure.erase_oneself(actor=user, confirmed=True, at=NOON)
+        client.force_login(member(company, Role.HR))
+        page = client.get(f"/company/{company.pk}/cards/batches/{batch.pk}/").content.decode()
+        assert "Plus rien à imprimer ici" in page and "Compte effacé" in page and "erased" not in page
+        assert not [found.url for found in todo.for_company(user, company, {"hr"}, NOON) if "/batches/" in found.url]
         made = type(holder).objects.select_related("person").get()
         said = json.dumps(wallets.content(made), ensure_ascii=False)
         assert wallets.content(made)["voided"] is True and f'"{name}' not in said
