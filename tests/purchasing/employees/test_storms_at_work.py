@@ -4,7 +4,7 @@ import pytest
 
 from companies.billing import personal
 from companies.models import AuditEntry
-from purchasing.models import EmployeePurchase
+from purchasing.models import EmployeeArrival, EmployeePickUp, EmployeePurchase
 from purchasing.services import employee_goods, employee_lock, employee_purchase
 from purchasing.services.employee_pool import Subsidy
 from tests.purchasing.employees.world import AFTER, NOW, EmployeeWorld, check
@@ -71,4 +71,20 @@ class TestAnEmployeePool:
         late.refresh_from_db()
         again.refresh_from_db()
         assert (late.state, again.state, again.captured_cents) == ("dropped", "released", 0)
+        check(w.pool)
+
+
+class TestAtWork:
+    def test_counts_an_arrival_once_and_hands_each_parcel_over_once(self, double):
+        """Sixteen send the same count, then sixteen scan four codes: the row of the pool, and the row of the purchase."""
+        w = EmployeeWorld(double, people=4)
+        rows = [w.join(who, 1) for who in w.people]
+        w.lock()
+        w.order()
+        number = employee_goods.next_number(w.pool, w.company)
+        storm(lambda: w.arrive(4, number=number))
+        assert sum(EmployeeArrival.objects.values_list("quantity", flat=True)) == 4
+        storm(*[lambda row=row: w.hand_over(row) for row in rows])
+        assert EmployeePickUp.objects.count() == 4
+        assert AuditEntry.objects.filter(action="employeepurchase.handed_over").count() == 4
         check(w.pool)
