@@ -3,10 +3,13 @@
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-ROOMS = ["companies", "merchants", "benefit_card", "purchasing"]
+from lxml import html
+
+ROOMS = ["companies", "merchants", "benefit_card", "purchasing"]  # companies: and its money
 MEANT = ["1", "a@b.example", "2026-12-01", "12,50", "yes", "percent"]
 GARBAGE = [
     "9" * 5_000, str(2**63 - 1), "=cmd|' /C calc'!A0", "<img src=x onerror=alert(1)>\u202e\ufeff", "²", "-1",
@@ -66,6 +69,42 @@ FILES = {
     "a.xlsx": b"PK\x03\x04" + bytes(200),
     "\0.csv": b"\0" * 100,
 }
+
+
+ODD = [
+    "",
+    "\0",
+    "9" * 400,
+    str(2**63),
+    "-1",
+    "1e308",
+    "nan",
+    "²",
+    "9999-12-31",
+    "0001-01-01",
+    "x" * 10**4,
+    "[]",
+    "12,345,6",
+]
+
+
+def forms_of(page: str, address: str) -> list[tuple[str, dict[str, str]]]:
+    """Where each form of a page is sent, and its fields as they stand there."""
+    found = []
+    for form in html.fromstring(page).forms if "<form" in page else []:
+        if form.method.lower() == "post":
+            fields = dict.fromkeys(filter(None, form.fields.keys()), "") | dict(form.form_values())
+            fields.pop("csrfmiddlewaretoken", None)
+            found.append((str(form.action or address), fields))
+    return found
+
+
+def spoilt(fields: dict[str, str], chance: Random) -> Iterator[dict[str, str]]:
+    """A form with nonsense in all its fields, then in one after the other of an else good one."""
+    for odd in chance.sample(ODD, 2):
+        yield dict.fromkeys(fields, odd)
+    for name in chance.sample(sorted(fields), min(len(fields), 3)):
+        yield fields | {name: chance.choice(ODD)}
 
 
 def typed(chance: Random) -> dict[str, str]:

@@ -25,7 +25,13 @@ def seed(*, world: World, at: datetime) -> None:
 
 def _advances(world: World, at: datetime) -> None:
     day, clerk = timezone.localdate(at), world.staff[0]
-    for place, (company, order) in enumerate(zip(world.companies[7:9], ("BC-ACOMPTE-1", "BC-ACOMPTE-2"), strict=False)):
+    for place, (company, order) in enumerate(
+        zip(
+            world.companies[7:9] if len(world.companies) > 8 else world.companies[-2:],
+            ("BC-ACOMPTE-1", "BC-ACOMPTE-2"),
+            strict=False,
+        )
+    ):
         line = advances.draft(
             description="Acompte de 30 % sur rayonnages", net_cents=84_000, vat_bp=2_000, kind="goods"
         )

@@ -1,11 +1,14 @@
 """Collecting what is due: debits announced and sent, instalments, reminders, proposals, write-offs, disputes."""
 
+from datetime import date
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.billing import calendar
 from companies.billing.models.invoice import Invoice
 from companies.billing.models.mandate import Mandate
 from companies.billing.models.payment import Payment
@@ -89,6 +92,11 @@ class Instalment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.plan} {self.position}"
+
+    @property
+    def debit_on(self) -> date:
+        """The day the banks settle it."""
+        return calendar.target_day(self.due_on)
 
 
 class DebitState(models.TextChoices):

@@ -19,11 +19,13 @@ STYLE = """
 main{max-width:30rem;margin:0 auto;padding:1.25rem 1rem 3rem}main.wide{max-width:64rem}
 h1{font-size:1.15rem;margin:0}.amount{font-size:2rem;font-weight:700;margin:.2rem 0 1rem}
 .card{background:#fff;border:1px solid var(--line);border-radius:12px;padding:1.25rem;margin:1rem 0}
-label{display:block;font-weight:600;margin:.75rem 0 .25rem}.pick label{display:inline-block;margin:0 1rem 0 .25rem}
+label{display:block;font-weight:600;margin:.75rem 0 .25rem}.pick label{display:inline;margin:0 0 0 .4rem}
+.pick span{display:inline-block;margin:0 1rem .25rem 0}
 input[type=text],input[type=email]{width:100%;font:inherit;
 padding:.6rem .7rem;border:1px solid #8b93a0;border-radius:8px}
 button,.button{font:inherit;font-weight:600;border:0;border-radius:8px;padding:.75rem 1rem;cursor:pointer}
-button.main{width:100%;background:var(--accent);color:#fff;margin-top:1rem}.plain{background:#e8ebf0;color:var(--ink)}
+button.main{width:100%;background:var(--accent);color:#fff;margin-top:1rem}
+.plain,button.main.plain{background:#e8ebf0;color:var(--ink)}
 a{color:var(--accent)}:focus-visible{outline:3px solid #f0a500;outline-offset:2px}
 .error{background:#fdecec;color:var(--bad);border-radius:8px;padding:.7rem .9rem;margin:.75rem 0}
 .test{background:#fff4da;color:#6b4600;border-radius:8px;padding:.5rem .9rem;font-size:.9rem}
@@ -141,7 +143,8 @@ def payment_form(session: JSON, words: dict[str, str], form: JSON, error: str) -
     def pick(kind: str, ident: str, word: str) -> str:
         checked = " checked" if kind == chosen else ""
         return (
-            f'<input type="radio" name="type" id="{ident}" value="{kind}"{checked}><label for="{ident}">{word}</label>'
+            f'<span><input type="radio" name="type" id="{ident}" value="{kind}"{checked}>'
+            f'<label for="{ident}">{word}</label></span>'
         )
 
     lines = "".join(f"<li>{html.escape(line['description'])}</li>" for line in session["_lines"])
@@ -193,8 +196,13 @@ def bank_page(double: "Double", method: str, key: str, form: JSON, query: JSON, 
         kind = "setup_intent" if key.startswith("seti_") else "payment_intent"
         intent = double.world.find(key, kind)
         return redirect(intent.get("return_url") or "/")
+    try:
+        asked = euros(double.world.find(key, "payment_intent")["amount"], words["lang"])
+    except ApiError:  # an account that is set up: nothing is paid
+        asked = ""
+    amount = f'<p class="amount">{asked}</p>' if asked else ""
     body = (
-        f'<h1>{words["bank"]}</h1><p>{words["bank_asks"]}</p><form method="post" class="card two">'
+        f'<h1>{words["bank"]}</h1>{amount}<p>{words["bank_asks"]}</p><form method="post" class="card two">'
         f'<button class="main" name="answer" value="yes">{words["yes"]}</button>'
         f'<button class="main plain" name="answer" value="no">{words["no"]}</button></form>'
     )
