@@ -343,7 +343,11 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        "form-action": [SELF, env.str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")],
+        "form-action": [
+            SELF,
+            env.str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com"),
+            env.str("STRIPE_CONNECT_ORIGIN", "https://connect.stripe.com"),
+        ],
     }
 }
 
@@ -391,6 +395,9 @@ EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 20
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", "sk_test_double")
+STRIPE_CONNECT_WEBHOOK_SECRET = env.str(
+    "STRIPE_CONNECT_WEBHOOK_SECRET", ""
+)  # events of suppliers' accounts; empty: the same
 STRIPE_WEBHOOK_SECRET = _secret("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")  # empty: Stripe itself; the demo and the tests point it at the double
 # Each is JSON: an object whose entries replace those of `deploy.identity`, a list that replaces theirs.

@@ -111,7 +111,7 @@ def _use(
 ) -> Allocated:
     """Post a sum on locked invoices, and bring each to what the books say."""
     for row, _part in used:
-        third_party.require_collectable(row)
+        third_party.require_ours(row)
     sides = [source, ledger.Side(AccountKind.DEPOSITS, -kept, company=company)]
     sides += [ledger.Side(AccountKind.RECEIVABLE, -part, company=company, invoice=row) for row, part in used]
     if ledger.post(key=key, kind="transfer", at=at, sides=sides, reason=reason) is None:

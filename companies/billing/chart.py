@@ -36,6 +36,7 @@ NUMBERS: dict[AccountKind, tuple[str, str]] = {
     AccountKind.BANK_CHARGES: ("627000", "Services bancaires"),
     AccountKind.BAD_DEBTS: ("654000", "Pertes sur créances irrécouvrables"),
     AccountKind.SUBSIDIES: ("467200", "Participations des entreprises aux achats des salariés"),
+    AccountKind.CONNECT: ("467300", "Fournisseurs, avances par Stripe Connect"),
     AccountKind.EMPLOYEES: ("419200", "Avances reçues des salariés"),
 }
 JOURNALS = {
@@ -54,6 +55,8 @@ JOURNAL_OF = {
     "payment": "ST",
     "fee": "ST",
     "refund": "ST",
+    "commission": "ST",
+    "connect": "ST",
     "charge_back": "ST",
     "reinstated": "ST",
     "personal": "ST",

@@ -27,6 +27,8 @@ LABELS = {
     "credit_note": "Avoir",
     "payment": "Règlement",
     "fee": "Frais",
+    "commission": "Commission",
+    "connect": "Stripe Connect",
     "refund": "Remboursement",
     "charge_back": "Impayé",
     "reinstated": "Impayé annulé",

@@ -4,14 +4,19 @@ from datetime import datetime
 from typing import Any
 
 from companies.billing import payments
-from companies.billing.models import Mandate, Payment, PersonalPayment
-from companies.billing.payments import mandates, personal
+from companies.billing.models import ConnectedAccount, Mandate, Payment, PersonalPayment
+from companies.billing.payments import connect, mandates, personal
 
 
 def handle(event: dict[str, Any], *, at: datetime) -> None:
     """Bring to Stripe's answer whatever row of ours the event is about; an event about nothing of ours does nothing."""
     subject = event.get("data", {}).get("object", {})
     kind = subject.get("object", "")
+    if kind == "account":
+        rows = ConnectedAccount.objects.filter(account_id=str(subject.get("id", ""))).exclude(account_id="")
+        for pk in rows.values_list("pk", flat=True):
+            connect.refresh_account(row_id=pk, at=at)
+        return
     if kind in ("setup_intent", "mandate"):
         if (mandate_id := mandate_of(subject)) is not None:
             mandates.refresh_mandate(mandate_id=mandate_id, at=at)

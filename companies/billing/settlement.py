@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from companies import audit
-from companies.billing import advance_books, ledger, returns, third_party
+from companies.billing import advance_books, connected, ledger, returns, third_party
 from companies.billing.models import (
     AccountKind,
     DepositRefund,
@@ -61,6 +61,8 @@ class Observation:
     disputes: Sequence[Dispute] = ()
     refunds: Sequence[tuple[str, int]] = ()
     failed_refunds: Sequence[str] = field(default=())
+    transfer_id: str = ""  # to the supplier, of a destination charge
+    commission_back_cents: int = 0
     refund_rows: Mapping[str, int] = field(default_factory=dict)  # refund at Stripe → our row, by the mark we put on it
     url: str = ""
 
@@ -78,6 +80,7 @@ def apply(*, payment_id: int, seen: Observation, at: datetime) -> Payment:
         "method_hint": seen.method_hint or payment.method_hint,
         "mandate_reference": seen.mandate_reference or payment.mandate_reference,
         "url": seen.url or payment.url,
+        "transfer_id": seen.transfer_id or payment.transfer_id,
         "seen_at": at,
     }
     Payment.objects.filter(pk=payment.pk).update(**facts)
@@ -242,6 +245,8 @@ def mark_paid(payment: Payment, seen: Observation, *, at: datetime) -> None:
                 ledger.Side(AccountKind.STRIPE, -seen.fee_cents),
             ],
         )
+    if payment.destination:
+        connected.post_commission(payment, seen.commission_back_cents, at=at)
     if posted is None:
         return
     _step(payment, PaymentState.SUCCEEDED, at=at, settled_at=at, failure="")
@@ -269,6 +274,9 @@ def charge_back(payment: Payment, dispute: Dispute, *, at: datetime) -> None:
         )
         if posted is None:
             continue
+        if payment.destination:  # taken from our balance at Stripe, or given back to it
+            mark = "taken" if sign > 0 else "won"
+            connected.post_laid_out(f"connect-{mark}-{dispute.id}", sign * dispute.cents, payment, at=at)
         _step(payment, PaymentState.CHARGED_BACK if sign > 0 else PaymentState.SUCCEEDED, at=at, reason=dispute.id)
         if sign > 0:
             set_invoice(invoice, InvoiceState.CHARGED_BACK, at=at, reason=dispute.id)
@@ -333,6 +341,8 @@ def take_back_refund(payment: Payment, refund_id: str, *, at: datetime) -> None:
     posted = LedgerTransaction.objects.filter(key=f"refund-{refund_id}").first()
     if posted is not None and ledger.reverse(posted, at=at, reason=refund_id) is not None:
         cents = -sum(e.cents for e in posted.entries.filter(account__kind=third_party.cash_of(invoice)))
+        if payment.destination:
+            connected.post_laid_out(f"connect-bounced-{refund_id}", -cents, payment, at=at)
         _refunded(payment, refund_id, -cents, "payment.refund_failed", at=at)
         set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=refund_id)
     kept = DepositRefund.objects.select_for_update(of=("self",)).filter(refund__refund_id=refund_id).first()

@@ -24,6 +24,7 @@ from companies.billing import (
 from companies.billing.channel import collected, exchange
 from companies.billing.channel.port import ChannelDown, channel, one_at_a_time
 from companies.billing.models import CreditNote, Invoice, InvoiceState, Refund, SelfBilled, StripeEvent
+from companies.billing.payments import connect as connect_at_stripe
 from companies.billing.payments import disputes as disputes_at_stripe
 from companies.billing.payments import mandates as mandates_at_stripe
 from companies.billing.payments import personal as personal_at_stripe
@@ -96,6 +97,7 @@ def sweep() -> None:
     for invoice_id in unsent.order_by("pk").values_list("pk", flat=True)[:200]:
         render_invoice.delay(invoice_id=invoice_id)
     disputes_at_stripe.sweep(at=at)
+    connect_at_stripe.sweep(at=at)
     mandates_at_stripe.sweep(at=at)
     personal_at_stripe.sweep(at=at)
 

@@ -47,11 +47,19 @@ def require_own(invoice: Invoice) -> None:
 
 
 def is_collectable(invoice: Invoice) -> bool:
-    """Whether a page of ours may take money for an invoice."""
-    return not invoice.is_suppliers
+    """Whether a page of ours may take money for an invoice: our own, or a supplier's that Stripe Connect carries."""
+    from companies.billing import connected
+
+    return not invoice.is_suppliers or connected.of_invoice(invoice) is not None
 
 
 def require_collectable(invoice: Invoice) -> None:
-    """The guard before every euro: raises SuppliersMoney for what is a supplier's."""
+    """The guard before every payment page: raises SuppliersMoney for what is a supplier's, unless Connect carries it."""
     if not is_collectable(invoice):
+        raise SuppliersMoney(number=invoice.number, seller=invoice.seller["name"])
+
+
+def require_ours(invoice: Invoice) -> None:
+    """The guard before money that arrives on our own account: raises SuppliersMoney for what is a supplier's."""
+    if invoice.is_suppliers:
         raise SuppliersMoney(number=invoice.number, seller=invoice.seller["name"])

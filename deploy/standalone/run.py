@@ -71,6 +71,7 @@ def _environment(mode: str, port: int, state_dir: Path) -> dict[str, str]:
             "STRIPE_API_KEY": "sk_test_double",
             "STRIPE_API_BASE": f"http://127.0.0.1:{double}",
             "STRIPE_CHECKOUT_ORIGIN": f"http://127.0.0.1:{double}",
+            "STRIPE_CONNECT_ORIGIN": f"http://127.0.0.1:{double}",
             "STRIPE_DOUBLE_PORT": str(double),
             "GOOGLE_WALLET_API_BASE": f"http://127.0.0.1:{phones}",
             "GOOGLE_WALLET_SAVE_BASE": f"http://127.0.0.1:{phones}/gp/v/save",

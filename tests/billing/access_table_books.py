@@ -105,6 +105,8 @@ VISITS = [
     Visit("billing:told_paid", STAFF, lambda w: {"invoice": w.in_name.pk}, method="post"),
     Visit("billing:contest_answer", STAFF, lambda w: {"pk": w.contest.pk}, method="post"),
     Visit("billing:in_your_name", EVERYBODY, _link),  # the signed link is the permission
+    Visit("billing:connect_invite", STAFF, lambda w: {"pk": w.billing_mandate.pk}, method="post"),
+    Visit("billing:in_your_name_connect", EVERYBODY, _link, method="post"),
     Visit("billing:in_your_name_revoke", EVERYBODY, _link, method="post"),
     Visit("billing:in_your_name_month", EVERYBODY, lambda w: _link(w) | {"year": 2026, "month": 3}),
     Visit("billing:in_your_name_document", EVERYBODY, lambda w: _link(w) | {"kind": "invoice", "pk": w.in_name.pk}),

@@ -156,7 +156,7 @@ def _book(
         Invoice.objects.select_for_update(of=("self",)).filter(pk__in=parts).select_related("company").order_by("pk")
     )
     for row in invoices:
-        third_party.require_collectable(row)
+        third_party.require_ours(row)
     owed = ledger.owed(invoices)
     if len(invoices) != len(parts) or line.cents <= 0 or any(not 0 < parts[row.pk] <= owed[row.pk] for row in invoices):
         raise PartsRefused

@@ -17,6 +17,7 @@ from companies.billing.models.collection import (
     SuspensionProposal,
     WriteOff,
 )
+from companies.billing.models.connect import ConnectedAccount
 from companies.billing.models.contest import Contest
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
 from companies.billing.models.deposit import DepositRefund, DepositRefundState
@@ -61,6 +62,7 @@ __all__ = [
     "BooksCheck",
     "ClosedMonth",
     "CollectionPolicy",
+    "ConnectedAccount",
     "Contest",
     "CreditNote",
     "CreditNoteLine",

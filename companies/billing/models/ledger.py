@@ -66,6 +66,7 @@ class AccountKind(models.TextChoices):
     BAD_DEBTS = "bad_debts", _("Debts given up")
     SUBSIDIES = "subsidies", _("Employees' purchases, the company's part")
     EMPLOYEES = "employees", _("Received for employees' purchases")
+    CONNECT = "connect", _("Laid out for suppliers at Stripe Connect")
     # What companies owe suppliers in whose name we wrote: kept beside the books, in no balance and no file of ours.
     SUPPLIERS_CLAIM = "suppliers_claim", _("Owed to suppliers, beside the books")
     SUPPLIERS_OWN = "suppliers_own", _("Suppliers' own business, beside the books")

@@ -68,6 +68,10 @@ class Payment(models.Model):
     intent_id = models.CharField(max_length=80, blank=True)
     mandate_reference = models.CharField(max_length=60, blank=True)
     mandate = models.ForeignKey(Mandate, models.PROTECT, null=True, blank=True, related_name="payments")  # off session
+    # A destination charge (Stripe Connect): the supplier's account, what of it is our commission, and Stripe's transfer.
+    destination = models.CharField(max_length=80, blank=True, db_default="")
+    commission_cents = models.BigIntegerField(default=0, db_default=0)
+    transfer_id = models.CharField(max_length=80, blank=True, db_default="")
     url = models.TextField(blank=True)
     failure = models.CharField(max_length=60, blank=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
@@ -95,7 +99,10 @@ class Payment(models.Model):
             ),
         ]
         triggers = [
-            pgtrigger.ReadOnly(name="payment_fixed", fields=["invoice", "attempt", "amount_cents", "created_at"]),
+            pgtrigger.ReadOnly(
+                name="payment_fixed",
+                fields=["invoice", "attempt", "amount_cents", "created_at", "destination", "commission_cents"],
+            ),
             pgtrigger.Protect(name="payment_not_deleted", operation=pgtrigger.Delete),
             never_emptied("payment_never_emptied"),
             pgtrigger.FSM(

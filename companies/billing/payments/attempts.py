@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from companies.access import require
-from companies.billing import access, links, settlement, third_party
+from companies.billing import access, connected, links, settlement, third_party
 from companies.billing.models import Invoice, InvoiceState, Payment, PaymentState
 from companies.billing.models.payment import UNDER_WAY
-from companies.billing.payments import debits
+from companies.billing.payments import connect, debits
 from companies.billing.payments.gateway import (
     NotPayable,
     PaymentServiceDown,
@@ -27,7 +27,7 @@ from companies.mail import absolute
 from companies.models import User
 
 if TYPE_CHECKING:
-    from stripe.params.checkout import SessionCreateParams
+    from stripe.params.checkout import SessionCreateParams, SessionCreateParamsPaymentIntentData
 
 log = logging.getLogger(__name__)
 SESSION_LIFE = timedelta(hours=2)
@@ -73,9 +73,18 @@ def _page(invoice: Invoice, actor: User | None, at: datetime) -> Payment:
 def new_attempt(invoice: Invoice, *, amount_cents: int, at: datetime, **more: Any) -> Payment:
     """The next attempt of a locked invoice, inside the caller's transaction: the one door to every payment through Stripe.
 
-    Raises SuppliersMoney for what is not ours to collect.
+    What is a supplier's is charged for its account at Stripe Connect, and only on a page where the payer agrees: our mandates
+    name the association as creditor. Raises SuppliersMoney otherwise.
     """
     third_party.require_collectable(invoice)
+    if "mandate" in more:
+        third_party.require_ours(invoice)
+    account = connected.of_invoice(invoice)
+    if account is not None:
+        more |= {
+            "destination": account.account_id,
+            "commission_cents": connected.commission(invoice, account, amount_cents),
+        }
     last = invoice.payments.aggregate(last=Max("attempt"))["last"] or 0
     return Payment.objects.create(
         invoice=invoice,
@@ -152,11 +161,22 @@ def session_params(payment: Payment, customer: str) -> "SessionCreateParams":
             }
         ],
         "metadata": marks,
-        "payment_intent_data": {"description": invoice.number, "metadata": marks},
+        "payment_intent_data": intent_data(payment, marks),
         "success_url": absolute(done),
         "cancel_url": absolute(back),
         "expires_at": int(payment.expires_at.timestamp()),
     }
+
+
+def intent_data(payment: Payment, marks: dict[str, str]) -> "SessionCreateParamsPaymentIntentData":
+    """What the payment itself carries; for a supplier's invoice it is a destination charge on its behalf."""
+    data: SessionCreateParamsPaymentIntentData = {"description": payment.invoice.number, "metadata": marks}
+    if payment.destination:
+        data["on_behalf_of"] = payment.destination
+        data["transfer_data"] = {"destination": payment.destination}
+        if payment.commission_cents:
+            data["application_fee_amount"] = payment.commission_cents
+    return data
 
 
 def give_up(payment: Payment, *, at: datetime) -> Payment:
@@ -191,7 +211,10 @@ def refresh(*, payment_id: int, at: datetime) -> Payment:
         return payment
     except stripe.StripeError as error:
         raise PaymentServiceDown from error
-    return settlement.apply(payment_id=payment.pk, seen=seen, at=at)
+    applied = settlement.apply(payment_id=payment.pk, seen=seen, at=at)
+    if applied.destination and connect.settle(applied, at=at):
+        return refresh(payment_id=payment_id, at=at)  # our commission went back with it
+    return applied
 
 
 def stuck(*, at: datetime) -> list[int]:

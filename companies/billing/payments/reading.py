@@ -7,6 +7,7 @@ from companies.billing.models import Payment
 from companies.billing.payments.gateway import PaymentServiceDown, client, plain
 
 WANTED = "latest_charge.balance_transaction"
+COMMISSION = "latest_charge.application_fee"
 
 
 def marks_of(intent_id: str) -> dict[str, str]:
@@ -26,7 +27,9 @@ def observe(payment: Payment) -> settlement.Observation:
     """What Stripe says now about an attempt, through its page or, for a debit without one, through its intent."""
     if payment.session_id:
         session = plain(
-            client().v1.checkout.sessions.retrieve(payment.session_id, {"expand": [f"payment_intent.{WANTED}"]})
+            client().v1.checkout.sessions.retrieve(
+                payment.session_id, {"expand": [f"payment_intent.{part}" for part in (WANTED, COMMISSION)]}
+            )
         )
         intent: dict[str, Any] = session.get("payment_intent") or {}
         return _seen(payment, intent, _outcome(session, intent), session.get("url") or "")
@@ -57,8 +60,11 @@ def _seen(payment: Payment, intent: dict[str, Any], outcome: str, url: str = "")
         )
     refunds = _refunds(intent["id"]) if charge.get("amount_refunded") or payment.refunds.exists() else []
     entry = charge.get("balance_transaction")
+    commission = charge.get("application_fee")
     return settlement.Observation(
         outcome,
+        transfer_id=str(charge.get("transfer") or ""),
+        commission_back_cents=int(commission.get("amount_refunded", 0)) if isinstance(commission, dict) else 0,
         received_cents=int(intent["amount_received"]),
         fee_cents=int(entry.get("fee", 0)) if isinstance(entry, dict) else 0,
         intent_id=intent["id"],

@@ -1,6 +1,7 @@
 """Giving money back."""
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -11,6 +12,9 @@ from companies.billing.models import DepositRefund, DepositRefundState, Invoice,
 from companies.billing.payments.attempts import refresh
 from companies.billing.payments.gateway import KEY_LIFE, PaymentServiceDown, RefundRefused, client, plain
 from companies.models import User
+
+if TYPE_CHECKING:
+    from stripe.params import RefundCreateParams
 
 
 def refund(*, payment: Payment, amount_cents: int, reason: str, key: str, actor: User, at: datetime) -> Refund:
@@ -70,16 +74,7 @@ def send_refund(row: Refund, *, at: datetime) -> Refund:
     if at - row.created_at > KEY_LIFE and _sent_before(row, at=at):
         return row
     try:
-        made = plain(
-            client().v1.refunds.create(
-                {
-                    "payment_intent": payment.intent_id,
-                    "amount": row.amount_cents,
-                    "metadata": {"refund": str(row.pk)},
-                },
-                {"idempotency_key": f"refund-{row.pk}"},
-            )
-        )
+        made = plain(client().v1.refunds.create(refund_params(row), {"idempotency_key": f"refund-{row.pk}"}))
     except stripe.InvalidRequestError as error:
         _refused(row, at=at)
         raise RefundRefused from error
@@ -89,6 +84,21 @@ def send_refund(row: Refund, *, at: datetime) -> Refund:
     refresh(payment_id=payment.pk, at=at)
     row.refresh_from_db()
     return row
+
+
+def refund_params(row: Refund) -> "RefundCreateParams":
+    """What we ask for; what a supplier got is taken back from it, and our commission goes back to it."""
+    payment = row.payment
+    params: RefundCreateParams = {
+        "payment_intent": payment.intent_id,
+        "amount": row.amount_cents,
+        "metadata": {"refund": str(row.pk)},
+    }
+    if payment.destination:
+        params["reverse_transfer"] = True
+        if payment.commission_cents:
+            params["refund_application_fee"] = True
+    return params
 
 
 def _sent_before(row: Refund, *, at: datetime) -> bool:

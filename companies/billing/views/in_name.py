@@ -9,18 +9,21 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from companies.billing import in_name, printing, selectors, self_billing, supplier_links
+from companies.billing import connected, in_name, printing, selectors, self_billing, supplier_links
 from companies.billing.models import Contest, CreditNote, Invoice, SelfBillingMandate
+from companies.billing.payments import connect
 from companies.billing.views.staff import staff_user
 from companies.documents import download
 from companies.errors import DomainError
 from companies.forms import MoneyField, form_error
+from companies.mail import absolute
 
 PER_PAGE = 40
 
@@ -30,6 +33,15 @@ class PaidForm(forms.Form):
 
     cents = MoneyField(label=gettext_lazy("Amount received (€)"), min_value=1)
     seen = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class CommissionForm(forms.Form):
+    commission_bp = forms.TypedChoiceField(
+        label=gettext_lazy("Commission incl. VAT"),
+        choices=[(0, "0 %"), (100, "1 %"), (200, "2 %"), (300, "3 %"), (500, "5 %")],
+        coerce=int,
+        initial=0,
+    )
 
 
 class ReasonForm(forms.Form):
@@ -57,6 +69,7 @@ def home(request: HttpRequest, token: str) -> HttpResponse:
         "invoices": selectors.decorate(page, today=timezone.localdate()),
         "credit_notes": in_name.credit_notes_of(mandate.siren)[:PER_PAGE],
         "months": in_name.months_of(mandate.siren),
+        "account": connected.of_siren(mandate.siren),
     }
     return render(request, "billing/in_your_name.html", context)
 
@@ -172,6 +185,25 @@ def revoke(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("billing:in_your_name", token)
 
 
+@login_not_required
+@never_cache
+@require_POST
+def open_connect(request: HttpRequest, token: str) -> HttpResponse:
+    """Send the supplier to Stripe, which asks for its papers."""
+    try:
+        mandate = supplier_links.mandate_of(token)
+    except supplier_links.SupplierLinkEnded as error:
+        return _ended(request, error)
+    row, back = connected.of_siren(mandate.siren), reverse("billing:in_your_name", args=[token])
+    try:
+        if row is None:
+            raise connected.NotConnected
+        return redirect(connect.onboarding(row, back=absolute(back), at=timezone.now()))
+    except DomainError as error:
+        messages.error(request, error.sentence)
+        return redirect(back)
+
+
 # The staff ------------------------------------------------------------------------------------------------------------
 @require_safe
 def staff_month(request: HttpRequest, pk: int, year: int, month: int) -> HttpResponse:
@@ -198,6 +230,22 @@ def told_paid(request: HttpRequest, invoice: int) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.sentence)
     return redirect("billing:invoice", row.company_id, row.pk)
+
+
+@require_POST
+def connect_invite(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let a supplier be paid through Stripe, with our commission; a second time changes the commission."""
+    user = staff_user(request)
+    row, form = get_object_or_404(SelfBillingMandate, pk=pk), CommissionForm(request.POST)
+    try:
+        if form.is_valid():
+            connected.invite(mandate=row, actor=user, at=timezone.now(), **form.cleaned_data)
+            messages.success(request, _("The supplier finds the way to Stripe on its page. Send it the link."))
+        else:
+            messages.error(request, _("Choose a commission of the list."))
+    except DomainError as error:
+        messages.error(request, error.sentence)
+    return redirect("billing:self_billing_mandate", row.pk)
 
 
 @require_POST

@@ -15,10 +15,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from companies.billing import access, advances, in_name, mandates, printing, selectors, self_billing, supplier_links
+from companies.billing import (
+    access,
+    advances,
+    connected,
+    in_name,
+    mandates,
+    printing,
+    selectors,
+    self_billing,
+    supplier_links,
+)
 from companies.billing.models import LineKind, MandatePurpose, SelfBilled, SelfBillingMandate
 from companies.billing.views.company import owned_company
 from companies.billing.views.documents import RATES, day_field
+from companies.billing.views.in_name import CommissionForm
 from companies.billing.views.staff import staff_user
 from companies.documents import download
 from companies.errors import DomainError
@@ -203,6 +214,8 @@ def _to_members(request: HttpRequest, row: SelfBillingMandate) -> HttpResponse:
         "invoices": selectors.decorate(page, today=timezone.localdate()),
         "months": in_name.months_of(row.siren),
         "link": supplier_links.path(row),
+        "account": (account := connected.of_siren(row.siren)),
+        "commission_form": CommissionForm(initial={"commission_bp": account.commission_bp if account else 0}),
         "revoke_form": RevokeForm(),
     }
     return render(request, "billing/mandate_to_members.html", context)

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deploy.standalone.stripe_double import payments, resources
+from deploy.standalone.stripe_double import connect, payments, resources
 from deploy.standalone.stripe_double.store import JSON
 from deploy.standalone.stripe_double.world import ApiError, World, integer, invalid, known, listed, metadata
 
@@ -40,6 +40,9 @@ def create_session(world: World, params: JSON) -> JSON:
         raise invalid("Missing required param: success_url.", code="parameter_missing", param="success_url")
     if params.get("customer"):
         world.find(params["customer"], "customer")
+    if mode == "payment":  # refused here, not when the payer has typed everything
+        total = sum(_line(item)["amount_total"] for item in listed(params, "line_items"))
+        connect.wanted(world, {"amount": total, **(params.get("payment_intent_data") or {})})
     lines = [_line(item) for item in listed(params, "line_items")]
     if (mode == "payment") != bool(lines):
         raise invalid("line_items are needed in payment mode, and only there.", param="line_items")

@@ -4,6 +4,8 @@ POST /_control/settle    {"payment_intent", "outcome": "succeeded|failed|dispute
 POST /_control/dispute   {"payment_intent", "reason"?}          the payer claims the money back
 POST /_control/decide    {"dispute", "status": "won|lost"}      the bank decides a card dispute
 POST /_control/bounce    {"refund"}                             the payer's bank sends a refund back
+POST /_control/account   {"account", "enabled": true}           Stripe accepts or stops a supplier's account
+POST /_control/payout    {"account"}                            what a supplier's account has goes to its bank
 POST /_control/revoke    {"mandate"}                            the payer revokes a mandate
 POST /_control/clock     {"advance": seconds}                   move the double's clock on: debits end, payers claim
 POST /_control/webhooks  {"mode": "send|hold|drop"}             hold: events pile up; drop: they are never queued
@@ -18,7 +20,7 @@ import json
 import random
 from typing import TYPE_CHECKING
 
-from deploy.standalone.stripe_double import checkout, refunds, resources
+from deploy.standalone.stripe_double import checkout, connect, refunds, resources
 from deploy.standalone.stripe_double.store import JSON
 from deploy.standalone.stripe_double.world import ApiError, World, invalid
 
@@ -62,6 +64,10 @@ def act(double: "Double", what: str, params: JSON) -> JSON:
             return refunds.close_dispute(world, params["dispute"], params)
         if what == "bounce":
             return refunds.fail_refund(world, params["refund"])
+        if what == "account":
+            return connect.change_account(world, params["account"], enabled=bool(params["enabled"]))
+        if what == "payout":
+            return connect.pay_out(world, params["account"])
         if what == "revoke":
             return resources.revoke_mandate(world, params["mandate"])
         if what == "webhooks":

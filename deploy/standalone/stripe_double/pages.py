@@ -4,7 +4,7 @@ import html
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from deploy.standalone.stripe_double import checkout, refunds
+from deploy.standalone.stripe_double import checkout, connect, refunds
 from deploy.standalone.stripe_double.store import JSON
 from deploy.standalone.stripe_double.words import WORDS
 from deploy.standalone.stripe_double.world import ApiError
@@ -52,6 +52,8 @@ def respond(double: "Double", method: str, path: str, environ: JSON, text: str) 
                 return session_page(double, method, parts[2], form, query, environ)
             if parts[:2] == ["c", "pay"] and parts[3:] == ["done"]:
                 return leave(checkout.complete(double.world, parts[2]), double.world.url)
+            if parts[0] == "connect" and len(parts) == 2:
+                return onboarding_page(double, method, parts[1], query, environ)
             if parts[0] == "3ds" and len(parts) == 2:
                 return bank_page(double, method, parts[1], form, query, environ)
     except ApiError as refusal:
@@ -207,6 +209,19 @@ def bank_page(double: "Double", method: str, key: str, form: JSON, query: JSON, 
         f'<button class="main plain" name="answer" value="no">{words["no"]}</button></form>'
     )
     return page(words, words["bank"], body)
+
+
+def onboarding_page(double: "Double", method: str, key: str, query: JSON, environ: JSON) -> Answer:
+    """Where a supplier gives Stripe its papers; here one button gives them all."""
+    words = WORDS[language_of(environ, query, "auto")]
+    if method == "POST":
+        return redirect(connect.complete(double.world, key))
+    double.world.find(key, "account_link")
+    body = (
+        f'<h1>{words["onboarding"]}</h1><p>{words["onboarding_lead"]}</p><form method="post" class="card">'
+        f'<button class="main" name="done" value="1">{words["onboarding_done"]}</button></form>'
+    )
+    return page(words, words["onboarding"], body)
 
 
 def bench(double: "Double", method: str, form: JSON) -> Answer:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deploy.standalone.stripe_double import cards
+from deploy.standalone.stripe_double import cards, connect
 from deploy.standalone.stripe_double.refunds import open_dispute
 from deploy.standalone.stripe_double.resources import (
     attach_payment_method,
@@ -39,6 +39,9 @@ INTENT_FIELDS = [
     "transfer_group",
     "payment_method_data",
     "confirmation_method",
+    "transfer_data",
+    "on_behalf_of",
+    "application_fee_amount",
 ]
 SEPA_LIMIT_CENTS = 1_000_000
 
@@ -81,6 +84,7 @@ def create_payment_intent(world: World, params: JSON) -> JSON:
         canceled_at=None,
         cancellation_reason=None,
         _mandate=params.get("mandate"),
+        **connect.wanted(world, params),
     )
     intent["client_secret"] = f"{intent['id']}_secret_double"
     world.emit("payment_intent.created", world.store.save(intent))
@@ -267,6 +271,7 @@ def _settle(world: World, intent: JSON, charge: JSON, amount: int) -> JSON:
         "balance_transaction": entry["id"],
     }
     intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0, "last_payment_error": None}
+    connect.settled(world, intent, charge, amount)
     world.emit("charge.succeeded" if sepa or intent["capture_method"] != "manual" else "charge.captured", charge)
     world.store.save(charge)
     world.emit("payment_intent.succeeded", world.store.save(intent))

@@ -1,9 +1,10 @@
 """Money that goes back: refunds, and disputes opened by the payer or the payer's bank."""
 
-from deploy.standalone.stripe_double import cards
+from deploy.standalone.stripe_double import cards, connect
 from deploy.standalone.stripe_double.store import JSON
 from deploy.standalone.stripe_double.world import World, flag, integer, invalid, known, metadata
 
+CONNECT = ("reverse_transfer", "refund_application_fee")
 REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
@@ -84,7 +85,7 @@ def close_dispute(world: World, dispute_id: str, params: JSON) -> JSON:
 
 
 def create_refund(world: World, params: JSON) -> JSON:
-    known(params, "payment_intent", "charge", "amount", "reason", "metadata")
+    known(params, "payment_intent", "charge", "amount", "reason", "metadata", *CONNECT)
     if "payment_intent" in params:
         intent = world.find(params["payment_intent"], "payment_intent")
         if not intent["latest_charge"]:
@@ -117,6 +118,7 @@ def create_refund(world: World, params: JSON) -> JSON:
         metadata=metadata(params),
         status="failed" if failed else "succeeded",
         failure_reason="expired_or_canceled_card" if failed else None,
+        **({} if failed else connect.refunded(world, charge, amount, params)),
     )
     if failed:
         world.emit("refund.failed", refund)

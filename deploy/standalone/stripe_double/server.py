@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from deploy.standalone.stripe_double import checkout, control, pages, payments, refunds, resources
+from deploy.standalone.stripe_double import checkout, connect, control, pages, payments, refunds, resources
 from deploy.standalone.stripe_double.store import JSON, LOOKED_UP
 from deploy.standalone.stripe_double.webhooks import Postman, visible
 from deploy.standalone.stripe_double.world import ApiError, World, integer, invalid
@@ -31,6 +31,10 @@ KINDS = {
     "mandates": "mandate",
     "balance_transactions": "balance_transaction",
     "checkout/sessions": "checkout.session",
+    "accounts": "account",
+    "account_links": "account_link",
+    "transfers": "transfer",
+    "application_fees": "application_fee",
 }
 FILTERS = ("customer", "payment_intent", "charge", "type", "status")
 CREATE: dict[str, Handler] = {
@@ -41,6 +45,9 @@ CREATE: dict[str, Handler] = {
     "refunds": refunds.create_refund,
     "files": refunds.create_file,
     "checkout/sessions": checkout.create_session,
+    "accounts": connect.create_account,
+    "account_links": connect.create_link,
+    "transfers": connect.create_transfer,
 }
 UPDATE: dict[str, Handler] = {
     "customers": resources.update_customer,
@@ -55,6 +62,7 @@ ACT: dict[tuple[str, str], Handler] = {
     ("payment_intents", "confirm"): payments.confirm_payment_intent,
     ("payment_intents", "capture"): payments.capture_payment_intent,
     ("payment_intents", "cancel"): payments.cancel_payment_intent,
+    ("transfers", "reversals"): connect.reverse,
     ("disputes", "close"): lambda world, key, params: refunds.close_dispute(world, key, {}),
     ("checkout/sessions", "expire"): lambda world, key, params: checkout.expire_session(world, key),
 }

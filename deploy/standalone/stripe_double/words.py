@@ -21,6 +21,9 @@ WORDS: dict[str, dict[str, str]] = {
     "fr": {
         "lang": "fr",
         "test": "Paiement d'essai : aucune somme réelle n'est débitée.",
+        "onboarding": "Ouvrir votre compte d'encaissement",
+        "onboarding_lead": "Stripe demande ici l'identité de l'entreprise, son représentant et son IBAN.",
+        "onboarding_done": "Donner toutes les pièces (essai)",
         "title": "Paiement sécurisé",
         "card": "Carte bancaire",
         "sepa": "Prélèvement SEPA",
@@ -62,6 +65,9 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "en": {
         "lang": "en",
+        "onboarding": "Open your account for payments",
+        "onboarding_lead": "Here Stripe asks for the company's identity, its representative and its IBAN.",
+        "onboarding_done": "Give all papers (test)",
         "test": "Test payment: no real money is taken.",
         "title": "Secure payment",
         "card": "Card",

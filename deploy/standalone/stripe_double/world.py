@@ -56,8 +56,8 @@ class World:
             {"id": self.store.new_id(prefix), "object": kind, "created": int(self.now()), "livemode": False, **fields}
         )
 
-    def emit(self, event_type: str, subject: JSON) -> JSON:
-        """Write the event beside the change and queue it for delivery in the same transaction."""
+    def emit(self, event_type: str, subject: JSON, *, account: str = "") -> JSON:
+        """Write the event beside the change and queue it for delivery in the same transaction; `account` is whose it is."""
         event = self.create(
             "evt",
             "event",
@@ -66,6 +66,7 @@ class World:
             data={"object": subject},
             pending_webhooks=1,
             request={"id": None, "idempotency_key": None},
+            **({"account": account} if account else {}),
         )
         if self.store.option("webhooks", "send") != "drop":
             self.store.deliver(event["id"])

@@ -1,0 +1,159 @@
+"""Suppliers at Stripe Connect: the rows, and what is the association's of their payments. No call leaves from here.
+
+A destination charge is the supplier's: of it only Stripe's fee, our commission, and what a claim made us lay out reach our books.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext_lazy as _
+
+from companies import audit
+from companies.access import require
+from companies.billing import access, ledger
+from companies.billing.models import (
+    AccountKind,
+    ConnectedAccount,
+    Invoice,
+    LedgerEntry,
+    Payment,
+    SelfBillingMandate,
+)
+from companies.errors import DomainError
+from companies.models import User
+from companies.money import divide, percent_of
+
+COMMISSION_VAT_BP = 2_000
+
+
+class NoAddress(DomainError):
+    code = "connect_no_address"
+    message = _("The mandate says no e-mail address of the supplier: store another version of it with the address.")
+
+
+class NotConnected(DomainError):
+    code = "connect_not_invited"
+    message = _("This supplier was not invited to Stripe yet. Ask ERB.")
+
+
+def of_siren(siren: str) -> ConnectedAccount | None:
+    return ConnectedAccount.objects.filter(siren=siren).first() if siren else None
+
+
+def of_invoice(invoice: Invoice) -> ConnectedAccount | None:
+    """The account through which an invoice in a supplier's name may be paid; None when it cannot take charges."""
+    found = of_siren(str(invoice.seller["siren"])) if invoice.is_suppliers else None
+    return found if found is not None and found.can_charge else None
+
+
+@transaction.atomic(durable=True)
+def invite(*, mandate: SelfBillingMandate, commission_bp: int, actor: User, at: datetime) -> ConnectedAccount:
+    """Keep that a supplier may open its account at Stripe, and our commission; once per supplier. Raises NotAllowed, NoAddress."""
+    require(access.can_collect(actor))
+    if not (address := str(mandate.party.get("email", ""))):
+        raise NoAddress
+    row, new = ConnectedAccount.objects.select_for_update().get_or_create(
+        siren=mandate.siren,
+        defaults={"name": mandate.party["name"], "email": address, "invited_at": at, "invited_by": actor},
+    )
+    if new or row.commission_bp != commission_bp:
+        row.commission_bp = commission_bp
+        row.save(update_fields=["commission_bp"])
+        data = {"siren": row.siren, "commission_bp": commission_bp}
+        audit.record("connectedaccount.invited", target=row, at=at, actor=actor, data=data)
+    return row
+
+
+@transaction.atomic(durable=True)
+def follow(*, row_id: int, found: dict[str, Any], at: datetime) -> ConnectedAccount:
+    """Bring a row to what Stripe says of the account now; may run twice."""
+    row = ConnectedAccount.objects.select_for_update().get(pk=row_id)
+    before = row.can_charge
+    asked = found.get("requirements") or {}
+    row.charges_enabled, row.payouts_enabled = bool(found["charges_enabled"]), bool(found["payouts_enabled"])
+    row.details_submitted = bool(found["details_submitted"])
+    row.transfers_active = (found.get("capabilities") or {}).get("transfers") == "active"
+    row.requirements = sorted({*(asked.get("currently_due") or []), *(asked.get("past_due") or [])})
+    row.seen_at = at
+    row.save()
+    if row.can_charge != before:
+        action = "connectedaccount.opened" if row.can_charge else "connectedaccount.closed"
+        audit.record(action, target=row, at=at, actor=None, actor_label="Stripe", data={"siren": row.siren})
+    return row
+
+
+def commission(invoice: Invoice, account: ConnectedAccount, cents: int) -> int:
+    """Our part of a payment of an invoice, VAT included."""
+    return percent_of(cents, account.commission_bp) if invoice.is_suppliers else 0
+
+
+# Our books ------------------------------------------------------------------------------------------------------------
+def post_commission(payment: Payment, back_cents: int, *, at: datetime) -> None:
+    """Our commission on a payment that arrived, and what went back of it in all. It never comes a second time."""
+    whole = payment.commission_cents
+    if not whole:
+        return
+    reason = f"{payment.invoice.number} · {payment.intent_id}"
+    ledger.post(key=f"commission-{payment.pk}", kind="commission", at=at, reason=reason, sides=_earned(whole))
+    given = LedgerEntry.objects.filter(
+        transaction__key__startswith=f"commission-back-{payment.pk}-", account__kind=AccountKind.STRIPE
+    )
+    before = -int(given.aggregate(sum=Sum("cents"))["sum"] or 0)
+    if back_cents > before:
+        sides = _earned(before - back_cents)
+        ledger.post(
+            key=f"commission-back-{payment.pk}-{back_cents}", kind="commission", at=at, reason=reason, sides=sides
+        )
+
+
+def _earned(cents: int) -> list[ledger.Side]:
+    net = divide(cents * 10_000, 10_000 + COMMISSION_VAT_BP)
+    return [
+        ledger.Side(AccountKind.STRIPE, cents),
+        ledger.Side(AccountKind.FEES, -net),
+        ledger.Side(AccountKind.VAT_COLLECTED, net - cents, vat_bp=COMMISSION_VAT_BP),
+    ]
+
+
+def post_laid_out(key: str, cents: int, payment: Payment, *, at: datetime) -> bool:
+    """Money of a supplier's payment that went through our balance at Stripe: laid out for it, or got back. Once per key.
+
+    Positive when it left (a claim of the payer, a transfer to the supplier), negative when it came.
+    """
+    sides = [ledger.Side(AccountKind.CONNECT, cents), ledger.Side(AccountKind.STRIPE, -cents)]
+    reason = f"{payment.invoice.number} · {key}"
+    return ledger.post(key=key, kind="connect", at=at, sides=sides, reason=reason) is not None
+
+
+def to_settle(payment: Payment) -> Sequence[tuple[str, int]]:
+    """What is open between us and the supplier of a payment: (mark, cents) to get back (positive) or to hand on (negative).
+
+    A claim was taken from our balance: the transfer is reversed. One that was won, or a refund that bounced, came back to
+    us: it is the supplier's and is transferred again.
+    """
+    ids = [
+        *payment.disputes.values_list("dispute_id", flat=True),
+        *payment.refunds.exclude(refund_id="").values_list("refund_id", flat=True),
+    ]
+    marks = ("taken", "won", "recovered", "bounced", "returned")
+    posted = LedgerEntry.objects.filter(
+        account__kind=AccountKind.CONNECT,
+        transaction__key__in=[f"connect-{mark}-{key}" for mark in marks for key in ids],
+    )
+    sums = dict(posted.values_list("transaction__key", "cents"))
+    found = []
+    for dispute_id in payment.disputes.values_list("dispute_id", flat=True):
+        taken, back = sums.get(f"connect-taken-{dispute_id}"), sums.get(f"connect-won-{dispute_id}")
+        recovered = f"connect-recovered-{dispute_id}" in sums
+        if taken and back is None and not recovered:
+            found.append((f"recovered-{dispute_id}", taken))
+        if back and recovered and f"connect-returned-{dispute_id}" not in sums:
+            found.append((f"returned-{dispute_id}", back))
+    for refund_id in payment.refunds.filter(state="failed").exclude(refund_id="").values_list("refund_id", flat=True):
+        back = sums.get(f"connect-bounced-{refund_id}")
+        if back and f"connect-returned-{refund_id}" not in sums:
+            found.append((f"returned-{refund_id}", back))
+    return found
