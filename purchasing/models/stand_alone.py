@@ -32,6 +32,8 @@ class StandAlone(models.Model):
     proven = models.BooleanField(default=False)
     tried = models.BooleanField(default=False)
     parts = models.JSONField(default=dict)
+    # Where the search ended: quotes bought from and prices of the bound, so that a small change is answered at once.
+    start = models.JSONField(default=dict)
     at = models.DateTimeField()
 
     objects = StandAloneQuerySet.as_manager()

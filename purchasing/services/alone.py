@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from time import monotonic
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, Sum
@@ -23,7 +24,7 @@ from purchasing.models import (
     QuoteLine,
     StandAlone,
 )
-from purchasing.rules.alone import Market, Offered, Supply, parts_of
+from purchasing.rules.alone import Market, Offered, Start, Supply, parts_of
 from purchasing.rules.award.instance import Instance
 from purchasing.rules.award.model import build
 from purchasing.rules.award.sizes import SECOND_SOLVE_COLUMNS
@@ -141,18 +142,34 @@ def _changed(
     market = market_of(quotes) if new else None
     rows, until = [], monotonic() + seconds
     for company in new:
-        found = market.price(wanted[company], quick=monotonic() > until) if market else None
+        start = _start_of(known.get(company), len(quotes))
+        found = market.price(wanted[company], quick=monotonic() > until, start=start) if market else None
         row = StandAlone(pool=pool, company_id=company, fingerprint=prints[company], at=at)
         row.wanted = {str(line): units for line, units in wanted[company].items()}
         if found is not None:
             row.cents, row.found_cents, row.proven = found.cents, found.found_cents, found.proven
             row.parts = {str(line): cents for line, cents in found.parts.items()}
+            row.start = _told(found.start, len(quotes))
         rows.append(row)
     return rows
 
 
+def _told(start: Start | None, quotes: int) -> dict[str, Any]:
+    """A start as it is stored; `quotes` because its indices are those of so many."""
+    if start is None:
+        return {}
+    return {"quotes": quotes, "used": start.used, "rates": {str(line): rate for line, rate in start.rates.items()}}
+
+
+def _start_of(row: StandAlone | None, quotes: int) -> Start | None:
+    """Where the company's last answer at as many quotes ended."""
+    if row is None or row.start.get("quotes") != quotes:
+        return None
+    return Start(tuple(row.start["used"]), {int(line): rate for line, rate in row.start["rates"].items()})
+
+
 def _save(rows: Sequence[StandAlone]) -> None:
-    fields = ["fingerprint", "wanted", "cents", "found_cents", "proven", "tried", "parts", "at"]
+    fields = ["fingerprint", "wanted", "cents", "found_cents", "proven", "tried", "parts", "start", "at"]
     StandAlone.objects.bulk_create(
         rows, batch_size=500, update_conflicts=True, unique_fields=["pool", "company"], update_fields=fields
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purchasing.rules.alone import SCALE, Case, Market, Offered, Supply
+from purchasing.rules.alone import SCALE, Case, Market, Offered, Start, Supply
 from purchasing.rules.award.solve import prove
 from purchasing.rules.landed import half_up
 from purchasing.rules.tiers import Terms, Tier
@@ -95,9 +95,15 @@ class TestThePriceAlone:
         least = half_up(best, instance.scale)
         assert found.cents <= least <= found.found_cents
         assert sum(found.parts.values()) == found.cents
-        bare = Case(market, wanted).bound(found.found_cents * SCALE * 2, 60)  # not held down by a way that was found
+        bare = Case(market, wanted).bound(found.found_cents * SCALE * 2, 60)[0]  # not held down by a way that was found
         assert bare <= best * SCALE // instance.scale
         assert not found.proven or found.cents == least
+        # from where it ended for other units, or from any numbers at all, the bound holds too
+        other = {line: n + 1 for line, n in wanted.items()}
+        wild = Start((0,), {line: 9.0 / (line + 1) for line in wanted})
+        for start in (found.start, wild, (market.price(other) or found).start):
+            again = market.price(wanted, start=start)
+            assert again.cents <= least <= again.found_cents
 
     def test_by_the_solver_is_what_trying_everything_finds(self):
         random, looked = Random(5), 0  # the same problems every time
@@ -122,5 +128,10 @@ class TestThePriceAlone:
         market = Market(
             offers, [Supply(random.randint(20, 90) * 100, random.choice([None, 80_000])) for _ in range(50)]
         )
-        found = market.price({line: random.randint(1, 60) for line in range(60)})
+        wanted = {line: random.randint(1, 60) for line in range(60)}
+        found = market.price(wanted)
         assert found.cents >= found.found_cents * 98 // 100
+        # a few units more: answered from where that ended, a tenth of the steps are as close
+        wanted |= {line: wanted[line] + 2 for line in range(0, 60, 7)}
+        again, whole = market.price(wanted, start=found.start), market.price(wanted)
+        assert again.cents >= whole.cents * 999 // 1000 and again.found_cents <= whole.found_cents * 1001 // 1000
