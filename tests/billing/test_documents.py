@@ -154,6 +154,9 @@ class TestAnAdvanceInvoice:
         assert advance(company) == advance(company)
         with pytest.raises(advances.OrderAsked):
             advance(company, key="b", order_reference=" ")
+        with pytest.raises(advances.AdvanceOfNothing):
+            nothing = [advances.draft(description="x", net_cents=cents, vat_bp=0, kind="goods") for cents in (9, 0)]
+            advance(company, *nothing, key="d")
         with pytest.raises(NotAllowed):
             advance(company, key="c", actor=UserFactory())
 
@@ -313,6 +316,21 @@ class TestACorrectiveInvoice:
         waiting.refresh_from_db()
         with pytest.raises(corrections.NotCorrectable, match="en cours"):
             self.correct(waiting)
+        deducting = final(pay(advance(key="paid")).company)
+        with pytest.raises(corrections.NotCorrectable, match="acompte"):
+            self.correct(deducting)
+        given_up = invoice()
+        Invoice.objects.filter(pk=given_up.pk).update(state="written_off")
+        given_up.refresh_from_db()
+        with pytest.raises(corrections.NotCorrectable, match="abandonn"):
+            self.correct(given_up)
+        credited = invoice()
+        with transaction.atomic():
+            credit_notes.issue(
+                invoice=credited, nets={credited.lines.get().pk: 4_449}, reason="x", key="all", actor=None, at=AT
+            )
+        with pytest.raises(corrections.NotCorrectable, match="avoirs"):
+            self.correct(credited)
         with pytest.raises(corrections.CorrectionReasonAsked):
             self.correct(invoice(), reason=" ")
         with pytest.raises(NotAllowed):

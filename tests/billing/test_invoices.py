@@ -155,6 +155,7 @@ class TestDeliver:
             line(3_841, description="Gants de manutention taille 9"),
             line(608, 550, kind=LineKind.FEE),
             order_reference="BC-2026-7",
+            delivery={"name": "Atelier 2", "street": "9 rue du Quai", "postcode": "26300", "city": "Alixan"},
         )
         for _twice in range(2):
             printing.deliver(invoice_id=issued.pk, at=AT)
@@ -169,6 +170,14 @@ class TestDeliver:
             "Tannerie du Royans",
             company.siren,
             "FR40303265045",
+            company.street,
+            f"{company.postcode} {company.city}",
+            "9 rue du Quai",
+            "26300 Alixan",
+            "Entreprises Romans Bourg-de-Péage",
+            "association loi 1901",
+            "68 avenue Gambetta",
+            "RNA W263000000",
             "SIREN 732829320",
             "FR44732829320",
             "03/03/2026",
@@ -177,6 +186,7 @@ class TestDeliver:
             "BC-2026-7",
             "Livraison de biens et prestation de services",
             "Gants de manutention taille 9",
+            "paire",
             "3,4917 €",
             "20 %",
             "5,5 %",
@@ -185,6 +195,8 @@ class TestDeliver:
             "52,50 €",
             "40,00 €",
             "3 fois le taux",
+            "L441-10",
+            "Pas d'escompte",
             "d'après les débits",
             "FR14 2004",
         ]:
