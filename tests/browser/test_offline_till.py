@@ -326,6 +326,9 @@ class TestPeopleAtTheTill:
             page.get_by_role("button", name="Commencer", exact=True).click()
 
         scan_by_usb(page, print_code(made))
+        expect(page.get_by_label("Code PIN")).to_be_visible(timeout=WAIT)
+        page.set_viewport_size({"width": 320, "height": 640})
+        assert page.locator("#cashier").evaluate("box => box.scrollWidth - box.clientWidth") == 0, "nothing is cut off"
         begin("4711")
         expect(page.locator("#amount")).to_be_focused(timeout=WAIT)
         page.locator("#amount").fill("30")
@@ -341,7 +344,6 @@ class TestPeopleAtTheTill:
         expect(page.get_by_role("button", name="Zoé")).to_be_visible()
         page.get_by_role("button", name="Prête sans réseau").click()
         page.get_by_role("button", name="Commencer un entraînement").click()
-        page.get_by_role("button", name="Fermer").click()
         page.get_by_role("button", name="Montrer une carte de démonstration").click()
         page.locator("#amount").fill("20")
         page.keyboard.press("Enter")

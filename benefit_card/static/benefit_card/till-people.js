@@ -75,6 +75,7 @@ export class People {
   #train(on) {
     this.training = on;
     session.set(TRAINING, on);
+    if (on && $("offline").open) $("offline").close(); // what one exercises with stands beneath
     this.onChange();
   }
 }
