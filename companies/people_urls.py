@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from companies.once import once
 from companies.views import (
     account,
     admissions,
@@ -59,7 +60,7 @@ urlpatterns = [
     path("groups/", meetings.group_list, name="group_list"),
     path("groups/calendar/", meetings.calendar_new, name="calendar_new"),
     path("groups/<int:pk>/", meetings.group, name="group"),
-    path("groups/<int:pk>/meetings/new/", meetings.meeting_edit, name="meeting_new"),
+    path("groups/<int:pk>/meetings/new/", once(meetings.meeting_edit), name="meeting_new"),
     path("groups/<int:pk>/meetings/<int:meeting>/", meetings.meeting_edit, name="meeting_edit"),
     path("groups/<int:pk>/<slug:action>/", meetings.group_act, name="group_act"),
     path("meetings/<int:pk>/", meetings.meeting, name="meeting"),

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from django.urls import path
 
+from companies.once import once
 from purchasing.views import award, award_study, catalogue, company_pool, pool, quote, request, tender
 
 app_name = "purchasing"
@@ -13,7 +14,7 @@ POOL = "pools/<int:pk>/"
 
 urlpatterns = [
     path(f"{COMPANY}requests/", request.request_list, name="request_list"),
-    path(f"{COMPANY}requests/new/", request.request_edit, name="request_new"),
+    path(f"{COMPANY}requests/new/", once(request.request_edit), name="request_new"),
     path(f"{COMPANY}requests/<int:pk>/", request.request_detail, name="request"),
     path(f"{COMPANY}requests/<int:pk>/edit/", request.request_edit, name="request_edit"),
     path(f"{COMPANY}requests/<int:pk>/submit/", request.request_submit, name="request_submit"),
@@ -25,7 +26,7 @@ urlpatterns = [
     path(f"{COMPANY}pools/<int:pk>/join/<int:line>/", company_pool.company_pool_join, name="company_pool_join"),
     path("pools/", pool.staff_pool_list, name="staff_pool_list"),
     path("pools/needs/", pool.needs, name="needs"),
-    path("pools/new/", pool.pool_new, name="pool_new"),
+    path("pools/new/", once(pool.pool_new), name="pool_new"),
     path(POOL, pool.pool, name="pool"),
     path(f"{POOL}edit/", pool.pool_edit, name="pool_edit"),
     path(f"{POOL}publish/", pool.pool_publish, name="pool_publish"),
@@ -43,13 +44,13 @@ urlpatterns = [
     path(f"{POOL}quotes/", award.comparison, name="comparison"),
     path(f"{POOL}award/", award.award, name="award"),
     path(f"{POOL}award/<int:award>/<slug:answer>/", award.award_answer, name="award_answer"),
-    path(f"{POOL}computations/", award_study.study_list, name="award_studies"),
+    path(f"{POOL}computations/", once(award_study.study_list), name="award_studies"),
     path(f"{POOL}computations/<int:study>/", award_study.study, name="award_study"),
     path(f"{POOL}computations/<int:study>/progress/", award_study.progress, name="award_study_progress"),
     path(f"{POOL}computations/<int:study>/stop/", award_study.stop, name="award_study_stop"),
     path(f"{POOL}computations/<int:study>/accept/", award_study.accept, name="award_study_accept"),
     path("suppliers/", catalogue.supplier_list, name="supplier_list"),
-    path("suppliers/new/", catalogue.supplier_edit, name="supplier_new"),
+    path("suppliers/new/", once(catalogue.supplier_edit), name="supplier_new"),
     path("suppliers/<int:pk>/", catalogue.supplier_edit, name="supplier"),
     path("q/<str:token>/", quote.quote, name="quote"),
     path("q/<str:token>/articles/<int:number>/", quote.quote_line, name="quote_line"),

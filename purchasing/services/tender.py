@@ -19,6 +19,7 @@ from purchasing.states import POOL, QUOTE, TENDER, PoolState, QuoteState, Tender
 
 # A late answer is stored, so the link outlives the deadline by this much.
 GRACE = timedelta(days=14)
+AGAIN = timedelta(seconds=30)
 ANSWERED = (QuoteState.SUBMITTED, QuoteState.NEGOTIATING, QuoteState.SHORTLISTED)
 SILENT = (QuoteState.INVITED, QuoteState.OPENED)
 
@@ -160,6 +161,9 @@ def resend(*, actor: User, invitation: TenderInvitation, at: datetime) -> Tender
     if tender.state not in (TenderState.OPEN, TenderState.OPENED):
         raise TenderNotOpen
     invitation = _locked_invitation(invitation)
+    just = audit.history(invitation).filter(action="invitation.resent", at__gt=at - AGAIN, at__lte=at)
+    if invitation.revoked_at is None and just.exists():
+        return invitation  # the button pressed twice: the link on its way stays good
     _send_link(invitation, at=at)
     audit.record("invitation.resent", target=invitation, at=at, actor=actor)
     return invitation

@@ -6,10 +6,12 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from companies import once
-from companies.models import Role
-from purchasing.models import FrameworkAgreement, PurchaseRequest
+from companies.models import Meeting, Role
+from companies.services import meetings
+from purchasing.models import FrameworkAgreement, PurchaseRequest, Supplier
 from tests.factories.companies import CompanyFactory, member, staff
 from tests.factories.purchasing import RequestLineFactory, SupplierFactory
 
@@ -73,3 +75,23 @@ class TestAFormSentTwice:
         path = reverse("purchasing:request_copy", args=[company.pk, line.request_id])
         assert client.post(path).headers["Location"] != client.post(path).headers["Location"]
         assert once.FIELD == "once"
+
+    def test_makes_one_request_one_supplier_and_one_meeting(self, client, settings):
+        settings.STAFF_NEEDS_SECOND_FACTOR = False
+        buyer, person = member(CompanyFactory(), Role.BUYER), staff()
+        group = meetings.found(actor=person, name="Achats", at=timezone.now())
+        company = buyer.memberships.get().company_id
+        lines = {"lines-TOTAL_FORMS": 1, "lines-INITIAL_FORMS": 0, "lines-0-text": "Gants", "lines-0-quantity": "10"}
+        forms = [
+            (buyer, reverse("purchasing:request_new", args=[company]), {"title": "Gants", **lines}, PurchaseRequest),
+            (person, reverse("purchasing:supplier_new"), {"name": "Drôme Protection", "category": "protection",
+             "contact_name": "Léa", "contact_email": "lea@example.org", "lead_days": 5, "active": "on"}, Supplier),
+            (person, reverse("companies:meeting_new", args=[group.pk]), {"title": "Bois", "day": "2027-03-01",
+             "begins": "18:00", "ends": "19:00", "agenda": "Accueil"}, Meeting),
+        ]  # fmt: skip
+        for user, path, said, model in forms:
+            client.force_login(user)
+            assert 'name="once"' in client.get(path).content.decode()
+            sent = [client.post(path, said | {"once": "k9"}) for _ in range(2)]
+            assert [answer.status_code for answer in sent] == [302, 302], sent[0].content.decode()[-2000:]
+            assert sent[0].headers["Location"] == sent[1].headers["Location"] and model.objects.count() == 1

@@ -89,6 +89,24 @@ class TestAnEvaluation:
         assert _violation({"min_order_value": 201}, {0: 2}) == Violation("min_order_value", supplier=0)
         assert _violation({"min_order_units": 3}, {0: 2}) == Violation("min_order_units", supplier=0)
 
+    def test_allows_exactly_what_a_rule_allows_and_not_one_more(self):
+        data = _one(demand=4)
+        data["products"][0]["max_surplus"] = 1
+        offer, supplier = data["suppliers"][0]["offers"][0], data["suppliers"][0]
+        for rule, place, limit, good, bad in (
+            ("max_packs", offer, {"max_packs": 4}, 4, 5),
+            ("max_surplus", offer, {}, 5, 6),
+            ("min_order_units", supplier, {"min_order_units": 5}, 5, 4),
+            ("min_order_value", supplier, {"min_order_value": 500}, 5, 4),
+            ("min_quantity", supplier["schemes"][0], {"least": 5}, 5, 4),
+        ):
+            before = dict(place)
+            place.update(limit)
+            assert isinstance(evaluate(parse(data), {0: good}), Evaluation), rule
+            assert evaluate(parse(data), {0: bad}).rule == rule
+            place.clear()
+            place.update(before)
+
     def test_names_the_broken_limits_between_suppliers(self):
         half = {0: 1, 1: 1}
         for limit, rule in (
