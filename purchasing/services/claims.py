@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -202,8 +203,10 @@ def _create(
 def _keep(
     claim: Claim, pictures: Sequence[bytes], *, actor: User | None, at: datetime, by_supplier: bool = False
 ) -> None:
-    have = claim.evidence.count()
-    for number, content in enumerate(pictures, start=have + 1):
+    theirs = claim.evidence.filter(by_supplier=by_supplier)
+    known = set(theirs.values_list("document__sha256", flat=True))  # a form sent twice
+    fresh = [content for content in pictures if sha256(content).hexdigest() not in known]
+    for number, content in enumerate(fresh, start=claim.evidence.count() + 1):
         document = documents.store(
             kind="claim_evidence",
             name=f"{claim.number}-{number}.jpg",

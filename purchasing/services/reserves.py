@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from hashlib import sha256
 
 from django.db import transaction
 from django.utils import timezone
@@ -40,12 +41,14 @@ def deadline(at: datetime) -> datetime:
 def keep_photos(
     receipt: Receipt, pictures: Sequence[bytes], *, actor: User, at: datetime, caption: str = ""
 ) -> list[ReceiptPhoto]:
-    """Store pictures that were already written anew, inside the caller's transaction."""
-    have = receipt.photos.count()
-    if have + len(pictures) > MOST_PHOTOS:
+    """Store pictures that were already written anew, inside the caller's transaction. The same one twice is one."""
+    known = {row.document.sha256: row for row in receipt.photos.select_related("document")}
+    new = {sha256(content).hexdigest(): content for content in pictures}
+    kept = [known[digest] for digest in new if digest in known]
+    if len(known) + len(new) - len(kept) > MOST_PHOTOS:
         raise TooManyPhotos(most=MOST_PHOTOS)
-    kept = []
-    for number, content in enumerate(pictures, start=have + 1):
+    fresh = [content for digest, content in new.items() if digest not in known]
+    for number, content in enumerate(fresh, start=len(known) + 1):
         document = documents.store(
             kind="receipt_photo",
             name=f"{receipt.order.number}-{receipt.number}-{number}.jpg",
@@ -65,8 +68,10 @@ def add_photo(*, actor: User, receipt: Receipt, content: bytes, caption: str = "
     require(access.can_run_pool(actor, receipt.order.pool))
     picture = reencoded(content)
     receipt = _locked(receipt)
+    have = receipt.photos.count()
     (row,) = keep_photos(receipt, [picture], actor=actor, at=at, caption=caption.strip()[:120])
-    audit.record("receipt.photo_added", target=receipt, at=at, actor=actor)
+    if receipt.photos.count() > have:
+        audit.record("receipt.photo_added", target=receipt, at=at, actor=actor)
     return row
 
 

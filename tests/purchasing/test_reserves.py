@@ -1,6 +1,7 @@
 """Reserves: photos, the carrier's clock, substitutes, back-orders."""
 
 import io
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,9 +19,13 @@ from tests.purchasing.back import Delivered, hours
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+SHADES = itertools.count(0x20)
+
+
 def photo(name="quai.jpg"):
+    """Another picture each time."""
     out = io.BytesIO()
-    Image.new("RGB", (60, 40), "#8a4420").save(out, "JPEG")
+    Image.new("RGB", (60, 40), (0x8A, 2 * next(SHADES) % 256, 0x20)).save(out, "JPEG")
     return SimpleUploadedFile(name, out.getvalue(), "image/jpeg")
 
 
@@ -103,8 +108,12 @@ class TestAPhoto:
         d = Delivered()
         receipt = d.receive(30, 2)
         client.force_login(d.w.staff)
-        done = client.post(f"/api/v1/receipts/{receipt.pk}/photos/", {"photo": photo(), "caption": "Coin"})
-        assert done.status_code == 201 and receipt.photos.get().caption == "Coin"
+        taken = photo().read()
+        for _sent in range(2):  # the same picture twice is one
+            sent = {"photo": SimpleUploadedFile("coin.jpg", taken, "image/jpeg"), "caption": "Coin"}
+            assert client.post(f"/api/v1/receipts/{receipt.pk}/photos/", sent).status_code == 201
+        assert receipt.photos.get().caption == "Coin"
+        assert AuditEntry.objects.filter(action="receipt.photo_added").count() == 1
 
 
 class TestASubstitute:
