@@ -162,6 +162,18 @@ class TestAnInvoice:
         Status.objects.create(transmission=issued.transmission, code=212, at=AT, incoming=False, sent_at=AT)
         assert collected.say(at=AT) == 0
 
+    def test_that_the_platform_has_not_or_refused_is_not_told_as_paid(self):
+        """Nothing is told of a document that waits; what was paid meanwhile is told once it is there."""
+        issued = delivered()
+        settlement.apply(payment_id=payment(issued).pk, seen=paid(issued.gross_cents), at=AT)
+        assert collected.say(at=AT) == 0
+        Transmission.objects.update(state="sent")
+        assert collected.say(at=AT) == 1
+        refused = delivered()
+        Transmission.objects.filter(invoice=refused).update(state="rejected")
+        settlement.apply(payment_id=payment(refused).pk, seen=replace(paid(5_339), intent_id="pi_2"), at=AT)
+        assert collected.say(at=AT) == 0
+
     def test_shows_on_its_page_why_the_company_refused_it(self, way, platform, client):
         issued = delivered()
         exchange.send_waiting(way, at=AT)
