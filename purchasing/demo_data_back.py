@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from companies.demo_data import World
 from companies.models import Company, User
 from companies.money import line_total
+from purchasing import demo_mandate
 from purchasing.mails_back import silence
 from purchasing.models import (
     Commitment,
@@ -46,7 +47,9 @@ def seed_back(*, rng: random.Random, world: World, at: datetime, scale: str, poo
             pool.refresh_from_db()
             if aim == "closed":
                 billed += 1
-                if billed > BILLED:
+                if billed == BILLED + 1 and demo_mandate.sign(pool, world, at):
+                    pass
+                elif billed > BILLED:
                     Pool.objects.filter(pk=pool.pk).update(legal_model=Pool.LegalModel.LISTING, fee_bp=0)
                     pool.refresh_from_db()
             _carry(_Teller(rng, world, at), pool, aim)
@@ -292,6 +295,9 @@ def _share(teller: _Teller, row: PurchaseOrder, invoice: SupplierInvoice, at: da
     settlement.accept(actor=teller.staff, invoice=invoice, reason="Conforme", at=issued)
     invoice = settlement.share_out(actor=teller.staff, invoice=invoice, at=issued)
     settlement.issue_invoices(actor=teller.staff, invoice=invoice, at=issued, quietly=True)
+    if row.pool.legal_model == Pool.LegalModel.MANDATE:
+        demo_mandate.pay(row, teller.world, issued)
+        return False
     return own
 
 

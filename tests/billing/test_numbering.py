@@ -7,8 +7,8 @@ from django.db import connection, transaction
 
 from companies.billing import numbering
 from companies.billing.models import Invoice
-from tests.factories.billing import AT, invoice
-from tests.factories.companies import CompanyFactory
+from tests.factories.billing import AT, billing_mandate, in_name, invoice
+from tests.factories.companies import CompanyFactory, staff
 
 
 class Stumble(Exception):
@@ -18,19 +18,22 @@ class Stumble(Exception):
 @pytest.mark.django_db(transaction=True)
 class TestNumbers:
     def test_are_unbroken_under_16_threads_that_fail_at_random(self):
-        """I9: issued invoice numbers are unbroken."""
-        company = CompanyFactory()
+        """I9: issued invoice numbers are unbroken, in our series and in the one of a supplier we write for."""
+        company, mandate = CompanyFactory(), billing_mandate(actor=staff())
 
-        def work(seed: int) -> int:
-            rng, issued = random.Random(seed), 0
+        def work(seed: int) -> list[int]:
+            rng, issued = random.Random(seed), [0, 0]
             try:
                 for turn in range(8):
                     try:
                         with transaction.atomic():
-                            invoice(company, key=f"{seed}-{turn}")
+                            if theirs := turn % 2:
+                                in_name(mandate, company, key=f"{seed}-{turn}")
+                            else:
+                                invoice(company, key=f"{seed}-{turn}")
                             if rng.random() < 0.4:
                                 raise Stumble
-                            issued += 1
+                            issued[theirs] += 1
                     except Stumble:
                         pass
             finally:
@@ -38,10 +41,13 @@ class TestNumbers:
             return issued
 
         with ThreadPoolExecutor(16) as pool:
-            issued = sum(pool.map(work, range(16)))
-        numbers = sorted(Invoice.objects.values_list("number", flat=True))
-        assert 0 < issued < 16 * 8
-        assert numbers == [f"ERB-2026-{n:05d}" for n in range(1, issued + 1)]
+            issued = [sum(counts) for counts in zip(*pool.map(work, range(16)), strict=True)]
+        for series, count in zip(("ERB", mandate.series), issued, strict=True):
+            rows = Invoice.objects.filter(number__startswith=series)
+            assert 0 < count < 16 * 4
+            assert sorted(rows.values_list("number", flat=True)) == [
+                f"{series}-2026-{n:05d}" for n in range(1, count + 1)
+            ]
 
     def test_are_refused_outside_a_transaction(self):
         with pytest.raises(transaction.TransactionManagementError):

@@ -25,13 +25,15 @@ from companies.billing import (
     settlement,
     write_offs,
 )
+from companies.billing import in_name as in_names
 from companies.billing.bank import importing, matching
 from companies.billing.models import AccountKind, BankLine, CreditNote, Invoice, Payment, PaymentState, Refund
 from companies.billing.models.payment import UNDER_WAY
 from companies.billing.settlement import Dispute, Observation
 from companies.errors import DomainError
 from tests.billing.statements import IBAN, camt, entry
-from tests.factories.billing import AT, invoice, line, payment
+from tests.factories import billing as in_name
+from tests.factories.billing import AT, billing_mandate, invoice, line, payment
 from tests.factories.companies import CompanyFactory, staff
 
 
@@ -68,12 +70,14 @@ class Books(RuleBasedStateMachine):
 
     invoices = Bundle("invoices")
     truths = Bundle("truths")
+    theirs = Bundle("theirs")  # invoices in a supplier's name
 
     def __init__(self) -> None:
         super().__init__()
         self.before = transaction.savepoint()
         self.companies = [CompanyFactory(), CompanyFactory()]
         self.staff = [staff(), staff()]
+        self.mandate = billing_mandate(actor=self.staff[0])
         self.at, self.steps, self.numbers = AT, 0, 0
         self.known: dict[int, Truth] = {}  # what Stripe has, by our attempt
 
@@ -95,6 +99,42 @@ class Books(RuleBasedStateMachine):
         made = invoice(self.companies[place], *drafts, at=self.now(), due_on=date(2026, 4, 1 + self.numbers % 25))
         settlement.set_invoice(made, "due", at=self.at, label="ERB")
         return made.pk
+
+    @rule(target=theirs, place=st.integers(0, 1), cents=st.integers(1, 900_000), stumbles=st.booleans())
+    def issue_in_a_suppliers_name(self, place, cents, stumbles):
+        inner = transaction.savepoint()
+        made = in_name.in_name(self.mandate, self.companies[place], line(cents), line(cents, 550), at=self.now())
+        if not stumbles:
+            return self.due(made)
+        transaction.savepoint_rollback(inner)
+        return multiple()
+
+    @rule(target=truths, pk=theirs, part=st.integers(1, 100), commission=st.integers(0, 5))
+    def pay_a_supplier_by_connect(self, pk, part, commission):
+        return self.try_to_pay_with(pk, part, destination="acct_1", commission=commission)
+
+    @rule(pk=theirs, part=st.integers(1, 100), taken_back=st.booleans())
+    def supplier_says_it_was_paid(self, pk, part, taken_back):
+        row = Invoice.objects.get(pk=pk)
+        cents, seen = max(1, row.balance_cents * part // 100), row.balance_cents
+        with contextlib.suppress(in_names.PaidElsewhere):
+            in_names.tell_paid(invoice=row, cents=cents, seen=seen, actor=None, at=self.now())
+        if taken_back:
+            with contextlib.suppress(in_names.PaidElsewhere):
+                in_names.take_back_word(invoice=row, actor=None, at=self.now())
+
+    @rule(pk=theirs, cents=st.integers(1, 500_000))
+    def credit_in_a_suppliers_name(self, pk, cents):
+        row = Invoice.objects.get(pk=pk)
+        with contextlib.suppress(credit_notes.CreditRefused):
+            credit_notes.issue(
+                invoice=row,
+                nets={row.lines.first().pk: cents},
+                reason="x",
+                key=f"t{self.steps}",
+                actor=None,
+                at=self.now(),
+            )
 
     @rule(place=st.integers(0, 1))
     def issue_and_stumble(self, place):
@@ -137,12 +177,16 @@ class Books(RuleBasedStateMachine):
 
     @rule(target=truths, pk=invoices, part=st.integers(1, 100))
     def try_to_pay(self, pk, part):
+        return self.try_to_pay_with(pk, part)
+
+    def try_to_pay_with(self, pk, part, destination="", commission=0):
         row = Invoice.objects.get(pk=pk)
         under_way = row.payments.filter(state__in=UNDER_WAY).first()
         if not row.is_payable or under_way is not None:
             return None
         cents = max(1, row.balance_cents * part // 100)
-        made = Truth(payment(row, amount_cents=cents).pk, cents)
+        more = {"destination": destination, "commission_cents": cents * commission // 100}
+        made = Truth(payment(row, amount_cents=cents, **more).pk, cents)
         self.known[made.payment_id] = made
         return made
 
@@ -338,7 +382,10 @@ class Books(RuleBasedStateMachine):
         owed = ledger.owed(rows)
         assert {row.pk: row.balance_cents for row in rows} == owed
         for company in self.companies:
-            own = sum(owed[row.pk] for row in rows if row.company_id == company.pk)
+            of_company = [row for row in rows if row.company_id == company.pk]
+            theirs = sum(owed[row.pk] for row in of_company if row.is_suppliers)
+            assert theirs == ledger.balance(AccountKind.SUPPLIERS_CLAIM, company=company)
+            own = sum(owed[row.pk] for row in of_company if not row.is_suppliers)
             assert own == ledger.balance(AccountKind.RECEIVABLE, company=company)
             assert ledger.balance(AccountKind.DEPOSITS, company=company) <= 0
             going = company.deposit_refunds.filter(state="asked").aggregate(sum=Sum("cents"))["sum"] or 0
@@ -347,8 +394,9 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def numbers_are_unbroken(self):
-        for model, series in ((Invoice, "ERB"), (CreditNote, "AV")):
-            found = sorted(model.objects.values_list("number", flat=True))
+        all_ = [number for model in (Invoice, CreditNote) for number in model.objects.values_list("number", flat=True)]
+        for series in ("ERB", "AV", self.mandate.series):  # of a supplier: one for invoices and credit notes
+            found = sorted(number for number in all_ if number.startswith(f"{series}-"))
             assert found == [f"{series}-2026-{n:05d}" for n in range(1, len(found) + 1)]
 
     @invariant()
