@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from stdnum import luhn
 
 from companies.billing import connected, in_name, self_billing, settlement
 from companies.billing.models import (
@@ -27,16 +28,26 @@ IBAN = "FR7630006000011234567890189"
 
 
 def sign(pool: Pool, world: World, at: datetime) -> bool:
-    """The suppliers of a pool sign, and the pool takes the model; False when one has no number of the register."""
+    """The suppliers of a pool sign, and the pool takes the model; False when nobody won it."""
     suppliers = awarded(pool)
-    if not suppliers or any(len(row.siren) != 9 for row in suppliers):
+    if not suppliers:
         return False
     for supplier in suppliers:
+        _register(supplier)
         if not SelfBillingMandate.objects.filter(siren=supplier.siren, purpose=MandatePurpose.MEMBERS).exists():
             _give(supplier, world, at)
     Pool.objects.filter(pk=pool.pk).update(legal_model=Pool.LegalModel.MANDATE, fee_bp=200)
     pool.refresh_from_db()
     return True
+
+
+def _register(supplier: Supplier) -> None:
+    """Numbers of the register and of VAT, right by their check digits and of nobody."""
+    if not supplier.siren:
+        body = f"{90_000_000 + supplier.pk}"
+        supplier.siren = body + luhn.calc_check_digit(body)
+        supplier.vat_no = f"FR{(12 + 3 * (int(supplier.siren) % 97)) % 97:02d}{supplier.siren}"
+        supplier.save(update_fields=["siren", "vat_no"])
 
 
 def _give(supplier: Supplier, world: World, at: datetime) -> None:
