@@ -93,9 +93,10 @@ def staff_specimens(request: HttpRequest) -> HttpResponse:
 def _paper(request: HttpRequest, back: str, *arguments: int) -> HttpResponse:
     try:
         limits.spend(limits.EXPORTS_PER_ACCOUNT, f"specimens:{me(request).pk}")
-    except DomainError as error:
+        content = specimens.sheet(at=timezone.now())
+    except DomainError as error:  # too often, or nobody signs at the moment
         refused(request, error)
         return redirect(back, *arguments)
-    response = HttpResponse(specimens.sheet(at=timezone.now()), content_type="application/pdf")
+    response = HttpResponse(content, content_type="application/pdf")
     response.headers["Content-Disposition"] = 'attachment; filename="erb-specimens.pdf"'
     return response
