@@ -64,7 +64,7 @@ def by_zxing(pictures: Sequence[Image.Image]) -> list[str]:
 
 
 def by_zbar(pictures: Sequence[Image.Image], folder: Path) -> list[str]:
-    names = [f"seen-{number:03}.png" for number in range(len(pictures))]
+    names = [f"seen-{number:03}.pgm" for number in range(len(pictures))]
     for name, picture in zip(names, pictures, strict=True):
         picture.save(folder / name)
     command = ["zbarimg", "-q", "--raw", "-Sdisable", "-Sqrcode.enable", *names]

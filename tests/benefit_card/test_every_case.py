@@ -48,7 +48,11 @@ THREATS = {
         (CARD + "figures", "test_of_nine_is_hidden_and_one_more_employee_cannot_be_subtracted"),
         (CARD + "retention", "test_is_logged_told_and_shown_to_the_person"),
     ],
-    "malicious CSV": [("companies/test_staff_list_reading", "test_says_where_and_what_is_wrong")],
+    "malicious CSV": [
+        ("companies/test_staff_list_reading", "test_says_where_and_what_is_wrong"),
+        ("companies/test_staff_list_reading", "test_refuses_a_file_that_is_no_staff_list"),
+        ("companies/test_people_pages", "test_list_errors_by_line_and_as_a_harmless_file"),
+    ],
     "scan of hostile QR": [(BROWSER + "card_scripts", "test_is_named_foreign_and_never_anything_else")],
     "credential in logs/referrer": [
         (CARD + "fraud", "test_is_in_no_log_line_and_no_referrer"),
@@ -195,7 +199,14 @@ EXACTLY_ONCE = {
         ("merchants/test_applications", "test_tells_the_merchant_why"),
     ],
 }
-ROWS = [(row, *test) for rows in (THREATS, CASES, EXACTLY_ONCE) for row, tests in rows.items() for test in tests]
+SIGNING = {
+    "signing in one Celery queue": [
+        (CARD + "signing", "test_serves_the_list_it_has_and_asks_for_a_new_one_once"),
+    ],
+}
+ROWS = [
+    (row, *test) for rows in (THREATS, CASES, EXACTLY_ONCE, SIGNING) for row, tests in rows.items() for test in tests
+]
 
 
 class TestEveryRow:

@@ -111,6 +111,7 @@ class TestReading:
         ],
     )
     def test_refuses_a_file_that_is_no_staff_list(self, content: bytes, code: str) -> None:
+        """Threat: malicious CSV: limits, also of lines."""
         with pytest.raises(Unreadable) as refused:
             read(content)
         assert refused.value.code == code
