@@ -5,6 +5,7 @@ Else whoever opens a page first after a start waits for them to be read and comp
 
 import logging
 import threading
+import time
 from pathlib import Path
 
 from django.conf import settings
@@ -25,11 +26,15 @@ def templates() -> list[str]:
     return sorted({str(file.relative_to(folder)) for folder in ours for file in folder.rglob("*.html")})
 
 
-def up() -> int:
-    """Read all addresses, compile all templates; return how many. What cannot be compiled fails where it is used."""
+def up(pause: float = 0) -> int:
+    """Read all addresses, compile all templates; return how many. What cannot be compiled fails where it is used.
+
+    `pause` seconds between two, in which requests get their turn.
+    """
     reverse("home")
     done = 0
     for name in templates():
+        time.sleep(pause)
         try:
             get_template(name)
             done += 1
@@ -40,4 +45,4 @@ def up() -> int:
 
 def in_background() -> None:
     """Let the first requests wait as little as may be: they are served meanwhile."""
-    threading.Thread(target=up, name="warm", daemon=True).start()
+    threading.Thread(target=up, args=(0.005,), name="warm", daemon=True).start()
