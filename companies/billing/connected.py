@@ -109,6 +109,19 @@ def post_commission(payment: Payment, back_cents: int, *, at: datetime) -> None:
         )
 
 
+def commission_again(payment: Payment, cents: int) -> int:
+    """Our part of what goes to the supplier a second time: it had been given back with the money."""
+    return divide(payment.commission_cents * cents, payment.amount_cents)
+
+
+def post_handed_on(key: str, cents: int, payment: Payment, *, at: datetime) -> None:
+    """Money that came back to us went to the supplier again, less our commission. Once per key."""
+    kept = commission_again(payment, cents)
+    if post_laid_out(key, cents, payment, at=at) and kept:
+        reason = f"{payment.invoice.number} · {key}"
+        ledger.post(key=f"{key}-commission", kind="commission", at=at, reason=reason, sides=_earned(kept))
+
+
 def _earned(cents: int) -> list[ledger.Side]:
     net = divide(cents * 10_000, 10_000 + COMMISSION_VAT_BP)
     return [
@@ -132,7 +145,7 @@ def to_settle(payment: Payment) -> Sequence[tuple[str, int]]:
     """What is open between us and the supplier of a payment: (mark, cents) to get back (positive) or to hand on (negative).
 
     A claim was taken from our balance: the transfer is reversed. One that was won, or a refund that bounced, came back to
-    us: it is the supplier's and is transferred again.
+    us: it is the supplier's and is transferred again, less the commission that had gone back with it.
     """
     ids = [
         *payment.disputes.values_list("dispute_id", flat=True),

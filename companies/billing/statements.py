@@ -1,20 +1,26 @@
-"""Statements of account: what a company was invoiced and what it paid, with the balance after each."""
+"""Statements of account: what a company was invoiced and what it paid, with the balance after each.
+
+What it owes suppliers, by invoices the association wrote in their name, stands apart, one account per supplier: it is no claim
+of the association and in none of its balances (decision 0052).
+"""
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from companies import money
-from companies.billing.models import AccountKind, LedgerEntry
+from companies.billing.models import AccountKind, LedgerEntry, SelfBillingMandate
 from companies.documents import render_pdf
+from companies.employees.sheets import harmless
 from companies.models import Company
 from companies.templatetags.ui import day, euros
 
@@ -30,6 +36,7 @@ KINDS = {
     "write_off": gettext_lazy("Debt given up"),
     "kept": gettext_lazy("Kept for later invoices"),
     "reversal": gettext_lazy("Correction"),
+    "told_paid": gettext_lazy("Paid, as the supplier says"),
 }
 
 
@@ -54,6 +61,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Owed:
+    """What is owed to one supplier for what the association invoiced in its name."""
+
+    name: str
+    opening_cents: int
+    closing_cents: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
 class Statement:
     company: Company
     first: date
@@ -62,19 +79,58 @@ class Statement:
     closing_cents: int
     deposit_cents: int
     rows: list[Row] = field(default_factory=list)
+    suppliers: list[Owed] = field(default_factory=list)
 
 
 def of(company: Company, *, first: date, last: date) -> Statement:
-    """The movements of a company's account between two days, both included. Three queries."""
-    entries = LedgerEntry.objects.filter(account__kind=AccountKind.RECEIVABLE, account__company=company)
+    """The movements of a company's account between two days, both included. Six queries at most."""
     begin = timezone.make_aware(datetime.combine(first, time.min))
     end = timezone.make_aware(datetime.combine(last + timedelta(days=1), time.min))
+    until = LedgerEntry.objects.filter(account__company=company, transaction__at__lt=end)
+    entries = until.filter(account__kind=AccountKind.RECEIVABLE)
     opening = int(entries.filter(transaction__at__lt=begin).aggregate(sum=Sum("cents"))["sum"] or 0)
-    deposits = LedgerEntry.objects.filter(account__kind=AccountKind.DEPOSITS, account__company=company)
-    kept = -int(deposits.filter(transaction__at__lt=end).aggregate(sum=Sum("cents"))["sum"] or 0)
-    balance, rows = opening, []
-    chosen = entries.filter(transaction__at__gte=begin, transaction__at__lt=end)
-    for entry in chosen.select_related("transaction", "invoice").order_by("transaction__at", "pk"):
+    deposits = until.filter(account__kind=AccountKind.DEPOSITS)
+    kept = -int(deposits.aggregate(sum=Sum("cents"))["sum"] or 0)
+    rows = _rows(_in_order(entries, begin), opening)
+    suppliers = _suppliers(until.filter(account__kind=AccountKind.SUPPLIERS_CLAIM), begin)
+    return Statement(company, first, last, opening, _closing(rows, opening), kept, rows, suppliers)
+
+
+def _suppliers(entries: QuerySet[LedgerEntry], begin: datetime) -> list[Owed]:
+    """One account per SIREN, whatever the version of the mandate was; none for what was settled before and did not move."""
+    siren = "invoice__billing_mandate__siren"
+    before = entries.filter(transaction__at__lt=begin).order_by().values_list(siren).annotate(sum=Sum("cents"))
+    openings = {key: cents for key, cents in before if cents}
+    moved: dict[str, list[LedgerEntry]] = {key: [] for key in openings}
+    for entry in _in_order(entries, begin).select_related("transaction", "invoice__billing_mandate"):
+        moved.setdefault(_siren(entry), []).append(entry)
+    signed = SelfBillingMandate.objects.filter(siren__in=moved).order_by("pk")
+    names = {row.siren: str(row.party["name"]) for row in signed} if moved else {}
+    found = []
+    for key, movements in moved.items():
+        opening = openings.get(key, 0)
+        rows = _rows(movements, opening)
+        found.append(Owed(names[key], opening, _closing(rows, opening), rows))
+    return sorted(found, key=lambda row: row.name)
+
+
+def _siren(entry: LedgerEntry) -> str:
+    assert entry.invoice and entry.invoice.billing_mandate  # nothing else stands on a supplier's account
+    return entry.invoice.billing_mandate.siren
+
+
+def _in_order(entries: QuerySet[LedgerEntry], begin: datetime) -> QuerySet[LedgerEntry]:
+    rows = entries.filter(transaction__at__gte=begin).select_related("transaction", "invoice")
+    return rows.order_by("transaction__at", "pk")
+
+
+def _closing(rows: Sequence[Row], opening: int) -> int:
+    return rows[-1].balance_cents if rows else opening
+
+
+def _rows(entries: Iterable[LedgerEntry], balance: int) -> list[Row]:
+    rows = []
+    for entry in entries:
         balance += entry.cents
         posted = entry.transaction
         number = entry.invoice.number if entry.invoice else ""
@@ -85,19 +141,22 @@ def of(company: Company, *, first: date, last: date) -> Statement:
                 balance,
             )
         )  # fmt: skip
-    return Statement(company, first, last, opening, balance, kept, rows)
+    return rows
 
 
 def as_csv(found: Statement) -> str:
-    """For a spreadsheet: semicolons, decimal points, one row a movement."""
+    """For a spreadsheet: semicolons, decimal points, one row a movement, with whom the account is with."""
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    writer.writerow([_("Date"), _("Movement"), _("Document"), _("Debit"), _("Credit"), _("Balance")])
-    writer.writerow([found.first, _("Balance before"), "", "", "", money.euros(found.opening_cents)])
-    for row in found.rows:
-        debit = money.euros(row.debit_cents) if row.debit_cents else ""
-        credit = money.euros(row.credit_cents) if row.credit_cents else ""
-        writer.writerow([row.on, row.kind, row.text, debit, credit, money.euros(row.balance_cents)])
+    writer.writerow([_("Date"), _("Movement"), _("Document"), _("Debit"), _("Credit"), _("Balance"), _("Owed to")])
+    own = Owed(settings.SELLER["name"], found.opening_cents, found.closing_cents, found.rows)
+    for account in [own, *found.suppliers]:
+        name = harmless(account.name)
+        writer.writerow([found.first, _("Balance before"), "", "", "", money.euros(account.opening_cents), name])
+        for row in account.rows:
+            debit = money.euros(row.debit_cents) if row.debit_cents else ""
+            credit = money.euros(row.credit_cents) if row.credit_cents else ""
+            writer.writerow([row.on, row.kind, row.text, debit, credit, money.euros(row.balance_cents), name])
     return out.getvalue()
 
 
@@ -117,19 +176,36 @@ def as_pdf(found: Statement, *, language: str, at: datetime) -> bytes:
         },
         "head": [_("Date"), _("Movement"), _("Document"), _("Debit"), _("Credit"), _("Balance")],
         "opening": [_("Balance before"), euros(found.opening_cents)],
-        "rows": [
-            [
-                f"{row.on:%d/%m/%Y}",
-                str(row.kind),
-                row.text,
-                euros(row.debit_cents) if row.debit_cents else "",
-                euros(row.credit_cents) if row.credit_cents else "",
-                euros(row.balance_cents),
-            ]
-            for row in found.rows
-        ],
+        "rows": _printed(found.rows),
         "closing": [_("Owed at the end"), euros(found.closing_cents)],
+        "apart": [
+            _("Owed to suppliers"),
+            _("Invoices ERB wrote in their name. They are paid to the supplier, not to ERB."),
+        ],
+        "suppliers": [
+            {
+                "name": account.name,
+                "opening": [_("Balance before"), euros(account.opening_cents)],
+                "rows": _printed(account.rows),
+                "closing": [_("Owed at the end"), euros(account.closing_cents)],
+            }
+            for account in found.suppliers
+        ],
         "deposit": [_("Kept for you"), euros(found.deposit_cents)] if found.deposit_cents else [],
         "page": _("Page"),
     }
     return render_pdf("billing/documents/statement.typ", data)
+
+
+def _printed(rows: Sequence[Row]) -> list[list[str]]:
+    return [
+        [
+            f"{row.on:%d/%m/%Y}",
+            str(row.kind),
+            row.text,
+            euros(row.debit_cents) if row.debit_cents else "",
+            euros(row.credit_cents) if row.credit_cents else "",
+            euros(row.balance_cents),
+        ]
+        for row in rows
+    ]

@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from companies.billing import billing_mandates
-from companies.errors import DomainError
-from purchasing.models import AwardLine, Pool, Supplier
+from companies.errors import DomainError, Invalid
+from purchasing.models import AwardLine, Pool, PurchaseOrder, Supplier
+from purchasing.states import PoolState
+
+ENDED = (PoolState.FAILED, PoolState.CLOSED, PoolState.CANCELLED)
+POOL_DEPENDS = _(
+    "The pool “%(pool)s” is invoiced in the name of %(supplier)s, by its mandate for SIREN %(siren)s: the number stays until "
+    "the pool is closed."
+)
 
 
 class MandateMissing(DomainError):
@@ -16,6 +24,30 @@ class MandateMissing(DomainError):
         "mandate under “Self-billing”, with the supplier's SIREN, or choose another legal model."
     )
     field = "legal_model"
+
+
+class SirenBound(Invalid):
+    code = "supplier_siren_bound"
+    message = _(
+        "The mandate of %(supplier)s to invoice the companies in its name stands on SIREN %(siren)s. Revoke it under "
+        "“Self-billing” first, then store one with the new number."
+    )
+    field = "siren"
+
+
+def require_siren_free(supplier: Supplier, siren: str) -> None:
+    """Raises SirenBound when invoices in a supplier's name depend on the SIREN it has now, and it would get another."""
+    was = Supplier.objects.filter(pk=supplier.pk).values_list("siren", flat=True).first()
+    if not was or was == siren:
+        return
+    won = AwardLine.objects.filter(award__state="confirmed", quote_line__quote__invitation__supplier=supplier)
+    orders = PurchaseOrder.objects.filter(supplier=supplier).exclude(state="cancelled")
+    depends = Q(pk__in=won.values("award__tender__pool")) | Q(pk__in=orders.values("pool"))
+    pools = Pool.objects.filter(depends, legal_model=Pool.LegalModel.MANDATE).exclude(state__in=ENDED)
+    if (pool := pools.order_by("pk").first()) is not None:
+        raise SirenBound(POOL_DEPENDS, supplier=supplier.name, siren=was, pool=pool.title)
+    if billing_mandates.to_members(was) is not None:
+        raise SirenBound(supplier=supplier.name, siren=was)
 
 
 def without(suppliers: Iterable[Supplier]) -> list[Supplier]:

@@ -13,6 +13,7 @@ from companies.errors import Invalid
 from companies.models import User
 from purchasing import access
 from purchasing.models import Article, Supplier, SupplierContact
+from purchasing.services import billing_mandates
 
 
 class ReferenceTaken(Invalid):
@@ -53,8 +54,10 @@ def save_supplier(
     at: datetime,
     supplier: Supplier | None = None,
 ) -> Supplier:
-    """Create or change a supplier and the contact that gets its links."""
+    """Create or change a supplier and the contact that gets its links. Raises NotAllowed, SirenBound."""
     require(access.can_keep_catalogue(actor))
+    if supplier and supplier.pk and "siren" in values:
+        billing_mandates.require_siren_free(supplier, str(values["siren"]))
     action = "supplier.changed" if supplier and supplier.pk else "supplier.created"
     supplier = supplier or Supplier()
     for name, value in values.items():

@@ -55,7 +55,10 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _form_page(request: HttpRequest, order: PurchaseOrder, form: SupplierInvoiceForm) -> HttpResponse:
-    return render(request, "purchasing/settlement_form.html", {"order": order, "form": form})
+    in_name = order.pool.legal_model == Pool.LegalModel.MANDATE
+    if in_name:
+        form.fields["number"].label = _("Number of the supplier's statement")
+    return render(request, "purchasing/settlement_form.html", {"order": order, "form": form, "in_name": in_name})
 
 
 def _expected(order: PurchaseOrder, lines: Sequence[PurchaseOrderLine]) -> dict[str, Any]:

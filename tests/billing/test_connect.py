@@ -15,6 +15,7 @@ from companies.billing import (
     fec,
     ledger,
     payments,
+    settlement,
     supplier_links,
     third_party,
 )
@@ -120,7 +121,11 @@ class TestAPayment:
             payment=payment, amount_cents=2_000, reason="Casse", key="r", actor=s.clerk, at=timezone.now()
         )
         assert (refund.state, s.state(), s.has) == ("succeeded", ("part_paid", 2_000), 5_339 - 160 - 2_000 + 60)
-        assert ours() == {"stripe": 100 - 35, "bank_charges": 35, "fees": -83, "vat_collected": -17}
+        left = {"stripe": 100 - 35, "bank_charges": 35, "fees": -83, "vat_collected": -17}
+        assert ours() == left
+        old = settlement.Observation("succeeded", received_cents=5_339, intent_id=payment.intent_id)
+        settlement.apply(payment_id=payment.pk, seen=old, at=timezone.now())  # read before the refund, written after it
+        assert ours() == left
         double.lever("dispute", payment_intent=payment.intent_id)
         for event in double.events("charge.dispute.created", "charge.dispute.closed"):
             double.post(event)
@@ -135,18 +140,22 @@ class TestAPayment:
         assert {row["number"] for row in exports.balances(date(2099, 12, 31)) if row["balance"]} == {"517000", "627000"}
         assert checking.first_break() == ""
 
-    def test_whose_claim_is_won_is_the_suppliers_again(self, double):
-        s = Supplier(double)
+    def test_whose_claim_is_won_is_the_suppliers_again_less_our_commission(self, double):
+        """The commission given back with the claim is charged again, once, and stands in the books as at first."""
+        s = Supplier(double, commission_bp=300)
         payment = s.pay()
+        before = ours()
+        assert before == {"stripe": 160 - 105, "bank_charges": 105, "fees": -133, "vat_collected": -27}
         double.lever("dispute", payment_intent=payment.intent_id)
         s.read(payment)
         assert (s.state()[0], s.has, ledger.balance(AccountKind.CONNECT)) == ("charged_back", 0, 0)
+        assert ours() == {"stripe": -105, "bank_charges": 105}
         with double.store.transaction():
             dispute = next(double.store.newest("dispute"))
         double.lever("decide", dispute=dispute["id"], status="won")
         for _twice in range(2):
             s.read(payment)
-        assert (s.state()[0], s.has, ledger.balance(AccountKind.CONNECT)) == ("paid", 5_339, 0)
+        assert (s.state()[0], s.has, ours()) == ("paid", 5_339 - 160, before)
         assert checking.first_break() == ""
 
     def test_whose_supplier_has_nothing_left_stays_laid_out_until_it_has(self, double):
@@ -163,15 +172,16 @@ class TestAPayment:
         assert (s.has, ledger.balance(AccountKind.CONNECT), checking.first_break()) == (0, 0, "")
 
     def test_refunded_and_bounced_is_handed_to_the_supplier_again(self, double):
-        s = Supplier(double)
+        s = Supplier(double, commission_bp=300)
         payment = s.pay()
+        before = ours()
         row = payments.refund(
             payment=payment, amount_cents=1_000, reason="x", key="r", actor=s.clerk, at=timezone.now()
         )
         double.lever("bounce", refund=row.refund_id)
         for _twice in range(2):
             s.read(payment)
-        assert (s.state(), s.has, ledger.balance(AccountKind.CONNECT)) == (("paid", 0), 5_339, 0)
+        assert (s.state(), s.has, ours()) == (("paid", 0), 5_339 - 160, before)
         assert checking.first_break() == ""
 
     @pytest.mark.parametrize("lost", ["open", "book", "recover"])

@@ -1,11 +1,14 @@
 """Invoices the association writes in a supplier's name to its members: the supplier's own in every respect (decision 0052)."""
 
 from datetime import date, timedelta
+from io import BytesIO
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from pypdf import PdfReader
 
 from companies.billing import (
     allocation,
@@ -25,6 +28,7 @@ from companies.billing import (
     printing,
     reminders,
     self_billing,
+    statements,
     supplier_links,
     third_party,
     write_offs,
@@ -158,10 +162,12 @@ class TestItsMoney:
 
     def test_is_not_chased_given_time_for_given_up_or_replaced_by_us(self, row):
         clerk = staff()
-        Invoice.objects.filter(pk=row.pk).update(state="due")
+        ours = invoice(row.company, due_on=row.due_on)
+        Invoice.objects.update(state="due")
         row.refresh_from_db()
-        reminders.send(at=AT + timedelta(days=60))
-        assert not row.reminders.exists()
+        thursday = AT + timedelta(days=58)  # a working day: on any other nobody is reminded of anything
+        assert list(reminders.due_for(reminders.levels()[0], at=thursday)) == [ours.pk]
+        assert (reminders.send(at=thursday), ours.reminders.count(), row.reminders.count()) == (1, 1, 0)
         parts = [(date(2026, 4, 1), 2_000), (date(2026, 5, 1), row.balance_cents - 2_000)]
         with pytest.raises(third_party.SuppliersInvoice):
             instalments.propose(invoice=row, parts=parts, actor=clerk, at=AT)
@@ -186,6 +192,38 @@ class TestItsMoney:
         own = LedgerEntry.objects.exclude(account__kind__startswith="suppliers_")
         assert {entry.invoice.number for entry in own if entry.invoice} == {"ERB-2026-00001"}  # the one of this test
         assert checking.first_break() == ""
+
+
+class TestTheStatementOfACompany:
+    def test_lists_what_is_owed_to_each_supplier_apart(self, client, django_assert_max_num_queries):
+        """The association's balance is its own; a supplier's has its movements, before and after; page, CSV and PDF."""
+        mandate, company, clerk = billing_mandate(actor=staff()), CompanyFactory(), staff()
+        early = {"at": AT - timedelta(days=20), "supply_on": date(2026, 2, 10)}
+        made.in_name(mandate, company, line(1_000), **early)
+        settled = made.in_name(billing_mandate(actor=clerk, siren="732829320", name="Soldé"), company, **early)
+        in_name.tell_paid(invoice=settled, cents=5_339, seen=5_339, actor=None, at=early["at"])
+        own, row = invoice(company), made.in_name(mandate, company)
+        made.in_name(mandate)  # somebody else's
+        in_name.tell_paid(invoice=row, cents=2_000, seen=5_339, actor=None, at=LATER)
+        days = {"first": date(2026, 3, 1), "last": date(2026, 3, 31)}
+        with django_assert_max_num_queries(6):
+            found = statements.of(company, **days)
+        assert ([one.text for one in found.rows], found.opening_cents, found.closing_cents) == ([own.number], 0, 5_339)
+        (owed,) = found.suppliers
+        assert (owed.name, owed.opening_cents, owed.closing_cents) == ("Savonnerie du Vercors", 1_200, 1_200 + 3_339)
+        assert [(one.text, one.cents) for one in owed.rows] == [(row.number, 5_339), (row.number, -2_000)]
+        client.force_login(clerk)
+        page, csv, pdf = (
+            client.get(reverse(f"billing:statement{form}", args=[company.pk]), days) for form in ("", "_csv", "_pdf")
+        )
+        shown = page.content.decode().replace("\u00a0", " ")
+        wanted = ("Dû aux fournisseurs", "Payé, selon le fournisseur", row.number)
+        assert [word for word in wanted if word not in shown] == []
+        lines = csv.content.decode().splitlines()
+        assert lines[1].endswith(f";0.00;{settings.SELLER['name']}")
+        assert lines[-1].endswith(f";{row.number};;20.00;45.39;Savonnerie du Vercors") and len(lines) == 6
+        text = "".join(part.extract_text() for part in PdfReader(BytesIO(pdf.content)).pages)
+        assert "Savonnerie du Vercors" in text and "Soldé" not in text
 
 
 class TestTheSupplier:

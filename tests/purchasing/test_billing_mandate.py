@@ -3,12 +3,15 @@
 from datetime import date
 
 import pytest
+from django.conf import settings
+from django.urls import reverse
 
 from companies.billing import billing_mandates, checking, exports, ledger, self_billing
 from companies.billing.models import AccountKind, CreditNote
 from companies.models import OutboxMail
 from purchasing.models import CostShare, Pool
 from purchasing.services import billing_mandates as gate
+from purchasing.services import catalogue
 from purchasing.services import pool as pools
 from tests.factories.billing import SUPPLIER, billing_mandate
 from tests.factories.companies import staff
@@ -17,6 +20,7 @@ from tests.purchasing.test_claims import Claimed
 from tests.purchasing.test_tender_service import awarded_pool
 
 pytestmark = pytest.mark.django_db
+P = "purchasing:"
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +30,16 @@ def mandate():
 
 
 class TestTheCompaniesInvoices:
-    def test_are_the_suppliers_and_only_the_fee_is_ours(self):
+    def test_are_the_suppliers_and_only_the_fee_is_ours(self, client):
         """case: role (c): goods in the supplier's name, the fee on our own invoice; nothing of the goods in our books."""
         b = Billed(legal_model="mandate", fee_bp=200)
+        client.force_login(b.w.staff)
+        pages = [reverse(P + "supplier_invoice_new", args=[b.order.pk])]
+        pages += [reverse(P + "supplier_invoice", args=[b.invoice.pk])]
+        said = "base des factures qu’ERB établit aux entreprises en son nom"  # what one enters is no invoice to us
+        assert [said in client.get(page).content.decode() for page in pages] == [True, True]
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+        assert "Basis of the invoices in the supplier’s name" in client.get(pages[0]).content.decode()
         b.share()
         issued = b.issue()
         theirs = [row for row in issued if row.is_suppliers]
@@ -90,3 +101,27 @@ class TestAPool:
         supplier.siren = SUPPLIER["siren"]
         supplier.save()
         assert pools.change(actor=clerk, pool=pool, draft=draft, at=AT).legal_model == "mandate"
+
+    def test_holds_its_suppliers_siren_as_long_as_it_depends_on_it(self, mandate):
+        """A mandate in force, then an open pool: each refuses another number with its own sentence; the same one passes."""
+        pool, clerk = awarded_pool(), staff()
+        (supplier,) = gate.awarded(pool)
+        type(supplier).objects.filter(pk=supplier.pk).update(siren=SUPPLIER["siren"])
+
+        def save(siren: str):
+            contact = {"name": "Ana", "email": "ana@savonnerie.example"}
+            return catalogue.save_supplier(
+                actor=clerk, values={"siren": siren}, contact=contact, supplier=supplier, at=AT
+            )
+
+        assert save(SUPPLIER["siren"]).siren == SUPPLIER["siren"]
+        with pytest.raises(gate.SirenBound) as refused:
+            save("732829320")
+        assert "pool" not in refused.value.params
+        self_billing.revoke(mandate=mandate, reason="Fin", actor=clerk, at=AT)
+        Pool.objects.filter(pk=pool.pk).update(legal_model="mandate")
+        with pytest.raises(gate.SirenBound, match=pool.title):
+            save("732829320")
+        assert gate.awarded(pool)[0].siren == SUPPLIER["siren"]
+        Pool.objects.filter(pk=pool.pk).update(legal_model="listing")
+        assert save("732829320").siren == "732829320"

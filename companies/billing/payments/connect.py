@@ -99,7 +99,7 @@ def settle(payment: Payment, *, at: datetime) -> bool:
             else:
                 client().v1.transfers.create(
                     {
-                        "amount": -cents,
+                        "amount": -cents - connected.commission_again(payment, -cents),
                         "currency": "eur",
                         "destination": payment.destination,
                         "metadata": {"for": mark},
@@ -112,7 +112,8 @@ def settle(payment: Payment, *, at: datetime) -> bool:
         except stripe.StripeError as error:
             raise PaymentServiceDown from error
         with transaction.atomic(durable=True):
-            connected.post_laid_out(key, -cents, payment, at=at)
+            post = connected.post_laid_out if cents > 0 else connected.post_handed_on
+            post(key, -cents, payment, at=at)
         done = True
     return done
 
