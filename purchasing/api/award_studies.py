@@ -53,7 +53,10 @@ class StudyList(_Studies):
 
 
 class StudyDetail(_Studies):
-    """State, cost, bound and gap; once there is an award, who wins which line, and whether ordering together pays."""
+    """State, cost, bound and gap; once there is an award, who wins which line, and whether ordering together pays.
+
+    `together` is computed from the needs at the award, not from commitments: it may be different afterwards.
+    """
 
     def get(self, request: Request, pk: int, study: int) -> Response:
         row = self.study(study)

@@ -31,6 +31,7 @@ from tests.factories.purchasing import NOW, gathering_pool, sent_tender
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(days=10)
+FROM_NEEDS = "computed from the needs at the time of the award, not from commitments"
 
 
 @pytest.fixture(autouse=True)
@@ -280,6 +281,7 @@ class TestTogetherDearerThanAlone:
         client.force_login(actor)
         page = client.get(reverse("purchasing:award_study", args=[tender.pool_id, study.pk])).content.decode()
         assert "Together €240.00 dearer than everybody alone" in page and "You decide" in page
+        assert FROM_NEEDS in page
         rows = award_words.show(study, companies_shown=True, members_shown=True).together.rows
         assert rows[0][2] > 0
         self.says_the_same_before_commitments(client, actor, study, {name for name, _alone, _more in rows})
@@ -296,6 +298,7 @@ class TestTogetherDearerThanAlone:
             client.force_login(member(company, Role.BUYER))
             page = client.get(reverse("purchasing:commit", args=[company.pk, pool.pk])).content.decode()
             assert "Together €240.00 dearer than everybody alone" in page and "You decide: commit all the same" in page
+            assert FROM_NEEDS in page
             assert "all companies together pay more than everybody alone would, no way to share exists" in page
             assert (f"<strong>{company.name}</strong>" in page) == (company.name in over)
             assert not [name for name in over if name != company.name and f"<strong>{name}</strong>" in page]

@@ -7,14 +7,25 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from companies.models import Role
+from companies.models import AuditEntry, Role
 from purchasing import tasks
 from purchasing.models import Award, Pool, PurchaseRequest, Quote, Tender, TenderInvitation
+from purchasing.services import award as awards
 from purchasing.services import pool as pools
+from purchasing.services import quote as quotes
 from purchasing.services import tender as tenders
 from purchasing.states import PoolState, QuoteState, RequestState
 from tests.factories.companies import CompanyFactory, member, staff
-from tests.factories.purchasing import ArticleFactory, RequestLineFactory, SupplierFactory, link, needs
+from tests.factories.purchasing import (
+    NOW,
+    ArticleFactory,
+    RequestLineFactory,
+    SupplierFactory,
+    answer,
+    link,
+    needs,
+    sent_tender,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -165,6 +176,35 @@ class TestTheWholeFrontHalf:
         assert not Award.objects.exists()
 
 
+class TestTheShortlist:
+    def test_marks_a_quote_once_after_the_opening_and_keeps_no_other_from_winning(self):
+        """Decision 0056: the button of the comparison; a quote that is not marked may win too."""
+        actor = staff()
+        tender = sent_tender(actor=actor)
+        for invitation, price in zip(tender.invitations.order_by("pk"), (42_000, 36_000), strict=True):
+            answer(invitation, price)
+        marked, other = tender.invitations.order_by("pk")
+        browser, page = signed_in(actor), reverse("purchasing:comparison", args=[tender.pool_id])
+        button, another = (
+            reverse("purchasing:invitation", args=[tender.pool_id, row.pk, "shortlist"]) for row in (marked, other)
+        )
+        assert browser.post(button).url == page
+        assert TenderInvitation.objects.get(pk=marked.pk).state == QuoteState.SUBMITTED, "sealed"
+        tenders.open_quotes(actor=actor, tender=tender, at=NOW + timedelta(days=10))
+        assert button in browser.get(page).content.decode()
+        for _twice in range(2):
+            assert browser.post(button).url == page
+        assert TenderInvitation.objects.get(pk=marked.pk).state == QuoteState.SHORTLISTED
+        assert AuditEntry.objects.filter(action="tenderinvitation.shortlisted", actor=actor).count() == 1
+        shown = browser.get(page).content.decode()
+        assert button not in shown and another in shown and "Présélectionné" in shown
+        line = tender.pool.lines.get()
+        cheap = line.quote_lines.order_by("tiers__unit_price_e4").first()
+        awards.decide(actor=staff(), tender=tender, choices={line.pk: cheap.pk}, reason="Moins cher", at=NOW)
+        states = tender.invitations.order_by("pk").values_list("state", flat=True)
+        assert list(states) == [QuoteState.LOST, QuoteState.AWARDED]
+
+
 @pytest.fixture
 def running():
     """A tender sent now, so that the pages' own clock agrees with it."""
@@ -224,6 +264,27 @@ class TestTheClock:
         RequestLineFactory(approved=True, needed_by=timezone.localdate() - timedelta(days=1))
         assert tasks.expire_needs() == 1
         assert tasks.expire_needs() == 0
+
+    def test_expires_quotes_whose_prices_ended_and_suppliers_whose_link_did(self, monkeypatch):
+        """Decision 0056: the last version counts and its last day still holds; the clock says so, once."""
+        tender, at = sent_tender(suppliers=6), NOW + timedelta(days=5)
+        yesterday, today = timezone.localdate(at) - timedelta(days=1), timezone.localdate(at)
+        gone, silent, ended, holds, renewed, withdrawn = tender.invitations.order_by("pk")
+        TenderInvitation.objects.filter(pk=gone.pk).update(expires_at=at)
+        for row in (ended, renewed, withdrawn):
+            answer(row, 40_000, valid_until=yesterday)
+        answer(holds, 40_000, valid_until=today)
+        answer(renewed, 41_000, valid_until=today)
+        quotes.withdraw(invitation=withdrawn, reason="Rupture", at=NOW)
+        monkeypatch.setattr(timezone, "now", lambda: at)
+        tasks.expire_quotes()
+        tasks.expire_quotes()
+        found = dict(tender.invitations.values_list("pk", "state"))
+        assert [found[row.pk] for row in (gone, silent, ended, holds, renewed, withdrawn)] == [
+            "expired", "invited", "expired", "submitted", "submitted", "withdrawn",
+        ]  # fmt: skip
+        who = AuditEntry.objects.filter(action="tenderinvitation.expired").values_list("actor", "actor_label")
+        assert list(who) == [(None, "clock")] * 2
 
 
 class TestTheApi:

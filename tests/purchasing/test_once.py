@@ -1,6 +1,7 @@
 """A form sent twice makes one thing, also by two fingers at the same moment; two forms make two."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -11,9 +12,10 @@ from django.utils import timezone
 from companies import once
 from companies.models import Meeting, Role
 from companies.services import meetings
-from purchasing.models import FrameworkAgreement, PurchaseRequest, Supplier
+from purchasing.models import AwardStudy, FrameworkAgreement, Pool, PurchaseRequest, Supplier
+from purchasing.services import tender as tenders
 from tests.factories.companies import CompanyFactory, member, staff
-from tests.factories.purchasing import RequestLineFactory, SupplierFactory
+from tests.factories.purchasing import RequestLineFactory, SupplierFactory, answer, sent_tender
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,6 +43,13 @@ def copying(threads=1):
     for worker in workers:
         worker.join()
     return sent
+
+
+def twice(client, path, said, model):
+    """Send a filled form twice with one key: both end at the same one thing."""
+    sent = [client.post(path, said | {"once": "k9"}) for _ in range(2)]
+    assert [answer.status_code for answer in sent] == [302, 302], sent[0].content.decode()[-2000:]
+    assert sent[0].headers["Location"] == sent[1].headers["Location"] and model.objects.count() == 1
 
 
 class TestAFormSentTwice:
@@ -92,6 +101,20 @@ class TestAFormSentTwice:
         for user, path, said, model in forms:
             client.force_login(user)
             assert 'name="once"' in client.get(path).content.decode()
-            sent = [client.post(path, said | {"once": "k9"}) for _ in range(2)]
-            assert [answer.status_code for answer in sent] == [302, 302], sent[0].content.decode()[-2000:]
-            assert sent[0].headers["Location"] == sent[1].headers["Location"] and model.objects.count() == 1
+            twice(client, path, said, model)
+
+    def test_makes_one_pool_and_one_computation(self, client, settings):
+        settings.STAFF_NEEDS_SECOND_FACTOR = False
+        person, need, path = staff(), RequestLineFactory(approved=True), reverse("purchasing:pool_new")
+        client.force_login(person)
+        assert 'name="once"' in client.post(path, {"need": need.pk}).content.decode()
+        rules = {"legal_model": "resale", "minimum_missed": "round_down", "shortage": "proportional",
+                 "freight": "value", "fairness": "stand_alone_cap", "fee_bp": "100", "lead": person.pk}  # fmt: skip
+        line = {"line0-text": "Gants nitrile M", "line0-pack": "10", "line0-vat_bp": "2000"}
+        twice(client, path, {"need": need.pk, "action": "open", "title": "Gants", **rules, **line}, Pool)
+        tender = sent_tender(suppliers=1, actor=person)
+        answer(tender.invitations.get(), 40_000, valid_until=timezone.localdate() + timedelta(days=60))
+        tenders.open_quotes(actor=person, tender=tender, at=tender.deadline)
+        path = reverse("purchasing:award_studies", args=[tender.pool_id])
+        assert 'name="once"' in client.get(path).content.decode()
+        twice(client, path, {"seconds": "60"}, AwardStudy)

@@ -1,6 +1,6 @@
 """Sixteen threads at the same moment, from the last commitment to the claim: everything happens once, and every unit has one owner.
 
-Each storm was seen to fail without the lock named in its docstring.
+Each storm was seen to fail without the lock, or without both locks, named in its docstring.
 """
 
 from datetime import timedelta
@@ -60,7 +60,7 @@ class TestTheLastSecond:
 
 class TestADelivery:
     def test_entered_by_sixteen_counts_once_and_is_taken_back_once(self):
-        """The same form sent sixteen times, then its correction: the lock of the order, and the number of the form."""
+        """The same form sent sixteen times, then its correction: the row of the pool or of the order, either alone."""
         d = Delivered()
 
         def enter():
@@ -79,7 +79,7 @@ class TestADelivery:
         assert accepted_of(d.line.pk) == 0 and set(given(d.line).values()) == {0}
 
     def test_of_sixteen_small_parts_gives_every_unit_one_owner(self):
-        """I1, I2, I5 whatever the order they come in: each part is shared after the one before (the order's lock)."""
+        """I1, I2, I5 whatever the order they come in: each part is shared after the one before (the row of the pool)."""
         d = Delivered()
         parts = [3, 2, 2, 2] * 4
 
@@ -93,7 +93,10 @@ class TestADelivery:
         assert ReceiptLine.objects.aggregate(n=Sum("left_over"))["n"] == 0
 
     def test_is_handed_over_by_one_scan_of_sixteen_while_it_is_corrected(self):
-        """I16: what one scan handed over stays with the company although a correction comes at the same moment."""
+        """I16: what one scan handed over stays with the company although a correction comes at the same moment.
+
+        The row of the pool; without it the race is hit, and the storm fails, in one run of five or so.
+        """
         d = Delivered()
         receipt = d.receive(36)
         part = HandOver.objects.get(receipt=receipt, company=d.w.companies["C"])
@@ -111,12 +114,14 @@ class TestADelivery:
         storm(*[lambda: d.hand_over(receipt, "C", method="scan").pk] * 15, correct)
         assert AuditEntry.objects.filter(action="handover.handed_over").count() == 1
         handed = HandOverLine.objects.filter(hand_over=part).aggregate(n=Sum("quantity"))["n"]
-        assert given(d.line)["C"] >= handed > 0 and sum(given(d.line).values()) == 12
+        assert given(d.line)["C"] >= handed > 0
+        over = ReceiptLine.objects.aggregate(n=Sum("left_over"))["n"]  # -2 where C's 14 left before the correction
+        assert sum(given(d.line).values()) + over == 12  # I1
 
 
 class TestAClaim:
     def test_settled_by_sixteen_gives_one_credit_note_to_each(self):
-        """I15: the lock of the claim lets one decision through; fifteen find it made."""
+        """I15: the row of the pool or of the claim, either alone, lets one decision through; fifteen find it made."""
         c = Claimed()
         claim = c.open()
         answers = storm(lambda: c.resolve(claim, 1_257).pk)

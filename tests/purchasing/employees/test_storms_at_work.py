@@ -76,7 +76,11 @@ class TestAnEmployeePool:
 
 class TestAtWork:
     def test_counts_an_arrival_once_and_hands_each_parcel_over_once(self, double):
-        """Sixteen send the same count, then sixteen scan four codes: the row of the pool, and the row of the purchase."""
+        """Sixteen send the same count, then sixteen scan four codes.
+
+        Seen to fail: the count without the row of the pool (the database then refuses the same number), the scans
+        without both the row of the pool and those of the purchase's lines; either alone holds them.
+        """
         w = EmployeeWorld(double, people=4)
         rows = [w.join(who, 1) for who in w.people]
         w.lock()
