@@ -7,16 +7,23 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 from django.contrib.auth.decorators import login_not_required
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
+from benefit_card.views.offers import beside_the_card
 from companies.access import is_staff, roles_in
 from companies.models import Company, User
 from companies.shell import Todo
 from deploy import home_figures
 from deploy.navigation import scopes_of
+from merchants import words
 from merchants.models import Merchant
+from purchasing import employee_pages
+from purchasing.states_employees import EmployeePoolState
 
 ROOMS = ["companies", "purchasing", "benefit_card", "companies.billing", "merchants"]
 
@@ -82,6 +89,23 @@ def person(request: HttpRequest) -> HttpResponse:
     if not hasattr(request.user, "person"):
         raise Http404
     return redirect("benefit_card:card")
+
+
+@require_safe
+@never_cache
+def person_now(request: HttpRequest) -> HttpResponse:
+    """What stands below the card on the phone: some offers with the uses left, and the group purchases open to the reader."""
+    person = getattr(request.user, "person", None)
+    if person is None:
+        raise Http404
+    now = timezone.now()
+    pools = employee_pages.my_list(person, now).filter(Q(state=EmployeePoolState.OPEN) | Q(waiting__gt=0))
+    offers = [
+        {"offer": offer, "worth": words.worth(offer.current), "left": left}
+        for offer, left in beside_the_card(cast(User, request.user), at=now)
+        if offer.current
+    ]
+    return render(request, "person_now.html", {"offers": offers, "pools": pools[:3]})
 
 
 def merchant(request: HttpRequest, merchant: int) -> HttpResponse:

@@ -24,6 +24,7 @@ urlpatterns = [
     path("company/<int:company>/", home.company, name="home_company"),
     path("erb/", home.staff, name="home_staff"),
     path("me/", home.person, name="home_person"),
+    path("me/now/", home.person_now, name="home_person_now"),
     path("merchant/<int:merchant>/start/", home.merchant, name="home_merchant"),
     path("language/", login_not_required(set_language), name="set_language"),
     path("legal/", legal.notice, name="legal_notice"),

@@ -26,11 +26,12 @@ def templates() -> list[str]:
     return sorted({str(file.relative_to(folder)) for folder in ours for file in folder.rglob("*.html")})
 
 
-def up(pause: float = 0) -> int:
+def up(pause: float = 0, *, after: float = 0) -> int:
     """Read all addresses, compile all templates; return how many. What cannot be compiled fails where it is used.
 
-    `pause` seconds between two, in which requests get their turn.
+    `pause` seconds between two, in which requests get their turn; `after` so many seconds, in which all that starts beside us does.
     """
+    time.sleep(after)
     reverse("home")
     done = 0
     for name in templates():
@@ -45,4 +46,4 @@ def up(pause: float = 0) -> int:
 
 def in_background() -> None:
     """Let the first requests wait as little as may be: they are served meanwhile."""
-    threading.Thread(target=up, args=(0.005,), name="warm", daemon=True).start()
+    threading.Thread(target=up, args=(0.005,), kwargs={"after": 10}, name="warm", daemon=True).start()

@@ -13,7 +13,8 @@ from benefit_card.credential import PARIS
 from benefit_card.models import Quota, Redemption
 from benefit_card.quota import STOCK, in_window, period_of, person_key
 from companies.models import User
-from merchants.models import Offer
+from merchants.models import Favourite, Offer
+from merchants.selectors import find_offers
 from merchants.views import discovery
 
 
@@ -21,6 +22,17 @@ from merchants.views import discovery
 @never_cache
 def offers(request: HttpRequest) -> HttpResponse:
     return discovery.offers(request, uses=uses_left)
+
+
+def beside_the_card(user: User, *, at: datetime, count: int = 3) -> list[tuple[Offer, int | None]]:
+    """The first offers that are not used up, with the uses left (None: no limit): of marked shops first, then by name."""
+    found = list(
+        find_offers(text="", category=None, today=at.astimezone(PARIS).date(), person=user.person)[: discovery.PAGE]
+    )
+    left = uses_left(user, found)
+    marked = set(Favourite.objects.filter(user=user).values_list("merchant_id", flat=True))
+    open_to_use = [(offer, left.get(offer.pk)) for offer in found if left.get(offer.pk) != 0]
+    return sorted(open_to_use, key=lambda row: row[0].merchant_id not in marked)[:count]
 
 
 def uses_left(user: User, offers: list[Offer]) -> dict[int, int | None]:

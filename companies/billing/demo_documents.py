@@ -11,6 +11,7 @@ from companies.billing.channel.port import Line
 from companies.billing.models import DirectoryEntry, EInvoicing, EReport, Invoice, InvoiceState, LegalModel
 from companies.demo_data import World
 from companies.documents import render_pdf
+from companies.models import Company, User
 
 REPORTED = timedelta(days=120)
 
@@ -24,40 +25,38 @@ def seed(*, world: World, at: datetime) -> None:
 
 
 def _advances(world: World, at: datetime) -> None:
+    """Two advances, then the invoice that deducts the paid one: numbers follow the days, as the year before them does."""
     day, clerk = timezone.localdate(at), world.staff[0]
-    for place, (company, order) in enumerate(
-        zip(
-            world.companies[7:9] if len(world.companies) > 8 else world.companies[-2:],
-            ("BC-ACOMPTE-1", "BC-ACOMPTE-2"),
-            strict=False,
+    paying, *waiting = world.companies[7:9] if len(world.companies) > 8 else world.companies[-2:]
+    advance, *_others = [
+        _advance(company, number, clerk, at) for number, company in enumerate([paying, *waiting], start=1)
+    ]
+    paid_at = at - timedelta(hours=36)
+    bulk.pay_many([bulk.Paid(advance, paid_at, method="card")], now=at)
+    advance.refresh_from_db()
+    with transaction.atomic():
+        advance_books.follow(advance, at=paid_at)
+        invoices.issue(
+            company=paying,
+            lines=[invoices.LineDraft("Rayonnages d'atelier", 4, "", 7_000_000, 280_000, 2_000)],
+            at=at - timedelta(days=1),
+            due_on=day + timedelta(days=28),
+            source="demo",
+            key="demo-final",
+            actor=clerk,
+            legal_model=LegalModel.RESALE,
+            supply_on=day - timedelta(days=3),
+            order_reference=advance.order_reference,
         )
-    ):
-        line = advances.draft(
-            description="Acompte de 30 % sur rayonnages", net_cents=84_000, vat_bp=2_000, kind="goods"
-        )
-        row = advances.issue(
-            company=company, lines=[line], order_reference=order, due_on=day + timedelta(days=15), notes="",
-            key=f"demo-{order}", actor=clerk, at=at - timedelta(days=12),
-        )  # fmt: skip
-        if place:
-            continue
-        paid_at = at - timedelta(days=6)
-        bulk.pay_many([bulk.Paid(row, paid_at, method="card")], now=at)
-        row.refresh_from_db()
-        with transaction.atomic():
-            advance_books.follow(row, at=paid_at)
-            invoices.issue(
-                company=company,
-                lines=[invoices.LineDraft("Rayonnages d'atelier", 4, "", 7_000_000, 280_000, 2_000)],
-                at=at - timedelta(days=2),
-                due_on=day + timedelta(days=28),
-                source="demo",
-                key="demo-final",
-                actor=clerk,
-                legal_model=LegalModel.RESALE,
-                supply_on=day - timedelta(days=3),
-                order_reference=order,
-            )
+
+
+def _advance(company: Company, number: int, clerk: User, at: datetime) -> Invoice:
+    order = f"BC-ACOMPTE-{number}"
+    line = advances.draft(description="Acompte de 30 % sur rayonnages", net_cents=84_000, vat_bp=2_000, kind="goods")
+    return advances.issue(
+        company=company, lines=[line], order_reference=order, due_on=timezone.localdate(at) + timedelta(days=15), notes="",
+        key=f"demo-{order}", actor=clerk, at=at - timedelta(days=2),
+    )  # fmt: skip
 
 
 def _corrected(world: World, at: datetime) -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from benefit_card import credential
 from benefit_card.services import scan
 from benefit_card.services.keys import current_keys
-from tests.factories.benefit_card import TillFactory, card
+from tests.factories.benefit_card import TillFactory, card, offer
 from tests.factories.companies import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -126,6 +126,9 @@ class TestCardOnThePhone:
 
     def test_fits_a_small_phone_and_axe_finds_nothing(self, holder):
         _made, page = holder
+        offer(TillFactory().shop.merchant, title="10 % sur toutes les chaussures", per_person_limit=2)
         page.set_viewport_size({"width": 320, "height": 640})
+        page.reload()
+        expect(page.locator("#now")).to_contain_text("2 utilisations")
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
         assert [fault["id"] for fault in Axe().run(page).response["violations"]] == []

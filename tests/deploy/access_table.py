@@ -26,6 +26,7 @@ VISITS = [
     Visit("home_company", COMPANY_ROLES | {"staff"}, lambda w: {"company": w.company.pk}),
     Visit("home_staff", {"staff"}),
     Visit("home_person", {"employee"}),
+    Visit("home_person_now", {"employee"}),
     Visit("home_merchant", {"merchant"}, lambda w: {"merchant": w.merchant.pk}),
     Visit("set_language", EVERYBODY, method="post"),
     Visit("legal_notice", EVERYBODY),

@@ -3,9 +3,16 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from benefit_card.models import Quota
+from benefit_card.quota import STOCK
+from benefit_card.services.cards import make_cards
 from companies.models import Role
+from merchants.models import Favourite
+from tests.factories.benefit_card import TillFactory, offer
 from tests.factories.companies import CompanyFactory, EmploymentFactory, member, staff
+from tests.purchasing.employees.world import EmployeeWorld
 
 
 def home(user, name, *args):
@@ -63,3 +70,25 @@ class TestTheHomeOfTheStaff:
         client.cookies["language"] = "en"
         page = client.get(reverse("home_staff")).content.decode()
         assert "Member companies" in page and 'figure__value">2<' in page
+
+
+@pytest.mark.django_db
+class TestWhatStandsBelowTheCard:
+    """look.md, first screen of an employee: the card; offers near, remaining uses; open employee pools."""
+
+    def test_shows_three_offers_with_the_uses_left_marked_shops_first_and_open_pools(self):
+        world = EmployeeWorld(double=None)
+        reader = world.people[0]
+        make_cards([reader.pk], batch=None, at=timezone.now())
+        shops = [TillFactory().shop.merchant for _one in range(5)]
+        titles = [f"Remise {place}" for place in range(5)]
+        for shop, title in zip(shops, titles, strict=True):
+            offer(shop, title=title, per_person_limit=2)
+        used_up = offer(shops[4], title="Déjà pris", stock=3)
+        Quota.objects.create(scope=STOCK, key=str(used_up.pk), period="", used=3)
+        Favourite.objects.create(user=reader.user, merchant=shops[4])
+        page = " ".join(home(reader.user, "home_person_now").split())
+        assert [title for title in titles if title in page] == [*titles[:2], titles[4]]
+        assert page.index(titles[4]) < page.index(titles[0]) and page.count("2 uses left") == 3
+        assert "Déjà pris" not in page
+        assert reverse("purchasing:my_pool", args=[world.pool.pk]) in page and "Granulés de bois" in page

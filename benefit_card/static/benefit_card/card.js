@@ -27,6 +27,7 @@ if (kept && (kept.owner !== dataset.owner || kept.at < Date.now() - KEEP_DAYS * 
 
 function forget() {
   kept = null;
+  $("now").replaceChildren();
   drawn = "";
   store.clear();
 }
@@ -58,6 +59,15 @@ async function refresh() {
   store.write(kept);
   navigator.storage?.persist?.();
   draw();
+}
+
+/** Offers and group purchases below the card, once it is drawn; without network the card stands alone. */
+async function beside() {
+  if (!dataset.now || !kept) return;
+  try {
+    const response = await fetch(dataset.now, { cache: "no-store", redirect: "manual" });
+    if (response.ok) $("now").innerHTML = await response.text();
+  } catch { /* no network */ }
 }
 
 async function problem(response) {
@@ -131,6 +141,7 @@ setInterval(tick, 500);
 setInterval(refresh, 15 * 60_000);
 awake();
 await refresh();
+beside();
 if ("serviceWorker" in navigator) {
   navigator.serviceWorker.register(dataset.worker).then(() => navigator.serviceWorker.ready).then((registration) => {
     const files = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => name.includes("/static/"));
