@@ -13,7 +13,7 @@ serve: setup ## a production-like server on PORT, with DATABASE_URL and BROKER_U
 	@exec $(RUN) python -m deploy.standalone.run serve
 
 test: setup ## the whole suite; browser tests run when a Chromium is found
-	$(RUN) pytest -n 3 --dist loadgroup --durations=25 --durations-min=3
+	$(RUN) pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations=25 --durations-min=3
 
 lint: setup ## style, types, layers, templates, migrations, translations, deployment checks
 	$(RUN) ruff check .

@@ -4,9 +4,8 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
-from drf_spectacular.views import SpectacularAPIView
 
-from deploy import api_docs, gallery, health, home, legal
+from deploy import api_docs, api_schema, gallery, health, home, legal
 
 # The card stands before the merchants: its /me/offers/ is theirs with the uses left to the reader.
 ROOMS = ["companies", "companies.billing", "benefit_card", "merchants", "purchasing"]
@@ -14,7 +13,7 @@ ROOMS = ["companies", "companies.billing", "benefit_card", "merchants", "purchas
 # What programs ask stands before the pages, and of it first what a till waits for: Django tries one address after the other.
 API: list[URLPattern | URLResolver] = [
     *(path("", include(f"{room}.api_urls")) for room in sorted(ROOMS, key="benefit_card".__ne__)),
-    path("schema/", SpectacularAPIView.as_view(permission_classes=[]), name="schema"),
+    path("schema/", api_schema.Schema.as_view(), name="schema"),
     path("docs/", api_docs.docs, name="api_docs"),
 ]
 
