@@ -1,6 +1,7 @@
 """Extract, merge and compile the translations with Babel alone, so that no machine needs GNU gettext."""
 
 import io
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,12 @@ class Command(BaseCommand):
                 with path.open("wb") as file:
                     write_po(file, catalogue, width=120, omit_header=False, no_location=True, sort_output=True)
             if path.exists():
-                with path.with_suffix(".mo").open("wb") as file:
+                draft = path.with_suffix(f".{os.getpid()}")
+                with draft.open("wb") as file:
                     write_mo(file, catalogue)
+                draft.replace(
+                    path.with_suffix(".mo")
+                )  # whoever starts meanwhile reads the old one or the new one, whole
                 translation_file_changed(None, path.with_suffix(".mo"))  # this process forgets what it read before
         if options["check"] and missing:
             raise SystemExit(1)
