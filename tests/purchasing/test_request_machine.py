@@ -7,9 +7,8 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from companies.errors import DomainError
 from companies.models import AuditEntry, OutboxMail, Role
@@ -21,6 +20,7 @@ from purchasing.services import request as service
 from tests.factories.companies import CompanyFactory, member, staff
 from tests.factories.purchasing import NOW, RequestLineFactory, answer, sent_tender
 from tests.purchasing.test_tender_machine import open_and_award
+from tests.purchasing.walks import walk
 
 LIMIT, LEVEL, BUDGET = 50_000, 150_000, 400_000  # one approver above 500 €, two above 1,500 €, 4,000 € in all
 BUYERS = frozenset({"buyer", "both"})
@@ -291,16 +291,4 @@ class RequestMachine(RuleBasedStateMachine):
 @pytest.mark.django_db
 class TestAnyRequest:
     def test_keeps_the_invariants_through_legal_and_illegal_steps(self):
-        run_state_machine_as_test(
-            RequestMachine,
-            settings=settings(
-                max_examples=3,
-                stateful_step_count=2,
-                phases=[Phase.generate],
-                deadline=None,
-                derandomize=True,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-            _min_steps=2,  # the setting up and one walk
-        )
+        walk(RequestMachine)

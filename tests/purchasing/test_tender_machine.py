@@ -8,10 +8,8 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from hypothesis.stateful import run_state_machine_as_test as run
 
 from companies.errors import DomainError
 from companies.models import AuditEntry, OutboxMail, Role
@@ -23,6 +21,7 @@ from purchasing.services import quote as quotes
 from purchasing.services import tender as tenders
 from tests.factories.companies import CompanyFactory, member, staff
 from tests.factories.purchasing import NOW, SupplierFactory, gathering_pool, link
+from tests.purchasing.walks import walk
 
 RUNS = frozenset({"staff", "second", "lead"})
 PEOPLE = ["staff", "staff", "second", "lead", "lead", "buyer", "approver", "nobody"]
@@ -328,16 +327,4 @@ class TestAnyTender:
             "nobody": member(CompanyFactory(), Role.HR),
         }  # fmt: skip
         TenderMachine.suppliers = [SupplierFactory() for _ in range(3)]
-        run(
-            TenderMachine,
-            settings=settings(
-                max_examples=3,
-                stateful_step_count=2,
-                phases=[Phase.generate],
-                deadline=None,
-                derandomize=True,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-            _min_steps=2,  # the setting up and one walk
-        )
+        walk(TenderMachine)

@@ -1,6 +1,8 @@
 """What was written in a supplier's name: the supplier's own pages by its signed link, and what the staff notes."""
 
+from collections.abc import Callable
 from datetime import date
+from functools import wraps
 from typing import Any
 
 from django import forms
@@ -48,19 +50,24 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=gettext_lazy("What is wrong"), max_length=500, widget=forms.Textarea({"rows": 3}))
 
 
-def _ended(request: HttpRequest, error: supplier_links.SupplierLinkEnded) -> HttpResponse:
-    return render(request, "billing/link_ended.html", {"sentence": error.sentence}, status=error.status)
+def by_link(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The signed link is the permission: the view is given its mandate, or a page says that the link has ended."""
+
+    @wraps(view)
+    def opened(request: HttpRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            mandate = supplier_links.mandate_of(token)
+        except supplier_links.SupplierLinkEnded as error:
+            return render(request, "billing/link_ended.html", {"sentence": error.sentence}, status=error.status)
+        return view(request, token, mandate, *args, **kwargs)
+
+    return login_not_required(never_cache(opened))
 
 
-@login_not_required  # the signed link is the permission
-@never_cache
 @require_safe
-def home(request: HttpRequest, token: str) -> HttpResponse:
+@by_link
+def home(request: HttpRequest, token: str, mandate: SelfBillingMandate) -> HttpResponse:
     """All that was written in the supplier's name, the newest first, and a file for each month."""
-    try:
-        mandate = supplier_links.mandate_of(token)
-    except supplier_links.SupplierLinkEnded as error:
-        return _ended(request, error)
     page = Paginator(in_name.invoices_of(mandate.siren), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "mandate": mandate,
@@ -82,15 +89,11 @@ def _document(mandate: SelfBillingMandate, kind: str, pk: int) -> Invoice | Cred
     raise Http404
 
 
-@login_not_required
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def document(request: HttpRequest, token: str, kind: str, pk: int) -> HttpResponse:
+@by_link
+def document(request: HttpRequest, token: str, mandate: SelfBillingMandate, kind: str, pk: int) -> HttpResponse:
     """One document: what it says, whether it was paid, and the way to contest it in time."""
-    try:
-        row = _document(supplier_links.mandate_of(token), kind, pk)
-    except supplier_links.SupplierLinkEnded as error:
-        return _ended(request, error)
+    row = _document(mandate, kind, pk)
     owed = row.balance_cents if isinstance(row, Invoice) else 0
     action = request.POST.get("action", "")
     paid = PaidForm(request.POST if action == "paid" else None, initial={"cents": owed, "seen": owed})
@@ -135,15 +138,11 @@ def _acted(
     return None
 
 
-@login_not_required
-@never_cache
 @require_safe
-def pdf(request: HttpRequest, token: str, kind: str, pk: int) -> HttpResponse:
+@by_link
+def pdf(request: HttpRequest, token: str, mandate: SelfBillingMandate, kind: str, pk: int) -> HttpResponse:
     """The file of a document."""
-    try:
-        row = _document(supplier_links.mandate_of(token), kind, pk)
-    except supplier_links.SupplierLinkEnded as error:
-        return _ended(request, error)
+    row = _document(mandate, kind, pk)
     return download(printing.file_of(row, at=timezone.now()))
 
 
@@ -156,44 +155,30 @@ def _month(siren: str, year: int, month: int) -> HttpResponse:
     return response  # type: ignore[return-value]  # both are responses
 
 
-@login_not_required
-@never_cache
 @require_safe
-def month(request: HttpRequest, token: str, year: int, month: int) -> HttpResponse:
+@by_link
+def month(request: HttpRequest, token: str, mandate: SelfBillingMandate, year: int, month: int) -> HttpResponse:
     """A month for the supplier's books."""
-    try:
-        return _month(supplier_links.mandate_of(token).siren, year, month)
-    except supplier_links.SupplierLinkEnded as error:
-        return _ended(request, error)
+    return _month(mandate.siren, year, month)
 
 
-@login_not_required
-@never_cache
 @require_POST
-def revoke(request: HttpRequest, token: str) -> HttpResponse:
+@by_link
+def revoke(request: HttpRequest, token: str, mandate: SelfBillingMandate) -> HttpResponse:
     """The supplier ends its mandate."""
-    try:
-        row = supplier_links.mandate_of(token)
-    except supplier_links.SupplierLinkEnded as error:
-        return _ended(request, error)
     reason = request.POST.get("reason", "").strip()
     if not reason:
         messages.error(request, _("Say in a few words why the mandate ends."))
     else:
-        self_billing.revoke_by_seller(mandate=row, reason=reason, at=timezone.now())
+        self_billing.revoke_by_seller(mandate=mandate, reason=reason, at=timezone.now())
         messages.success(request, _("The mandate is revoked. Nothing is written in your name any more."))
     return redirect("billing:in_your_name", token)
 
 
-@login_not_required
-@never_cache
 @require_POST
-def open_connect(request: HttpRequest, token: str) -> HttpResponse:
+@by_link
+def open_connect(request: HttpRequest, token: str, mandate: SelfBillingMandate) -> HttpResponse:
     """Send the supplier to Stripe, which asks for its papers."""
-    try:
-        mandate = supplier_links.mandate_of(token)
-    except supplier_links.SupplierLinkEnded as error:
-        return _ended(request, error)
     row, back = connected.of_siren(mandate.siren), reverse("billing:in_your_name", args=[token])
     try:
         if row is None:
