@@ -25,14 +25,18 @@ def offers(request: HttpRequest) -> HttpResponse:
 
 
 def beside_the_card(user: User, *, at: datetime, count: int = 3) -> list[tuple[Offer, int | None]]:
-    """The first offers that are not used up, with the uses left (None: no limit): of marked shops first, then by name."""
+    """One offer of each of the first shops that is not used up, with the uses left (None: no limit): marked shops first,
+    then by name."""
     found = list(
         find_offers(text="", category=None, today=at.astimezone(PARIS).date(), person=user.person)[: discovery.PAGE]
     )
     left = uses_left(user, found)
     marked = set(Favourite.objects.filter(user=user).values_list("merchant_id", flat=True))
-    open_to_use = [(offer, left.get(offer.pk)) for offer in found if left.get(offer.pk) != 0]
-    return sorted(open_to_use, key=lambda row: row[0].merchant_id not in marked)[:count]
+    by_shop: dict[int, tuple[Offer, int | None]] = {}
+    for offer in found:
+        if left.get(offer.pk) != 0:
+            by_shop.setdefault(offer.merchant_id, (offer, left.get(offer.pk)))
+    return sorted(by_shop.values(), key=lambda row: row[0].merchant_id not in marked)[:count]
 
 
 def uses_left(user: User, offers: list[Offer]) -> dict[int, int | None]:

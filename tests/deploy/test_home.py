@@ -84,11 +84,12 @@ class TestWhatStandsBelowTheCard:
         titles = [f"Remise {place}" for place in range(5)]
         for shop, title in zip(shops, titles, strict=True):
             offer(shop, title=title, per_person_limit=2)
+        offer(shops[0], title="Un second du même commerce", kind="gift", gift="un café")
         used_up = offer(shops[4], title="Déjà pris", stock=3)
         Quota.objects.create(scope=STOCK, key=str(used_up.pk), period="", used=3)
         Favourite.objects.create(user=reader.user, merchant=shops[4])
         page = " ".join(home(reader.user, "home_person_now").split())
         assert [title for title in titles if title in page] == [*titles[:2], titles[4]]
         assert page.index(titles[4]) < page.index(titles[0]) and page.count("2 uses left") == 3
-        assert "Déjà pris" not in page
+        assert "Déjà pris" not in page and "Un second" not in page
         assert reverse("purchasing:my_pool", args=[world.pool.pk]) in page and "Granulés de bois" in page
