@@ -239,7 +239,8 @@ class Case:
             if length < 1e-12 or step < 1e-3:
                 break
             values = values + step * max(1.0, found - value) / length * slope
-        return min(found, max(0, ceil(best - 0.01 - 1e-9 * best))), kept / least
+        rates = np.divide(kept, least, out=np.ones_like(least), where=least > 0)  # a line may be free
+        return min(found, max(0, ceil(best - 0.01 - 1e-9 * best))), rates
 
     def answer(self, found: int, chosen: Sequence[int], bound: int, rates: Any) -> Alone:
         cents, least = half_up(found, SCALE), half_up(bound, SCALE)

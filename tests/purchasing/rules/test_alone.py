@@ -1,5 +1,6 @@
 """The price alone is a promise: exact where it says so, else a bound that no way to buy falls below."""
 
+from math import isfinite
 from random import Random
 
 import pytest
@@ -58,6 +59,13 @@ class TestThePriceAlone:
         market = Market([offered(1, 0, [(1, 42_000), (100, 36_000)])], [Supply(1_000)])
         found = market.price(wanted)
         assert (found.cents, found.proven, found.parts) == (cents, True, {1: cents})
+
+    def test_of_a_line_that_costs_nothing_can_be_kept_and_found_again(self):
+        market = Market([offered(1, 0, [(1, 0)]), offered(2, 0, [(1, 10_000)])], [Supply(500)])
+        first = market.price({1: 5, 2: 3})
+        again = market.price({1: 6, 2: 3}, start=first.start)
+        assert (first.cents, again.found_cents) == (800, 800) and again.cents <= 800
+        assert all(isfinite(rate) for rate in first.start.rates.values())  # PostgreSQL keeps no infinity in JSON
 
     def test_is_none_where_no_quote_sells_so_little_or_the_line(self):
         market = Market([offered(1, 0, [(1, 10_000)], available=5)], [Supply(0, None, 10_000)])
