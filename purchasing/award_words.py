@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from companies.models import Company
-from companies.templatetags.ui import euros, percent, quantity
-from purchasing.award_case import EXCLUDED, EXPIRED, NOT_ENOUGH, Options
+from companies.templatetags.ui import euros, percent
+from purchasing import losing_words
+from purchasing.award_case import Options
 from purchasing.models import AwardMeasure, AwardStudy, Pool, PoolLine, Quote, QuoteLine, Supplier
 from purchasing.selectors import companies_in, current_quotes, may_see_total, pool_lines
 from purchasing.states import AwardState, StudyState
@@ -142,7 +143,7 @@ def show(study: AwardStudy, *, companies_shown: bool, members_shown: bool = Fals
     for part in study.result["suppliers"]:
         who = part["supplier"]
         shown.parts.append(Part(names[who], counts.get(who, 0), part["goods_cents"], part["freight_cents"]))
-    shown.unused = [Loser(names[row["supplier"]], _unused_sentence(row)) for row in study.result["unused"]]
+    shown.unused = _without_award(study, names, quotes)
     shown.savings = _savings(study, names, companies_shown)
     if companies_shown:
         shown.together = _together(study, members_shown)
@@ -204,82 +205,40 @@ def _tell_losers(
     quotes: Mapping[int, Quote],
 ) -> None:
     by_line = {won.line.pk: won for won in shown.won}
+    assumed = bool(Options.read(study.options).local_percent)
     for row in study.result["lost"]:
         won = by_line.get(offers[study.offers[row["offer"]]].pool_line_id)
         if won is not None:
             other = names[row["other"]] if row["other"] is not None else ""
-            won.losers.append(Loser(names[suppliers[row["offer"]]], _lost_sentence(row, other)))
+            sentence = losing_words.of_line(row, other, assumed=assumed)
+            won.losers.append(Loser(names[suppliers[row["offer"]]], sentence))
     for pk, why in study.result.get("out", {}).items():
         offer = offers.get(int(pk))
         if offer is None or offer.pool_line_id not in by_line or offer.quote_id not in quotes:
             continue
-        quote = quotes[offer.quote_id]
-        by_line[offer.pool_line_id].losers.append(
-            Loser(quote.invitation.supplier.name, _out_sentence(why, offer, quote))
-        )
+        quote, won = quotes[offer.quote_id], by_line[offer.pool_line_id]
+        sentence = losing_words.out_of_it(why, offer, quote, won.line.asked_quantity)
+        won.losers.append(Loser(quote.invitation.supplier.name, sentence))
 
 
-def _out_sentence(why: str, offer: QuoteLine, quote: Quote) -> str:
-    if why == EXPIRED:
-        return _("The quote expired on %(day)s.") % {"day": f"{quote.valid_until:%d/%m/%Y}"}
-    if why == EXCLUDED:
-        return _("Left out by assumption.")
-    if why == NOT_ENOUGH and offer.available is not None:
-        return _("Only %(n)s available: not enough to deliver the line whole.") % {"n": quantity(offer.available)}
-    return _("Does not compete.")
-
-
-def _lost_sentence(row: Mapping[str, Any], other: str) -> str:
-    missing = {"missing": euros(row["missing_cents"]), "other": other}
-    words = {
-        "own_minimum": _("Below its minimum order: with this line alone %(missing)s would be missing.") % missing,
-        "other_minimum": _("Without this line %(other)s would fall %(missing)s below its minimum order.") % missing,
-        "max_suppliers": _("It would be one supplier more than allowed."),
-        "not_enough": _("Not enough available to deliver the line whole."),
-        "no_packs": _("No number of its packs fits the quantity wanted."),
-    }
-    if row["why"] != "dearer":
-        return words.get(row["why"], _("A rule of the tender excludes it."))
-    extra, goods, freight = row["extra_cents"], row["goods_cents"], row["freight_cents"]
-    if extra == 0:
-        return _("Costs the same in all; the other one was kept.")
-    if extra < 0:
-        return _("Would cost %(amount)s less, but the assumptions of this computation speak against it.") % {
-            "amount": euros(-extra)
-        }
-    facts = {"extra": euros(extra), "goods": euros(abs(goods)), "freight": euros(abs(freight))}
-    if freight == 0:
-        return _("%(extra)s dearer.") % facts
-    if goods >= 0 and freight > 0:
-        return _("%(extra)s dearer in all: %(goods)s for the goods and %(freight)s for freight.") % facts
-    if goods < 0:
-        return _("The goods are %(goods)s cheaper, but freight rises by %(freight)s: %(extra)s dearer in all.") % facts
-    return _("Freight falls by %(freight)s, but the goods are %(goods)s dearer: %(extra)s dearer in all.") % facts
-
-
-def _unused_sentence(row: Mapping[str, Any]) -> str:
-    facts = {
-        "lines": row["lines"],
-        "cheaper": row["cheaper"],
-        "saves": euros(row["saves_cents"]),
-        "taken": row["taken"],
-        "extra": euros(row["extra_cents"]),
-        "freight": euros(row["freight_cents"]),
-        "missing": euros(row["missing_cents"]),
-    }
-    if row["cheaper"] == 0:
-        first = _("None of its %(lines)d lines is cheaper than the one chosen.") % facts
-    else:
-        first = _("Cheaper on %(cheaper)d of its %(lines)d lines, %(saves)s together.") % facts
-    if row["why"] == "own_minimum":
-        return f"{first} " + _("Even with all of them %(missing)s would be missing to its minimum order.") % facts
-    if row["why"] != "dearer" or row["extra_cents"] <= 0:
-        return f"{first} " + _lost_sentence({**row, "why": row["why"], "goods_cents": 0}, "")
-    if row["freight_cents"] > 0 and row["cheaper"]:
-        second = _("But freight would rise by %(freight)s: at its best, %(extra)s dearer in all.")
-    else:
-        second = _("At its best, with %(taken)d of its lines, everything would cost %(extra)s more.")
-    return f"{first} " + second % facts
+def _without_award(study: AwardStudy, names: list[str], quotes: Mapping[int, Quote]) -> list[Loser]:
+    """Every supplier that was asked and wins nothing: those whose quote competed, then those without a quote that could."""
+    assumed = bool(Options.read(study.options).local_percent)
+    told = []
+    for row in study.result["unused"]:
+        other = names[row["other"]] if row.get("other") is not None else ""
+        told.append(Loser(names[row["supplier"]], losing_words.of_supplier(row, other, assumed=assumed)))
+    by_invitation = {quote.invitation_id: quote for quote in quotes.values()}
+    out: dict[int, list[str]] = {}
+    for pk, offered_in in QuoteLine.objects.filter(pk__in=study.result.get("out", {})).values_list("pk", "quote"):
+        out.setdefault(offered_in, []).append(study.result["out"][str(pk)])
+    competed = Quote.objects.filter(pk__in=[int(row["id"]) for row in study.instance["suppliers"]])
+    asked = study.tender.invitations.exclude(pk__in=competed.values("invitation")).select_related("supplier")
+    for invitation in asked.order_by("supplier__name"):
+        quote = by_invitation.get(invitation.pk)
+        why = out.get(quote.pk, []) if quote else []
+        told.append(Loser(invitation.supplier.name, losing_words.without_a_chance(invitation, quote, why)))
+    return told
 
 
 def _savings(study: AwardStudy, names: list[str], companies_shown: bool) -> list[Saving]:

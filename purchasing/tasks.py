@@ -51,10 +51,8 @@ def expire_quotes(**_later: object) -> int:
         quotes__submitted_at__isnull=False,
         quotes__valid_until__lt=timezone.localdate(at),
     )
-    rows = list(open_.filter(silent | ran_out).select_related("tender").distinct().order_by("pk"))
-    for invitation in rows:
-        tenders.expire(invitation=invitation, at=at)
-    return len(rows)
+    rows = open_.filter(silent | ran_out).select_related("tender").distinct().order_by("pk")
+    return sum(tenders.expire(invitation=invitation, at=at) for invitation in list(rows))
 
 
 @shared_task(name="purchasing.expire_needs")

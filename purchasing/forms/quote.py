@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies.forms import MoneyField, QuantityField, UnitPriceField
 from purchasing.models import PoolLine, Quote, QuoteLine
-from purchasing.services.quote import OfferDraft, QuoteDraft
+from purchasing.services.quote import OfferDraft, PriceZero, QuoteDraft
 
 TIERS = 5
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -65,7 +65,7 @@ class OfferForm(forms.Form):
         self.pool_line = pool_line
         for n in range(1, TIERS + 1):
             self.fields[f"from{n}"] = QuantityField(label=_("From quantity"), required=False, min_value=1)
-            self.fields[f"price{n}"] = UnitPriceField(label=_("Unit price"), required=False, min_value=1)
+            self.fields[f"price{n}"] = UnitPriceField(label=_("Unit price"), required=False)
 
     def tiers(self) -> list[tuple[Any, Any]]:
         """The pairs of fields, for the template."""
@@ -81,6 +81,10 @@ class OfferForm(forms.Form):
             if price is None:
                 if n > 1 and f"price{n}" not in self.errors:
                     self.add_error(f"price{n}", _("Give the price from this quantity on."))
+                continue
+            if price == 0:
+                error = PriceZero(article=self.pool_line.text)
+                self.add_error(f"price{n}", forms.ValidationError(error.sentence, code=error.code))
                 continue
             quantity = quantity or (1 if n == 1 else None)
             if quantity is None:

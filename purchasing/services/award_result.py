@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,7 @@ from purchasing.models import AwardStudy, PooledNeed, Tender
 from purchasing.rules.award import Evaluation, Instance, evaluate
 from purchasing.rules.award.choices import cheapest_unit_prices
 from purchasing.rules.award.explain import one_supplier
-from purchasing.rules.award.losing import lost, unused
+from purchasing.rules.award.losing import COUNTED, Lost, Unused, lost, unused
 from purchasing.rules.award.participation import Member, participate
 from purchasing.rules.landed import half_up
 from purchasing.rules.shares import share
@@ -57,14 +58,16 @@ def describe(study: AwardStudy, instance: Instance, packs: Mapping[int, int]) ->
         freight = cents(order.freight_cents, scale)
         suppliers.append({"supplier": order.supplier, "goods_cents": goods, "freight_cents": freight})
     lines.sort(key=lambda row: instance.offers[row["offer"]].product)
+    total = sum(row["goods_cents"] + row["freight_cents"] for row in suppliers)
+    beside = _Beside(instance, found.cost_cents, total)
     return {
-        "cost_cents": sum(row["goods_cents"] + row["freight_cents"] for row in suppliers),
+        "cost_cents": total,
         "lines": lines,
         "suppliers": suppliers,
         "lost": _lost(instance, packs),
         "unused": _unused(instance, packs),
-        "one_supplier": _one_supplier(instance),
-        "line_by_line": _line_by_line(instance),
+        "one_supplier": _one_supplier(beside),
+        "line_by_line": _line_by_line(beside),
         "alone": alone(study.tender, {int(p.id) for p in instance.products}, on=timezone.localdate(study.created_at)),
     }
 
@@ -78,11 +81,21 @@ def _lost(instance: Instance, packs: Mapping[int, int]) -> list[dict[str, Any]]:
             "extra_cents": cents(row.extra, scale),
             "goods_cents": cents(row.extra, scale) - cents(row.freight, scale),
             "freight_cents": cents(row.freight, scale),
-            "missing_cents": cents(row.missing, scale),
-            "other": row.other,
+            **_in_the_way(row, scale),
         }
         for row in lost(instance, packs)
     ]
+
+
+def _in_the_way(row: Lost | Unused, scale: int) -> dict[str, Any]:
+    """What a broken rule is about; a missing number of units is no money."""
+    counted = row.why in COUNTED
+    return {
+        "missing_cents": 0 if counted else cents(row.missing, scale),
+        "missing_units": row.missing if counted else 0,
+        "other": row.other,
+        "limit": row.limit,
+    }
 
 
 def _unused(instance: Instance, packs: Mapping[int, int]) -> list[dict[str, Any]]:
@@ -97,26 +110,41 @@ def _unused(instance: Instance, packs: Mapping[int, int]) -> list[dict[str, Any]
             "taken": row.taken,
             "extra_cents": cents(row.extra, scale),
             "freight_cents": cents(row.freight, scale),
-            "missing_cents": cents(row.missing, scale),
+            **_in_the_way(row, scale),
         }
         for row in unused(instance, packs)
     ]
 
 
-def _one_supplier(instance: Instance) -> dict[str, Any] | None:
-    cost, supplier = one_supplier(instance)
-    return None if cost is None else {"cents": cents(cost, instance.scale), "supplier": supplier}
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """Prices another way to choose beside the award. Its cents are the award's and the difference of the exact sums.
+
+    Each rounded by itself, the cheapest way could look a cent dearer than another one.
+    """
+
+    instance: Instance
+    exact: int
+    shown_cents: int
+
+    def cents(self, cost: int) -> int:
+        return self.shown_cents + cents(cost - self.exact, self.instance.scale)
 
 
-def _line_by_line(instance: Instance) -> dict[str, Any] | None:
-    found = cheapest_unit_prices(instance)
+def _one_supplier(beside: _Beside) -> dict[str, Any] | None:
+    cost, supplier = one_supplier(beside.instance)
+    return None if cost is None else {"cents": beside.cents(cost), "supplier": supplier}
+
+
+def _line_by_line(beside: _Beside) -> dict[str, Any] | None:
+    found = cheapest_unit_prices(beside.instance)
     if found is None:
         return None
     return {
-        "cents": None if found.cost is None else cents(found.cost, instance.scale),
+        "cents": None if found.cost is None else beside.cents(found.cost),
         "broken": found.broken,
         "supplier": found.supplier,
-        "missing_cents": cents(found.missing, instance.scale),
+        "missing_cents": cents(found.missing, beside.instance.scale),
     }
 
 

@@ -57,6 +57,14 @@ class TiersWrong(DomainError):
     message = _("%(article)s: each quantity appears once, and the price never rises with the quantity.")
 
 
+class PriceZero(DomainError):
+    code = "price_zero"
+    message = _(
+        "%(article)s: a price of 0 would win against everybody. Leave the price empty if you do not offer the article; "
+        "say in the remark what is free of charge."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class OfferDraft:
     """What is offered for one pool line: tiers as (from quantity, unit price in ten-thousandths)."""
@@ -283,6 +291,8 @@ def _check_tiers(offer: OfferDraft) -> None:
     tiers = sorted(offer.tiers)
     quantities = [quantity for quantity, _price in tiers]
     prices = [price for _quantity, price in tiers]
+    if 0 in prices:
+        raise PriceZero(article=offer.pool_line.text, field="lines")
     if len(set(quantities)) != len(quantities) or prices != sorted(prices, reverse=True):
         raise TiersWrong(article=offer.pool_line.text, field="lines")
 

@@ -274,12 +274,15 @@ def shortlist(*, actor: User, invitation: TenderInvitation, at: datetime) -> Ten
 
 
 @transaction.atomic(durable=True)
-def expire(*, invitation: TenderInvitation, at: datetime) -> None:
-    """Note that nothing can come of an answer any more: a silent supplier's link ended, or the prices' validity did."""
+def expire(*, invitation: TenderInvitation, at: datetime) -> bool:
+    """Note that nothing can come of an answer any more: a silent supplier's link ended, or the prices' validity did.
+
+    False where there is nothing to note: a newer version holds longer, or the tender is decided.
+    """
     tender = _locked(invitation.tender)
     invitation = _locked_invitation(invitation)
     if tender.state not in (TenderState.OPEN, TenderState.OPENED):
-        return
+        return False
     if invitation.state in SILENT:
         over = invitation.expires_at <= at
     else:
@@ -287,6 +290,7 @@ def expire(*, invitation: TenderInvitation, at: datetime) -> None:
         over = invitation.state in (*ANSWERED, QuoteState.LATE) and last is not None and last.has_expired(_day(at))
     if over:
         move(invitation, QuoteState.EXPIRED, table=QUOTE, at=at, actor=None, actor_label="clock")
+    return over
 
 
 def _day(at: datetime) -> date:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from companies.access import require
 from purchasing import access, prices
 from purchasing.models import Article, Category, Price
+from purchasing.rules.spacing import apart
 from purchasing.services.price_list import RISE_BP
 from purchasing.views.doors import reader
 
@@ -81,7 +82,7 @@ def _chart(found: list[Price]) -> dict[str, Any] | None:
     lines: dict[str, list[Price]] = {}
     for price in found:
         lines.setdefault(price.supplier.name, []).append(price)
-    drawn = []
+    drawn: list[dict[str, Any]] = []
     for number, (name, prices_) in enumerate(sorted(lines.items())[:5]):
         steps = []
         for price in prices_:
@@ -89,6 +90,8 @@ def _chart(found: list[Price]) -> dict[str, Any] | None:
         points = " ".join(f"{a},{b}" for a, b in steps)
         end_x, end_y = steps[-1]
         drawn.append({"name": name, "points": points, "number": number, "x": end_x + 6, "y": end_y + 4})
+    for line, label_y in zip(drawn, apart([int(line["y"]) for line in drawn], most=HEIGHT - 20), strict=True):
+        line["y"] = label_y
     return {
         "lines": drawn,
         "width": WIDTH,

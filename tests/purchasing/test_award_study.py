@@ -118,8 +118,10 @@ class TestTheComputation:
 
     def test_counts_unit_prices_finer_than_a_cent(self):
         actor = staff()
-        study = computed(tender_of([[351], [349]], actor=actor), actor)
-        assert (study.scale, study.cost_cents) == (100, 419)  # 120 × 0.0349 = 4.188
+        study = computed(tender_of([[351] * 3, [349] * 3], actor=actor), actor)
+        assert (study.scale, study.cost_cents) == (100, 1_257)  # 120 × 0.0349 = 4.188 a line
+        # Beside it the same choice made line by line, 12.564 in all, does not look a cent cheaper.
+        assert study.result["line_by_line"]["cents"] == study.result["one_supplier"]["cents"] == 1_257
 
     def test_buys_whole_packs_and_minimum_quantities(self):
         """case: I6, ordered is a multiple of the pack and not below the minimum."""
@@ -147,7 +149,7 @@ class TestTheComputation:
         award = service.accept(actor=staff(), study=study, reason="", at=LATER)
         assert (award.value_cents, award.lines.get().quantity) == (25_000, 125)
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_is_never_beaten_by_hand(self, data):
         actor = staff()
@@ -254,6 +256,31 @@ class TestWhyOthersLost:
         assert "minimum order: with this line alone €444.00 would be missing" in said[1]
         assert "Only 10 available" in [loser.sentence for loser in second.losers][-1]
         assert "Even with all of them €444.00 would be missing" in [loser.sentence for loser in shown.unused][1]
+
+    def test_says_of_everybody_that_was_asked_why_nothing_came_of_it(self):
+        actor = staff()
+        tender = sent_tender(suppliers=7, actor=actor, pool=gathering_pool(lines=1, companies=3, actor=actor))
+        line = tender.pool.lines.get()
+        best, late, declined, withdrawn, expired, excluded, _silent = tender.invitations.order_by("pk")
+        for row in (best, late, withdrawn, expired, excluded):
+            until = LATER.date() - timedelta(1) if row == expired else LATER.date() + timedelta(3650)
+            draft = quotes.QuoteDraft(offers=[quotes.OfferDraft(line, [(1, 40_000)])], valid_until=until)
+            quotes.submit(invitation=row, draft=draft, at=LATER if row == late else NOW)
+        quotes.decline(invitation=declined, reason="Plus de stock", at=NOW)
+        quotes.withdraw(invitation=withdrawn, reason="Erreur", at=NOW)
+        tender = tenders.open_quotes(actor=actor, tender=tender, at=LATER)
+        study = computed(tender, actor, Options(exclude=(excluded.supplier_id,)))
+        told = {row.supplier: row.sentence for row in award_words.show(study, companies_shown=True).unused}
+        asked = [row.supplier.name for row in tender.invitations.select_related("supplier").order_by("pk")]
+        assert [told.get(name, "") for name in asked] == [
+            "",
+            "Its answer came late and was not accepted.",
+            "Declined: “Plus de stock”",
+            "Withdrew its quote.",
+            f"The quote expired on {LATER.date() - timedelta(1):%d/%m/%Y}.",
+            "Left out by assumption.",
+            "Did not answer.",
+        ]
 
     def test_saves_against_simpler_choices(self):
         actor = staff()

@@ -231,6 +231,8 @@ class TestTheSuppliersLink:
         data = {"from1": "1", "price1": "3,00", "from2": "100", "price2": "4,00"}
         page = Client().post(reverse("purchasing:quote_line", args=[token, 1]), data)
         assert "price2" in page.context["form"].errors and 'value="4,00"' in page.content.decode()
+        free = Client().post(reverse("purchasing:quote_line", args=[token, 1]), data | {"price2": "0"})
+        assert "article" in free.context["form"].errors["price2"][0] and 'value="0"' in free.content.decode()
         assert not Quote.objects.exists()
 
     def test_needs_no_script_to_say_that_an_article_is_not_offered(self, running):
@@ -277,8 +279,7 @@ class TestTheClock:
         answer(renewed, 41_000, valid_until=today)
         quotes.withdraw(invitation=withdrawn, reason="Rupture", at=NOW)
         monkeypatch.setattr(timezone, "now", lambda: at)
-        tasks.expire_quotes()
-        tasks.expire_quotes()
+        assert (tasks.expire_quotes(), tasks.expire_quotes()) == (2, 0)  # the renewed one is not counted
         found = dict(tender.invitations.values_list("pk", "state"))
         assert [found[row.pk] for row in (gone, silent, ended, holds, renewed, withdrawn)] == [
             "expired", "invited", "expired", "submitted", "submitted", "withdrawn",
@@ -311,6 +312,9 @@ class TestTheApi:
         body = {"offers": [{"line": line, "tiers": tiers}], "valid_until": until, "freight": "18.50"}
         refused = Client().post(url, body, content_type="application/json")
         assert (refused.status_code, refused.json()["code"]) == (409, "tiers_wrong")
+        tiers[1]["unit_price"] = "0"
+        refused = Client().put(url, body, content_type="application/json")
+        assert (refused.status_code, refused.json()["code"]) == (409, "price_zero")
         tiers[1]["unit_price"] = "3.15"
         assert Client().post(url, body, content_type="application/json").status_code == 201
         assert Quote.objects.get(submitted_at__isnull=False).freight_cents == 1_850

@@ -7,19 +7,38 @@ optimum. Amounts are in the money of the instance.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from purchasing.rules.award.evaluate import MIN_VALUE, Evaluation, Violation, evaluate, forced_tiers
+from purchasing.rules.award.evaluate import (
+    CONFLICT,
+    MAX_SUPPLIERS,
+    MIN_QUANTITY,
+    MIN_UNITS,
+    MIN_VALUE,
+    SINGLE_SOURCE,
+    Evaluation,
+    Violation,
+    evaluate,
+    forced_tiers,
+)
 from purchasing.rules.award.instance import Instance, Offer
 
 DEARER, NOT_ENOUGH, NO_PACKS = "dearer", "not_enough", "no_packs"
-OWN_MINIMUM, OTHER_MINIMUM = "own_minimum", "other_minimum"
+OWN_MINIMUM, OTHER_MINIMUM = "own_minimum", "other_minimum"  # a value
+OWN_UNITS, OTHER_UNITS = "own_units", "other_units"  # a number of units, of all its goods or of what counts together
+MINIMUMS = {
+    MIN_VALUE: (OWN_MINIMUM, OTHER_MINIMUM),
+    MIN_UNITS: (OWN_UNITS, OTHER_UNITS),
+    MIN_QUANTITY: (OWN_UNITS, OTHER_UNITS),
+}
+COUNTED = (OWN_UNITS, OTHER_UNITS)  # `missing` is in units here, else money
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
     """One offer that was not taken. `dearer`: what buying the product there instead adds, `goods` + `freight` = `extra`.
 
-    `own_minimum`: the goods would stay `missing` below this supplier's minimum; `other_minimum`: `other`, who wins the
-    product now, would fall `missing` below its own. Else a rule of the evaluator, `not_enough` or `no_packs`.
+    `own_minimum`, `own_units`: this supplier would stay `missing` below its minimum; `other_…`: `other`, who wins the
+    product now, would fall `missing` below its own. `max_suppliers`: one more than the `limit` allowed. `conflict`: not
+    beside `other`. `single_source_group`: products of its group stay with `other`. Else `not_enough` or `no_packs`.
     """
 
     offer: int
@@ -29,6 +48,7 @@ class Lost:
     freight: int = 0
     missing: int = 0
     other: int | None = None
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +56,8 @@ class Unused:
     """A supplier that wins nothing: what the cheapest way found to use it would add.
 
     `cheaper` of its `lines` offers cost less than what wins, together `saves`; taking `taken` of them adds `extra` in
-    all, of which `freight` is freight. `why` is `dearer`, or `own_minimum` with what is `missing` even with everything.
+    all, of which `freight` is freight. `why` is `dearer`; or `own_minimum`, `own_units` with what is `missing` even with
+    everything; else what stands in the way with `taken` of its lines, in the words of `Lost`.
     """
 
     supplier: int
@@ -48,6 +69,8 @@ class Unused:
     extra: int = 0
     freight: int = 0
     missing: int = 0
+    other: int | None = None
+    limit: int = 0
 
 
 def lost(instance: Instance, packs: Mapping[int, int]) -> list[Lost]:
@@ -86,12 +109,40 @@ def _offer(instance: Instance, packs: Mapping[int, int], now: Evaluation, offer:
     result = evaluate(instance, changed)
     if isinstance(result, Evaluation):
         return Lost(offer.index, DEARER, *_difference(now, result))
-    if result.rule != MIN_VALUE or result.supplier is None:
-        return Lost(offer.index, result.rule)
-    missing = instance.suppliers[result.supplier].min_order_value - goods_of(instance, changed, result.supplier)
-    if result.supplier == offer.supplier:
-        return Lost(offer.index, OWN_MINIMUM, missing=missing)
-    return Lost(offer.index, OTHER_MINIMUM, missing=missing, other=result.supplier)
+    why, missing, other, limit = _broken(instance, changed, result, offer.supplier)
+    return Lost(offer.index, why, missing=missing, other=other, limit=limit)
+
+
+def _broken(
+    instance: Instance, packs: Mapping[int, int], broken: Violation, mine: int
+) -> tuple[str, int, int | None, int]:
+    """The reason behind a broken rule, as `mine` is told: why, what is missing, the other supplier, the limit."""
+    if broken.rule in MINIMUMS and broken.supplier is not None:
+        own, others = MINIMUMS[broken.rule]
+        missing = _missing(instance, packs, broken)
+        return (own, missing, None, 0) if broken.supplier == mine else (others, missing, broken.supplier, 0)
+    if broken.rule == MAX_SUPPLIERS:
+        return broken.rule, 0, None, instance.max_suppliers or 0
+    if broken.rule in (CONFLICT, SINGLE_SOURCE):
+        other = broken.other if broken.supplier == mine else broken.supplier
+        return broken.rule, 0, other, 0
+    return broken.rule, 0, None, 0
+
+
+def _missing(instance: Instance, packs: Mapping[int, int], broken: Violation) -> int:
+    """How far a supplier stays below the minimum it breaks: money for a value, else units (or list value, as counted)."""
+    index = broken.supplier or 0
+    supplier = instance.suppliers[index]
+    if broken.rule == MIN_VALUE:
+        return supplier.min_order_value - goods_of(instance, packs, index)
+    if broken.rule == MIN_UNITS:
+        return supplier.min_order_units - sum(packs.get(o.index, 0) * o.pack for o in supplier.offers)
+    short = []
+    for number, scheme in enumerate(supplier.schemes):
+        counted = sum(packs.get(o.index, 0) * supplier.metric(o) for o in supplier.offers if o.scheme == number)
+        if 0 < counted < scheme.least:
+            short.append(scheme.least - counted)
+    return short[0]
 
 
 def _difference(now: Evaluation, then: Evaluation) -> tuple[int, int, int]:
@@ -141,17 +192,28 @@ def _unused(
     cheaper = [o for o in ranked if gain[o.index] > 0]
     facts = (len(usable), len(cheaper), sum(gain[o.index] for o in cheaper))
     best: Unused | None = None
+    ways: list[Unused] = []
     for taken in range(max(1, len(cheaper)), len(ranked) + 1):
-        result = evaluate(instance, _swap(instance, packs, ranked[:taken]))
+        changed = _swap(instance, packs, ranked[:taken])
+        result = evaluate(instance, changed)
         if isinstance(result, Evaluation):
             extra, _goods, freight = _difference(now, result)
             if best is None or extra < best.extra:
                 best = Unused(i, DEARER, *facts, taken=taken, extra=extra, freight=freight)
+        elif best is None:
+            why, missing, other, limit = _broken(instance, changed, result, i)
+            ways.append(Unused(i, why, *facts, taken=taken, missing=missing, other=other, limit=limit))
     if best is not None:
         return best
-    result = evaluate(instance, _swap(instance, packs, ranked))
     everything = goods_of(instance, _swap(instance, packs, ranked), i)
-    missing = max(0, instance.suppliers[i].min_order_value - everything)
-    if missing:
+    if missing := max(0, instance.suppliers[i].min_order_value - everything):
         return Unused(i, OWN_MINIMUM, *facts, missing=missing)
-    return Unused(i, result.rule if isinstance(result, Violation) else DEARER, *facts)
+    return _in_the_way(ways)
+
+
+def _in_the_way(ways: list[Unused]) -> Unused:
+    """Why nothing works: its own minimum where even everything is too little; else what comes nearest with enough lines."""
+    if ways[-1].why == OWN_UNITS:
+        return ways[-1]
+    others = [way for way in ways if way.why in (OTHER_MINIMUM, OTHER_UNITS)]
+    return min(others, key=lambda way: (way.missing, way.taken), default=ways[-1])

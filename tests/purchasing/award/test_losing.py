@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from purchasing import award_words
+from purchasing import losing_words
 from purchasing.rules.award import parse
 from purchasing.rules.award.losing import lost, unused
 from purchasing.services import award_result
@@ -28,9 +28,14 @@ def problem(*, winner=None, offers=(), rules=None, **loser):
     )
 
 
-def said(row, name=""):
+@pytest.fixture(autouse=True)
+def _in_english():
     with translation.override("en"):
-        return award_words._lost_sentence(row, name)
+        yield
+
+
+def said(row, name="", *, assumed=False):
+    return losing_words.of_line(row, name, assumed=assumed)
 
 
 class TestAQuoteForALine:
@@ -43,23 +48,21 @@ class TestAQuoteForALine:
             (
                 {"offers": [{"prices": [90]}]},
                 ("dearer", -100, -100, 0, 0),
-                "Would cost €1.00 less, but the assumptions",
+                "Would cost €1.00 less: the computation ended before it looked there.",
             ),
             ({"offers": [{"max_packs": 9}]}, ("not_enough", 0, 0, 0, 0), "Not enough available to deliver the line"),
             ({"offers": [{"pack": 4}]}, ("no_packs", 0, 0, 0, 0), "No number of its packs fits the quantity wanted."),
             ({"min_order_value": 1_500}, ("own_minimum", 0, 0, 0, 400), "with this line alone €4.00 would be missing"),
-            ({"rules": {"max_suppliers": 1}}, ("max_suppliers", 0, 0, 0, 0), "one supplier more than allowed"),
-            ({"min_order_units": 11}, ("min_order_units", 0, 0, 0, 0), "A rule of the tender excludes it."),
             (
-                {"schemes": [{"metric": "units", "from": [0], "least": 11}]},
-                ("min_quantity", 0, 0, 0, 0),
-                "A rule of the tender excludes it.",
+                {"rules": {"max_suppliers": 1}},
+                ("max_suppliers", 0, 0, 0, 0),
+                "Only one supplier is allowed.",
             ),
-            ({"rules": {"conflicts": [[0, 1]]}}, ("conflict", 0, 0, 0, 0), "A rule of the tender excludes it."),
+            ({"min_order_units": 11}, ("own_units", 0, 0, 0, 1), "with this line alone 1 unit would be missing."),
             (
-                {"rules": {"single_source_groups": [[0, 1]]}},
-                ("single_source_group", 0, 0, 0, 0),
-                "A rule of the tender excludes it.",
+                {"schemes": [{"metric": "units", "from": [0], "least": 12}]},
+                ("own_units", 0, 0, 0, 2),
+                "with this line alone 2 units would be missing.",
             ),
         ],
     )
@@ -70,13 +73,37 @@ class TestAQuoteForALine:
         assert (row.offer, row.other) == (2, None)
         assert sentence in said(award_result._lost(instance, PACKS)[0])
 
-    def test_loses_to_the_minimum_of_the_supplier_that_wins_the_line(self):
-        """Without the first line 5.00 stay with S0, whose minimum is 12.00."""
-        instance = problem(winner={"min_order_value": 1_200})
+    def test_says_that_a_preference_speaks_against_a_cheaper_one_only_where_one_was_stated(self):
+        (row,) = award_result._lost(problem(offers=[{"prices": [90]}]), PACKS)
+        assert "the preference for local suppliers speaks against it" in said(row, assumed=True)
+
+    @pytest.mark.parametrize(
+        "given, figures, sentence",
+        [
+            # Without the first line 5.00 and 5 units stay with S0.
+            (
+                {"winner": {"min_order_value": 1_200}},
+                ("other_minimum", 700),
+                "Without this line Gants SA would fall €7.00 below its minimum order.",
+            ),
+            (
+                {"winner": {"min_order_units": 9}},
+                ("other_units", 4),
+                "Without this line Gants SA would fall 4 units below its minimum quantity.",
+            ),
+            ({"rules": {"conflicts": [[0, 1]]}}, ("conflict", 0), "It may not deliver beside Gants SA."),
+            (
+                {"rules": {"single_source_groups": [[0, 1]]}},
+                ("single_source_group", 0),
+                "Lines that must stay together are with Gants SA.",
+            ),
+        ],
+    )
+    def test_loses_to_the_supplier_that_wins_the_line(self, given, figures, sentence):
+        instance = problem(**given)
         (row,) = lost(instance, PACKS)
-        assert (row.why, row.missing, row.other) == ("other_minimum", 700, 0)
-        (shown,) = award_result._lost(instance, PACKS)
-        assert said(shown, "Gants SA") == "Without this line Gants SA would fall €7.00 below its minimum order."
+        assert (row.why, row.missing, row.other) == (*figures, 0)
+        assert said(award_result._lost(instance, PACKS)[0], "Gants SA") == sentence
 
 
 class TestASupplierThatWinsNothing:
@@ -91,14 +118,23 @@ class TestASupplierThatWinsNothing:
             (
                 {},
                 ("dearer", 1, 0, 0, 1, 100, 0, 0),
-                "None of its 1 lines is cheaper than the one chosen. At its best, with 1 of its lines, everything would cost",
+                "Its one line is not cheaper than the one chosen. At its best, with 1 of its lines, everything would cost",
             ),
             (
                 {"min_order_value": 1_500},
                 ("own_minimum", 1, 0, 0, 0, 0, 0, 400),
                 "Even with all of them €4.00 would be",
             ),
-            ({"rules": {"max_suppliers": 1}}, ("max_suppliers", 1, 0, 0, 0, 0, 0, 0), "one supplier more than allowed"),
+            (
+                {"min_order_units": 13},
+                ("own_units", 1, 0, 0, 1, 0, 0, 3),
+                "Even with all of them 3 units would be missing",
+            ),
+            (
+                {"rules": {"max_suppliers": 1}},
+                ("max_suppliers", 1, 0, 0, 1, 0, 0, 0),
+                "Only one supplier is allowed.",
+            ),
         ],
     )
     def test_says_what_its_best_would_add(self, given, figures, sentence):
@@ -107,5 +143,54 @@ class TestASupplierThatWinsNothing:
         assert row.supplier == 1
         found = (row.why, row.lines, row.cheaper, row.saves, row.taken, row.extra, row.freight, row.missing)
         assert found == figures
-        with translation.override("en"):
-            assert sentence in award_words._unused_sentence(award_result._unused(instance, PACKS)[0])
+        assert sentence in losing_words.of_supplier(award_result._unused(instance, PACKS)[0], "", assumed=False)
+
+    @pytest.mark.parametrize(
+        "minimum, figures, sentence",
+        [
+            (
+                {"min_order_value": 1_200},
+                ("other_minimum", 1, 700, 0),
+                "If it took 1 line, Gants SA would fall €7.00 below its minimum order.",
+            ),
+            (
+                {"min_order_units": 9},
+                ("other_units", 1, 4, 0),
+                "If it took 1 line, Gants SA would fall below its minimum quantity (missing: 4).",
+            ),
+        ],
+    )
+    def test_names_the_minimum_of_another_supplier(self, minimum, figures, sentence):
+        """Its line is cheaper, but whoever wins it now needs it for its own minimum."""
+        instance = problem(winner=minimum, offers=[{"prices": [90]}])
+        (row,) = unused(instance, PACKS)
+        assert (row.why, row.taken, row.missing, row.other) == figures
+        (shown,) = award_result._unused(instance, PACKS)
+        assert losing_words.of_supplier(shown, "Gants SA", assumed=False) == (
+            f"Cheaper on 1 of its 1 lines, €1.00 together. {sentence}"
+        )
+
+    def test_names_the_way_that_comes_nearest_when_more_lines_leave_less_missing(self):
+        """Three products. Taking only the cheap one leaves S0 2.00 short; taking two leaves it 7.00 short."""
+        plain = [{"metric": "units", "from": [0]}]
+        row = {"pack": 1, "max_packs": 60, "scheme": 0}
+        instance = parse(
+            {
+                "products": [{"id": "P0", "demand": 5}, {"id": "P1", "demand": 5}, {"id": "P2", "demand": 8}],
+                "suppliers": [
+                    {
+                        "id": "S0",
+                        "schemes": plain,
+                        "offers": [{**row, "product": k, "prices": [100]} for k in range(3)],
+                        "min_order_value": 1_500,
+                    },
+                    {
+                        "id": "S1",
+                        "schemes": plain,
+                        "offers": [{**row, "product": 0, "prices": [90]}, {**row, "product": 1, "prices": [110]}],
+                    },
+                ],
+            }
+        )
+        (found,) = unused(instance, {0: 5, 1: 5, 2: 8})
+        assert (found.why, found.taken, found.missing, found.other) == ("other_minimum", 1, 200, 0)
