@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from companies.models import Company
 from companies.templatetags.ui import euros, percent
 from purchasing import losing_words
 from purchasing.award_case import Options
-from purchasing.models import AwardMeasure, AwardStudy, Pool, PoolLine, Quote, QuoteLine, Supplier
+from purchasing.models import AwardMeasure, AwardStudy, Pool, PoolLine, PoolTogether, Quote, QuoteLine, Supplier
 from purchasing.selectors import companies_in, current_quotes, may_see_total, pool_lines
 from purchasing.states import AwardState, StudyState
 
@@ -69,6 +70,7 @@ class Together:
     proven: bool
     rows: list[tuple[str, int, int]]
     leaving: list[str]
+    at: datetime | None = None  # computed from the commitments of then; None: from the needs, with the award
 
 
 @dataclass(slots=True)
@@ -166,12 +168,14 @@ def _together(study: AwardStudy, members_shown: bool) -> Together | None:
 
 
 def together_for(company: Company, pool: Pool) -> Together | None:
-    """What the award page says of the combination this pool was awarded, with the reader's own company alone (I13).
+    """What is known of the pool's commitments, before these of its award, with the reader's own company alone (I13).
 
     None where the promise can be kept, where the award is not the computed one, or where few companies take part.
     """
     if pool.fairness != Pool.Fairness.STAND_ALONE_CAP:
         return None
+    if (row := PoolTogether.objects.filter(pool=pool).first()) is not None:
+        return together_now(row, own=company)
     awarded = AwardMeasure.objects.filter(award__tender__pool=pool, award__state=AwardState.CONFIRMED, follows=True)
     said = awarded.values_list("study__result__together", "study__result__alone__companies").first()
     if not said or not said[0] or not may_see_total(companies_in(pool), staff=False):
@@ -180,6 +184,21 @@ def together_for(company: Company, pool: Pool) -> Together | None:
     own = found["over"].get(str(company.pk))
     rows = [(company.name, alone[str(company.pk)], own)] if own else []
     return Together(found["excess_cents"], len(found["over"]), found["total_cents"], found["proven"], rows, [])
+
+
+def together_now(row: PoolTogether, *, own: Company | None = None, members: bool = False) -> Together | None:
+    """What the commitments say: `own` sees itself, `members` all companies, others the count; nothing of few (I13)."""
+    found = row.found
+    if not found or not may_see_total(len(found["prices"]), staff=members):
+        return None
+    shown = set(found["over"]) if members else {str(own.pk)} & set(found["over"]) if own else set()
+    asked = set(found["prices"]) if members else shown
+    names = dict(Company.objects.filter(pk__in=asked).values_list("pk", "name"))
+    rows = [(names[int(pk)], found["prices"][pk], found["over"][pk]) for pk in shown]
+    rows.sort(key=lambda line: (-line[2], line[0]))
+    leaving = sorted(names[pk] for pk in found["alone"]) if members else []
+    more = (found["total_cents"], found["proven"], rows, leaving, row.at)
+    return Together(found["excess_cents"], len(found["over"]), *more)
 
 
 def _names(study: AwardStudy, quotes: Mapping[int, Quote]) -> list[str]:

@@ -19,6 +19,7 @@ from companies.demo_data import World
 from companies.models import AuditEntry, Company, User
 from companies.money import line_total
 from purchasing import links
+from purchasing.demo_dearer import seed_dearer
 from purchasing.demo_employees import seed_employees
 from purchasing.demo_exchange import seed_exchange
 from purchasing.demo_framework import seed_frameworks
@@ -86,6 +87,7 @@ def seed(*, rng: random.Random, world: World, at: datetime, scale: str) -> None:
         aims = [(pool, "committing" if plan[3] in OPEN else plan[3]) for pool, plan in pools]
         later = [(pool, aim) for pool, aim in aims if aim not in FRONT or aim in OPEN]
         import_module("purchasing.demo_data_back").seed_back(rng=rng, world=world, at=at, scale=scale, pools=later)
+        seed_dearer(world=world, at=at)
         seed_frameworks(rng=rng, world=world, at=at, articles=story.articles, suppliers=story.suppliers)
     seed_needs(rng=rng, world=world, at=at, suppliers=story.suppliers)
     seed_exchange(rng=rng, world=world, at=at)

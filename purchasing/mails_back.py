@@ -155,12 +155,12 @@ def pool_extended(pool: Pool, *, at: datetime) -> None:
         _tell(company, "pool_extended", f"extended:{pool.pk}", at, pool=pool, link=_commit_link(company, pool))
 
 
-def pool_failed(pool: Pool, *, at: datetime) -> None:
+def pool_failed(pool: Pool, *, at: datetime, dearer: bool = False) -> None:
     """The pool came to nothing: requests are free again."""
     companies = Company.objects.filter(commitments__pool_line__pool=pool).distinct().order_by("pk")
     for company in companies:
         link = mail.absolute(reverse("purchasing:request_list", args=[company.pk]))
-        _tell(company, "pool_failed", f"failed:{pool.pk}", at, pool=pool, link=link)
+        _tell(company, "pool_failed", f"failed:{pool.pk}", at, pool=pool, link=link, dearer=dearer)
 
 
 class Locked(Protocol):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from companies.errors import DomainError
 from purchasing.models import Pool, PurchaseOrder
-from purchasing.services import agreement, alone, changes, closing, lock, proof_of_commitment
+from purchasing.services import agreement, alone, changes, closing, dearer, lock, proof_of_commitment
 
 
 @shared_task(name="purchasing.sweep_deadlines")
@@ -73,12 +73,16 @@ def warn_closing() -> int:
 
 @shared_task(name="purchasing.price_alone")
 def price_alone() -> int:
-    """What companies would pay alone: computed before a pool closes, proven as far as the solver can. May run twice."""
+    """What companies would pay alone: computed before a pool closes, proven as far as the solver can; and whether ordering
+    together pays, again after every change of words. May run twice."""
     at, until = timezone.now(), timezone.now() + timedelta(seconds=240)
-    rows = alone.due(at)
+    soon = alone.due(at)
+    rows = {*soon, *dearer.due(at)}
     for pool in Pool.objects.filter(pk__in=rows).order_by("closes_at", "pk"):
         left = (until - timezone.now()).total_seconds()
         if left > 0:
             alone.prepare(pool=pool, at=at)
-            alone.prove_all(pool=pool, at=at, seconds=left)
+            if pool.pk in soon:
+                alone.prove_all(pool=pool, at=at, seconds=left)
+            dearer.refresh(pool=pool, at=at)
     return len(rows)

@@ -12,10 +12,11 @@ from rest_framework.response import Response
 from companies.access import require
 from companies.api import ApiView
 from companies.models import User
+from companies.money import euros
 from companies.pagination import Pages
 from purchasing import access, likeness, selectors
 from purchasing.api.requests import reason_of
-from purchasing.models import Article, Category, Pool, PoolLine, VatRate
+from purchasing.models import Article, Category, Pool, PoolLine, PoolTogether, VatRate
 from purchasing.services import pool as service
 
 
@@ -33,8 +34,8 @@ class PoolOut(serializers.ModelSerializer[Pool]):
     class Meta:
         model = Pool
         fields = ["id", "title", "description", "category", "state", "legal_model", "minimum_missed", "shortage",
-                  "freight", "fairness", "fairness_mix", "fee_bp", "consent_limit_bp", "opens_at", "closes_at", "completes_at", "order_on",
-                  "companies"]  # fmt: skip
+                  "freight", "fairness", "fairness_mix", "dearer", "fee_bp", "consent_limit_bp", "opens_at",
+                  "closes_at", "completes_at", "order_on", "companies"]  # fmt: skip
 
 
 class _Pools(ApiView):
@@ -63,7 +64,22 @@ class _Pools(ApiView):
             staff = access.sees_members(self.actor)
             for line, out in zip(lines, body["lines"], strict=True):
                 out["asked"] = selectors.total_words(line.asked_quantity, out["companies"], staff=staff)
+            body["together"] = _together(row, members=staff)
         return Response(body, status=status)
+
+
+def _together(pool: Pool, *, members: bool) -> dict[str, Any] | None:
+    """Where commitments cost more together than alone: companies by id to staff only, nothing of few (I13)."""
+    row = PoolTogether.objects.filter(pool=pool).first()
+    if row is None or not row.found or not selectors.may_see_total(len(row.found["prices"]), staff=members):
+        return None
+    found = row.found
+    body: dict[str, Any] = {name: euros(found[f"{name}_cents"]) for name in ("excess", "total")}
+    body |= {"proven": found["proven"], "companies_over": len(found["over"]), "at": row.at}
+    if members:
+        body |= {"order_together": found["together"], "order_alone": found["alone"]}
+        body["over"] = {pk: euros(more) for pk, more in found["over"].items()}
+    return body
 
 
 class NeedList(_Pools):
@@ -110,6 +126,7 @@ class PoolIn(serializers.Serializer[Any]):
     freight = serializers.ChoiceField(choices=Pool.Freight.choices, default="value")
     fairness = serializers.ChoiceField(choices=Pool.Fairness.choices, default="stand_alone_cap")
     fairness_mix = serializers.IntegerField(min_value=0, max_value=100, default=0)
+    dearer = serializers.ChoiceField(choices=Pool.Dearer.choices, default="order")
     fee_bp = serializers.IntegerField(min_value=0, max_value=3000, default=0)
     consent_limit_bp = serializers.IntegerField(min_value=0, max_value=3000, default=200)
     lines = LineIn(many=True)

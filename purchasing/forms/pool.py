@@ -68,7 +68,7 @@ class PoolForm(forms.ModelForm):
     class Meta:
         model = Pool
         fields = ["title", "description", "category", "lead", "legal_model", "minimum_missed", "shortage", "freight",
-                  "fairness", "fairness_mix", "fee_bp", "consent_limit_bp"]  # fmt: skip
+                  "fairness", "fairness_mix", "dearer", "fee_bp", "consent_limit_bp"]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
             "legal_model": _(
@@ -81,6 +81,9 @@ class PoolForm(forms.ModelForm):
             "fairness": _(
                 "Whoever would pay more than alone is brought back to that price by those who save; that cannot be done where "
                 "all together pay more than everybody alone."
+            ),
+            "dearer": _(
+                "Looked at again as companies commit. Released companies are told at the lock and their needs are free again."
             ),
         }
 

@@ -55,6 +55,7 @@ from purchasing.models.settlement import CostShare, SupplierInvoice, SupplierInv
 from purchasing.models.stand_alone import StandAlone
 from purchasing.models.supplier import Supplier, SupplierClosure, SupplierContact, SupplierDocument
 from purchasing.models.tender import Award, AwardLine, PriceTier, Quote, QuoteLine, Tender, TenderInvitation
+from purchasing.models.together import PoolTogether
 
 __all__ = [
     "Acknowledgement",
@@ -110,6 +111,7 @@ __all__ = [
     "HandOverLine",
     "Pool",
     "PoolLine",
+    "PoolTogether",
     "PooledNeed",
     "Price",
     "PriceList",

@@ -37,6 +37,7 @@ class Commitment(models.Model):
         SUSPENDED = "suspended", _("The company is suspended")
         CANCELLED = "cancelled", _("The pool was cancelled")
         ORDER = "order", _("The order to the supplier was cancelled")
+        DEARER = "dearer", _("You better order alone: together would have been dearer")
 
     pool_line = models.ForeignKey(PoolLine, models.PROTECT, related_name="commitments")
     company = models.ForeignKey(Company, models.PROTECT, related_name="commitments")

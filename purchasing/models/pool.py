@@ -66,6 +66,10 @@ class Pool(models.Model):
         NONE = "none", _("Same price, nothing more")
         STAND_ALONE_CAP = "stand_alone_cap", _("Nobody pays more than alone")
 
+    class Dearer(models.TextChoices):
+        ORDER = "order", _("Order all the same, at one price for all")
+        RELEASE = "release", _("Release the companies that better order alone")
+
     title = models.CharField(_("title"), max_length=120)
     description = models.TextField(_("description"), blank=True)
     category = models.CharField(_("category"), max_length=20, choices=Category, blank=True)
@@ -82,6 +86,8 @@ class Pool(models.Model):
     fairness = models.CharField(_("fairness"), max_length=16, choices=Fairness, default=Fairness.STAND_ALONE_CAP)
     # How much of what the pool saves is shared in proportion to the price alone, in percent; 0: one price for all.
     fairness_mix = models.PositiveSmallIntegerField(_("saving shared with everybody"), default=0)
+    # No way to share exists in which nobody pays more than alone (C > Σ s): what the lock does then.
+    dearer = models.CharField(_("if together is dearer than alone"), max_length=8, choices=Dearer, default=Dearer.ORDER)
     fee_bp = models.PositiveIntegerField(_("management fee"), default=0)
     # Above this net value whoever opened the quotes cannot award alone.
     second_person_above_cents = models.PositiveBigIntegerField(_("second person above"), default=500_000)

@@ -18,7 +18,7 @@ from purchasing import access, mails_back
 from purchasing.models import Commitment, Pool, PooledNeed, PoolLine
 from purchasing.rules.tiers import Outcome
 from purchasing.services import alone as stand_alone
-from purchasing.services import approval
+from purchasing.services import approval, dearer
 from purchasing.services import standing as standings
 from purchasing.services.bulk import CLOCK, move_many, needs_of, release
 from purchasing.services.pool import locked
@@ -58,6 +58,8 @@ def lock(*, pool: Pool, at: datetime, actor: User | None = None) -> Pool:
     deadline = standings.deadline_of(pool)
     if pool.state in (PoolState.COMMITTING, PoolState.COMPLETING) and (deadline is None or at >= deadline):
         stand_alone.prepare(pool=pool, at=at, seconds=10 if actor else 60)  # somebody waits for the page
+        if pool.dearer == Pool.Dearer.RELEASE:
+            dearer.refresh(pool=pool, at=at, seconds=3 if actor else dearer.SECONDS)
     return _lock(pool=pool, at=at, actor=actor)
 
 
@@ -94,6 +96,7 @@ def _decide(pool: Pool, *, at: datetime) -> tuple[Standing, dict[int, str]]:
     firm = standings.commitments_of(pool)
     companies = Company.objects.in_bulk({c.company_id for c in firm})
     leaving: dict[int, str] = {c.pk: Reason.SUSPENDED for c in firm if not companies[c.company_id].is_member}
+    released = False
     while True:
         standing = standings.read(pool, without=leaving, rows=firm)
         _apply_minimums(standing)
@@ -104,6 +107,9 @@ def _decide(pool: Pool, *, at: datetime) -> tuple[Standing, dict[int, str]]:
                 over |= dict.fromkeys(check.cents, Reason.APPROVAL)
             else:
                 over |= dict.fromkeys(check.over_budget, Reason.BUDGET)
+        if not over and not released:
+            released = True
+            over = dict.fromkeys(dearer.leaving(pool, standing, rows=firm, without=leaving), Reason.DEARER)
         if not over:
             approval.remember(checks, at=at)
             return standing, leaving
@@ -221,8 +227,10 @@ def _apply(pool: Pool, standing: Standing, *, actor: User | None, at: datetime) 
     spare = [pk for pk, line, company in rows if (line, company) not in joined]
     release(needs_of(pool.pk, pk__in=spare), reason="not_ordered", at=at, actor=actor)
     if not ordered:
-        move(pool, PoolState.FAILED, table=POOL, at=at, actor=actor, actor_label=label, reason="minimum_missed")
-        mails_back.pool_failed(pool, at=at)
+        gone = Commitment.objects.filter(pool_line__pool=pool, state=CommitmentState.DROPPED, drop_reason=Reason.DEARER)
+        why = "dearer" if gone.exists() else "minimum_missed"
+        move(pool, PoolState.FAILED, table=POOL, at=at, actor=actor, actor_label=label, reason=why)
+        mails_back.pool_failed(pool, dearer=why == "dearer", at=at)
     else:
         mails_back.pool_locked(pool, staying, at=at)
     return pool

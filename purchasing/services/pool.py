@@ -80,6 +80,7 @@ class PoolDraft:
     freight: str = Pool.Freight.VALUE
     fairness: str = Pool.Fairness.STAND_ALONE_CAP
     fairness_mix: int = 0
+    dearer: str = Pool.Dearer.ORDER
     fee_bp: int = 0
     consent_limit_bp: int = 200
     lead: User | None = None
@@ -118,6 +119,7 @@ def open_pool(*, actor: User, draft: PoolDraft, lines: Sequence[LineDraft], at: 
         freight=draft.freight,
         fairness=draft.fairness,
         fairness_mix=draft.fairness_mix,
+        dearer=draft.dearer,
         fee_bp=draft.fee_bp,
         consent_limit_bp=draft.consent_limit_bp,
         created_by=actor,
@@ -284,7 +286,7 @@ def change(*, actor: User, pool: Pool, draft: PoolDraft, at: datetime) -> Pool:
 
 CHANGEABLE = (
     "title", "description", "category", "legal_model", "minimum_missed", "shortage", "freight", "fairness",
-    "fairness_mix", "fee_bp", "consent_limit_bp",
+    "fairness_mix", "dearer", "fee_bp", "consent_limit_bp",
 )  # fmt: skip
 BEFORE_COMMITMENTS = (PoolState.DRAFT, PoolState.GATHERING, PoolState.TENDERING, PoolState.OFFER_READY)
 

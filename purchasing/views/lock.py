@@ -10,7 +10,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companies.access import is_staff
 from purchasing import access
-from purchasing.models import Commitment, Pool, Quote, SupplierInvoice
+from purchasing.award_words import together_now
+from purchasing.models import Commitment, Pool, PoolTogether, Quote, SupplierInvoice
 from purchasing.rules import hints
 from purchasing.services import lock as service
 from purchasing.services import standing as standings
@@ -43,8 +44,10 @@ def goods(request: HttpRequest, pk: int) -> HttpResponse:
                 "buy_ups": hints.buy_up(row.terms, row.outcome.ordered) if committing else [],
             }
         )
+    compared = PoolTogether.objects.filter(pool=pool).first()
     context = {
         "pool": pool,
+        "together": together_now(compared, members=staff) if compared else None,
         "lines": lines,
         "staff": is_staff(user),
         "deadline": deadline,
