@@ -3,61 +3,48 @@
 An entry's row is the first thing its transaction writes, so that of two copies at once the second waits and repeats
 the first answer. Then the same statement as at the counter moves the quotas. Where they have no room left the sale is a
 conflict: kept, honoured towards the merchant, never rolled back (design of the card, "Clock, replay, offline queue").
+What is plain goes together (`offline_runs`), everything else in a transaction of its own.
 """
 
-import json
 import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from benefit_card import credential, refusals
 from benefit_card.models import Card, EntryVerdict, OfflineEntry, Redemption, RedemptionRequest, Standing
-from benefit_card.offline_entry import Entry, nameless_id, signed_by
-from benefit_card.services import offline_rules, voids
-from benefit_card.services.booking import Full, Sale, Written, complete, write
+from benefit_card.offline_entry import Entry, signed_by
+from benefit_card.services import offline_rules, offline_runs, voids
+from benefit_card.services.arrivals import Arrived, Outcome, checked, claim, counted, keep, too_late
+from benefit_card.services.booking import Full, Sale, complete, write
 from benefit_card.services.parts import Unbalanced, balance
 from benefit_card.services.redemption import ATTEMPTS, limit_of
 from companies import audit
 from companies.errors import DomainError
 from merchants.models import Till
 
-LATE = timedelta(days=7)
 MOST_ENTRIES = 50
 UNDONE = "undone"
 CONFLICTS_ALLOWED, CONFLICTS_WITHIN = 2, timedelta(days=90)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one entry, as the till is told and as it is kept."""
-
-    verdict: EntryVerdict
-    code: str = ""
-    title: str = ""
-    redemption: dict[str, Any] | None = None
-
-    def answer(self, client_id: uuid.UUID) -> dict[str, Any]:
-        return {
-            "client_id": str(client_id),
-            "verdict": self.verdict.value,
-            "first": self.verdict.value,
-            "code": self.code,
-            "title": self.title,
-            "redemption": self.redemption,
-        }
-
-
 def sync(*, till: Till, rows: Sequence[tuple[dict[str, Any], Entry | None]], at: datetime) -> list[dict[str, Any]]:
-    """Take in entries, oldest first as they come; each in a transaction of its own. `None` stands for an unreadable one."""
+    """Take in entries, oldest first as they come. `None` stands for an unreadable one."""
     if till.device_key is None:
         raise refusals.DeviceKeyMissing
     keys = offline_rules.Keys()
-    return [take(till=till, raw=raw, entry=entry, at=at, keys=keys) for raw, entry in rows]
+    answers: list[dict[str, Any]] = []
+    while len(answers) < len(rows):
+        run = offline_runs.begin(till=till, rows=rows[len(answers) :], at=at, keys=keys)
+        together = offline_runs.take(run, till=till, at=at) if len(run) > 1 else None
+        if together is None:  # one at a time, the one that ended the run included
+            alone = rows[len(answers) :][: len(run) or 1]
+            together = [take(till=till, raw=raw, entry=entry, at=at, keys=keys) for raw, entry in alone]
+        answers += together
+    return answers
 
 
 def take(
@@ -75,24 +62,18 @@ def take(
 def _take(
     *, till: Till, raw: dict[str, Any], entry: Entry | None, at: datetime, keys: offline_rules.Keys
 ) -> dict[str, Any]:
-    client_id = entry.client_id if entry else nameless_id(raw)
-    digest = offline_rules.digest(entry) if entry else ""
+    arrived = Arrived.of(raw, entry)
+    client_id, digest = arrived.client_id, arrived.digest
     with transaction.atomic(durable=True):
-        if _claim(till, client_id, entry, digest=digest, at=at):
-            outcome = _outcome(till, raw, entry, digest=digest, at=at, keys=keys)
-            answer = _keep(client_id, outcome, at=at)
+        if claim(till, [arrived], at=at):
+            outcome = _outcome(till, arrived, at=at, keys=keys)
+            (answer,) = keep({client_id: outcome})
+            if outcome.verdict == EntryVerdict.CONFLICT:
+                _limit_to_online(client_id, at=at)
         else:
             answer = _again(till, client_id, digest=digest)
     if entry and entry.undone and till.device_key and signed_by(raw, bytes(till.device_key)):
         _undo(till, client_id)
-    return answer
-
-
-def _keep(client_id: uuid.UUID, outcome: Outcome, *, at: datetime) -> dict[str, Any]:
-    answer = outcome.answer(client_id)
-    OfflineEntry.objects.filter(pk=client_id).update(verdict=outcome.verdict, code=outcome.code, response=answer)
-    if outcome.verdict == EntryVerdict.CONFLICT:
-        _limit_to_online(client_id, at=at)
     return answer
 
 
@@ -108,57 +89,27 @@ def _undo(till: Till, client_id: uuid.UUID) -> None:
             voids.void(till=till, client_id=client_id, at=sold)
 
 
-def _claim(till: Till, client_id: uuid.UUID, entry: Entry | None, *, digest: str, at: datetime) -> bool:
-    """Write the entry's row before anything else; false when it was here before."""
-    said = {name: value for name, value in asdict(entry).items() if name != "code"} if entry else {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO benefit_card_offlineentry (client_id, till_id, seq, body_hash, evidence, said, verdict, code, "
-            "response, scanned_at, received_at) VALUES (%s, %s, %s, %s, %s, %s::jsonb, 'refused', '', '{}', %s, %s) "
-            "ON CONFLICT (client_id) DO NOTHING",
-            [
-                client_id,
-                till.pk,
-                entry.seq if entry else 0,
-                digest,
-                offline_rules.evidence(entry.code if entry else ""),
-                json.dumps(said, default=str),
-                entry.scanned_at if entry else None,
-                at,
-            ],
-        )
-        return cursor.rowcount == 1
-
-
 def _again(till: Till, client_id: uuid.UUID, *, digest: str) -> dict[str, Any]:
     kept = OfflineEntry.objects.select_related("till__shop").get(pk=client_id)
     if kept.till.shop_id != till.shop_id or kept.body_hash != digest:
         refusal = refusals.ClientIdReused()
-        return Outcome(EntryVerdict.REFUSED, refusal.code, refusal.sentence).answer(client_id)
+        return Outcome.of(refusal).answer(client_id)
     return {**kept.response, "verdict": EntryVerdict.REPLAYED.value}
 
 
-def _outcome(
-    till: Till, raw: dict[str, Any], entry: Entry | None, *, digest: str, at: datetime, keys: offline_rules.Keys
-) -> Outcome:
+def _outcome(till: Till, arrived: Arrived, *, at: datetime, keys: offline_rules.Keys) -> Outcome:
     try:
-        if entry is None:
-            raise refusals.EntryMalformed
-        if till.device_key is None or not signed_by(raw, bytes(till.device_key)):
-            raise refusals.SignatureInvalid
-        if till.revoked_at and entry.scanned_at > till.revoked_at:
-            raise refusals.SoldAfterRevocation
+        entry = checked(till, arrived)
         if entry.undone:
             return Outcome(EntryVerdict.ACCEPTED, UNDONE)
-        if known := _known(till, entry, digest=digest):
+        if known := _known(till, entry, digest=arrived.digest):
             return known
-        if at - entry.scanned_at > LATE:
-            refusal = refusals.TooLate()
-            return Outcome(EntryVerdict.LATE, refusal.code, refusal.sentence)
-        sale, doubt = offline_rules.judge(till=till, entry=entry, digest=digest, at=at, keys=keys)
+        if late := too_late(entry, at=at):
+            return late
+        sale, doubt = offline_rules.judge(till=till, entry=entry, digest=arrived.digest, at=at, keys=keys)
         return settle(sale, doubt=doubt)
     except DomainError as refusal:
-        return Outcome(EntryVerdict.REFUSED, refusal.code, refusal.sentence)
+        return Outcome.of(refusal)
 
 
 def _known(till: Till, entry: Entry, *, digest: str) -> Outcome | None:
@@ -190,9 +141,8 @@ def settle(sale: Sale, *, doubt: refusals.TillRefusal | None = None) -> Outcome:
         else:
             if written.redemption_id is None:  # its twin at the counter committed while we judged
                 return _repeated(RedemptionRequest.objects.get(pk=sale.client_id))
-            return _standing(sale, written, EntryVerdict.ACCEPTED, "", "")
-    written = write(sale, standing=Standing.CONFLICT)
-    return _standing(sale, written, EntryVerdict.CONFLICT, doubt.code, doubt.sentence)
+            return counted(sale, written)
+    return counted(sale, write(sale, standing=Standing.CONFLICT), doubt=doubt)
 
 
 def honour(kept: OfflineEntry, *, at: datetime) -> Outcome:
@@ -210,10 +160,6 @@ def honour(kept: OfflineEntry, *, at: datetime) -> Outcome:
     if outcome.verdict == EntryVerdict.CONFLICT:
         _limit_to_online(kept.client_id, at=at)
     return outcome
-
-
-def _standing(sale: Sale, written: Written, verdict: EntryVerdict, code: str, title: str) -> Outcome:
-    return Outcome(verdict, code, title, complete(sale.body, written.used, written.stock_used))
 
 
 def _limit_to_online(client_id: uuid.UUID, *, at: datetime) -> None:

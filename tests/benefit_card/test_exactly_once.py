@@ -20,7 +20,7 @@ from benefit_card.entry_form import read_entry
 from benefit_card.models import Card, OfflineEntry, Quota, Redemption, Shown, Undone
 from benefit_card.quota import PARTS, SPLIT_FROM, part_name
 from benefit_card.refusals import AlreadyVoided
-from benefit_card.services import offline, redemption, voids
+from benefit_card.services import offline, offline_runs, redemption, voids
 from benefit_card.services.parts import balance
 from merchants.models import Offer, Period, Till
 from tests.benefit_card.device import Device
@@ -281,6 +281,23 @@ class TestSync:
             for place, fate in enumerate(entries):
                 assert Counter(answer[place] for answer in answers) == {(fate, fate): 1, (fate, "replayed"): 15}
         assert Redemption.objects.count() == 4 and Quota.objects.get().used == 1
+
+    def test_of_queues_with_the_same_cards_in_any_order_holds_the_limit_without_deadlock(self, together, monkeypatch):
+        """Case: eight queues over one set of cards, each sent twice at once; a deadlock would be swallowed, here it is not."""
+        monkeypatch.setattr(offline_runs, "DatabaseError", ZeroDivisionError)
+        till = TillFactory()
+        device, now, cards = Device(till), datetime.now(UTC), [card() for _holder in range(6)]
+        row = offer(till.merchant, per_person_limit=6)
+        queues = [[device.entry(made, row, at=now) for made in cards] for _till in range(8)]
+
+        def send(number: int) -> Counter[str]:
+            mine = queues[number // 2] if number % 2 else queues[number // 2][::-1]
+            answers = offline.sync(till=till, rows=[read_entry(raw) for raw in mine], at=now)
+            return Counter(answer["verdict"] for answer in answers)
+
+        answers = together(send)
+        assert sum((answer for answer in answers), Counter()) == {"accepted": 36, "conflict": 12, "replayed": 48}
+        assert list(Quota.objects.values_list("used", flat=True)) == [6] * 6
 
 
 class TestVoid:

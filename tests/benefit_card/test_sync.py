@@ -12,7 +12,7 @@ import time_machine
 
 from benefit_card.models import Card, OfflineEntry, Quota, Redemption, RedemptionRequest, Standing
 from benefit_card.services import cards as card_services
-from benefit_card.services import lists, voids
+from benefit_card.services import lists, offline_runs, voids
 from companies.models import AuditEntry, CompanyStatus
 from merchants import services as merchant_services
 from merchants.models import Kind, OfferState, OfflinePolicy, Till
@@ -274,6 +274,60 @@ class TestSync:
         assert Quota.objects.get().used == 1
         voids.void(till=shop.till, client_id=UUID(first["client_id"]), at=NOON)
         assert Quota.objects.get().used == 0
+
+
+class TestARun:
+    """Plain sales of a queue are taken in together; nothing may tell that from one at a time."""
+
+    def queue(self, shop):
+        """A queue with every fate in it, in its order."""
+        merchant = shop.till.merchant
+        free, once = offer(merchant), offer(merchant, per_person_limit=1)
+        few, first = offer(merchant, stock=2), offer(merchant, first_visit=True)
+        one, two, three, four, blocked = (card(at=NOON - timedelta(days=2)) for _card in range(5))
+        Card.objects.filter(pk=blocked.pk).update(blocked_at=NOON - HOUR)
+        made = [
+            (one, free, {}), (one, once, {}), (two, once, {}), (one, once, {}), (two, free, {"amount": "0"}),
+            (blocked, free, {}), (blocked, free, {"list_issued_at": (NOON - 2 * HOUR).isoformat()}),
+            (three, few, {}), (four, few, {}), (one, few, {}), (three, free, {"scanned_at": (NOON - 24 * HOUR).isoformat()}),
+            (three, first, {}), (four, free, {"undone": True}),
+            (four, free, {"scanned_at": (NOON - timedelta(days=8)).isoformat()}), (two, free, {}),
+        ]  # fmt: skip
+        entries = [shop.device.entry(who, row, at=NOON, **more) for who, row, more in made]
+        return [*entries, {"client_id": "x", "seq": shop.device.seq}, entries[0], {**entries[1], "amount": "1.00"}]
+
+    def test_answers_and_keeps_what_the_same_sales_one_by_one_do(self, shop, monkeypatch):
+        together = shop.verdicts(*self.queue(shop))
+        counts = [model.objects.count() for model in (OfflineEntry, Redemption, Quota, AuditEntry)]
+        monkeypatch.setattr(offline_runs, "MOST", 1)
+        assert shop.verdicts(*self.queue(shop)) == together
+        assert [model.objects.count() for model in (OfflineEntry, Redemption, Quota)] == [2 * n for n in counts[:3]]
+        assert [verdict for verdict, _code in together] == [
+            *["accepted"] * 3, "conflict", "refused", "refused", "conflict", "accepted", "accepted", "conflict", "accepted",
+            "conflict", "accepted", "late", "accepted", "refused", "replayed", "refused",
+        ]  # fmt: skip
+
+    def test_of_fifty_costs_two_statements_each_and_a_dozen_more(self, shop, django_assert_max_num_queries):
+        """Issue 4: sync of 5,000 offline entries; each was a transaction of seven statements of its own."""
+        row = offer(shop.till.merchant, per_person_limit=1)
+        entries = [shop.device.entry(card(), row, at=NOON) for _sale in range(20)]
+        with django_assert_max_num_queries(2 * 20 + 14):
+            assert set(shop.verdicts(*entries)) == {("accepted", "")}
+
+    def test_that_dies_before_its_end_never_happened_and_is_taken_in_again(self, shop, monkeypatch):
+        """Issue 4: nothing lost when the server dies at any moment; a run is kept whole or not at all."""
+        row = offer(shop.till.merchant, per_person_limit=1)
+        entries = [shop.device.entry(card(), row, at=NOON) for _sale in range(3)]
+
+        def die(*_arguments):
+            raise SystemExit
+
+        with monkeypatch.context() as dying:
+            dying.setattr(offline_runs, "keep", die)
+            with pytest.raises(SystemExit):
+                shop.send(*entries)
+        assert not any(model.objects.exists() for model in (OfflineEntry, Redemption, RedemptionRequest, Quota))
+        assert shop.verdicts(*entries) == [("accepted", "")] * 3
 
 
 class TestDeviceKey:
