@@ -67,6 +67,7 @@ WORDS: dict[str, Any] = {
     "purchaseorder.closed": pgettext_lazy("feminine", "Closed"),
     "purchaseorder.closed_short": _("Closed short"),
     "purchaseorder.shipped": _("Sent off by the supplier"),
+    "receipt.arrived": _("Arrived at the drop point"),
     "purchaseorder.rest_expected": _("New date for the rest"),
     "order.change_answered": _("A company answered the change"),
     "pool.decided": _("What is ordered was decided"),

@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -19,6 +21,7 @@ from purchasing.models import (
     Receipt,
     SupplierInvoice,
 )
+from purchasing.services.shipment import COMING
 from purchasing.states import ClaimState, CommitmentState, HandOverState, OrderState, PoolState, SupplierInvoiceState
 
 SPEAKING = (PoolState.COMMITTING, PoolState.COMPLETING)
@@ -153,6 +156,19 @@ def _of_runner(pools: "object", at: datetime, *, staff: bool = False) -> list[To
     found += [
         Todo(_("Delivery late"), f"{o.number} · {o.supplier}", reverse("purchasing:order", args=[o.pk]), tone="danger")
         for o in orders.filter(state__in=coming, expected_on__lt=at.date())
+    ]
+    found += [
+        Todo(
+            _("Count a delivery") if r.arrived_at else _("A delivery is announced"),
+            f"{r.order.number} · {r.order.supplier}",
+            reverse("purchasing:order", args=[r.order_id]),
+            due=r.arrived_at,
+            tone="warning" if r.arrived_at else "info",
+        )
+        for r in Receipt.objects.filter(order__pool__in=rows, order__state__in=coming, state__in=COMING)
+        .filter(Q(arrived_at__isnull=False) | Q(announced_for__lte=timezone.localdate(at)))
+        .select_related("order__supplier")
+        .order_by("arrived_at", "announced_for", "pk")
     ]
     claims = Claim.objects.filter(order__pool__in=rows).select_related("order__supplier").order_by("due_at")
     found += [

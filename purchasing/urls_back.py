@@ -25,6 +25,7 @@ urlpatterns = [
     path(f"{POOL}orders/", order.prepare, name="order_prepare"),
     path("orders/<int:pk>/", order.order, name="order"),
     path("orders/<int:pk>/send/", order.send, name="order_send"),
+    path("orders/<int:pk>/arrived/", order.arrived, name="order_arrived"),
     path("orders/<int:pk>/pdf/", order.pdf, name="order_pdf"),
     path("orders/<int:pk>/acknowledge/", order.acknowledge, name="order_acknowledge"),
     path("orders/<int:pk>/conclude/", order.conclude, name="order_conclude"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Prefetch, QuerySet, Sum
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -13,8 +13,9 @@ from companies.models import Company
 from companies.money import line_total
 from purchasing.api.commitments import OfCompany
 from purchasing.api.fields import Cents, UnitPrice
-from purchasing.models import Allocation, Commitment, PurchaseOrder, PurchaseOrderLine
+from purchasing.models import Allocation, Commitment, PurchaseOrder, PurchaseOrderLine, Receipt
 from purchasing.services.changes import part_of
+from purchasing.services.shipment import COMING
 from purchasing.states import CommitmentState, OrderState
 
 
@@ -54,16 +55,25 @@ class CompanyChangeOut(serializers.Serializer[Any]):
     lines = CompanyChangeLineOut(many=True)
 
 
+class ComingOut(serializers.ModelSerializer[Receipt]):
+    """A delivery that is announced or has arrived, and is not counted yet; how large it is would tell of others (I13)."""
+
+    class Meta:
+        model = Receipt
+        fields = ["state", "announced_for", "arrived_at"]
+
+
 class CompanyOrderOut(serializers.ModelSerializer[PurchaseOrder]):
     """One order as far as it is the company's. `change` is null but while companies are asked about one."""
 
     supplier = serializers.CharField(source="supplier.name", read_only=True)
+    coming = ComingOut(many=True, read_only=True)
     lines = serializers.SerializerMethodField()
     change = serializers.SerializerMethodField()
 
     class Meta:
         model = PurchaseOrder
-        fields = ["id", "number", "pool", "supplier", "state", "sent_at", "expected_on", "lines", "change"]
+        fields = ["id", "number", "pool", "supplier", "state", "sent_at", "expected_on", "coming", "lines", "change"]
 
     @extend_schema_field(CompanyChangeOut(allow_null=True))
     def get_change(self, row: PurchaseOrder) -> dict[str, Any] | None:
@@ -142,6 +152,8 @@ class CompanyOrders(OfCompany):
         mine = Commitment.objects.filter(company=company, state=CommitmentState.LOCKED).values("pool_line")
         held = PurchaseOrderLine.objects.filter(pool_line__in=mine).values("order")
         rows = PurchaseOrder.objects.filter(pk__in=held, sent_at__isnull=False).select_related("supplier")
+        coming = Receipt.objects.filter(state__in=COMING).order_by("number")
+        rows = rows.prefetch_related(Prefetch("receipts", coming, to_attr="coming"))
         return rows.order_by("-created_at", "-pk")
 
     @extend_schema(

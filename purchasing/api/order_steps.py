@@ -22,7 +22,7 @@ from purchasing.api.fields import Cents
 from purchasing.api.hand_overs import HandOverOut
 from purchasing.api.orders import OrderOut, Orders, ReceiptOut
 from purchasing.models import Claim, ClaimAnswer, HandOver, Pool, PurchaseOrder, Receipt
-from purchasing.services import billing_end, changes, claims, delivery, hand_over, reserves
+from purchasing.services import billing_end, changes, claims, delivery, hand_over, reserves, shipment
 from purchasing.services import order as ordering
 
 PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
@@ -74,6 +74,31 @@ class OrderStep(Orders):
         else:
             billing_end.end_billing(reason=data["reason"], **who)
         return Response(OrderOut(self.order()).data)
+
+
+class ArrivalIn(serializers.Serializer[Any]):
+    """`receipt`: the announced delivery that is here; none for one that nobody announced."""
+
+    receipt = serializers.IntegerField(required=False, allow_null=True, default=None)
+    parcels = serializers.IntegerField(min_value=1, max_value=9_999, required=False, allow_null=True, default=None)
+
+
+class OrderArrived(Orders):
+    """A delivery is at the drop point; it is counted later, with its `number`, by POST to the receipts."""
+
+    serializer_class: Any = ArrivalIn
+
+    @extend_schema(request=ArrivalIn, responses={201: ReceiptOut})
+    def post(self, request: Request, pk: int) -> Response:
+        order = self.order()
+        form = ArrivalIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        announced = get_object_or_404(order.receipts, pk=data["receipt"]) if data["receipt"] else None
+        row = shipment.arrive(
+            actor=self.actor, order=order, receipt=announced, parcels=data["parcels"], at=timezone.now()
+        )
+        return Response(ReceiptOut(row).data, status=201)
 
 
 class OrderPaper(Orders):

@@ -112,8 +112,8 @@ class ReceiptOut(serializers.ModelSerializer[Receipt]):
 
     class Meta:
         model = Receipt
-        fields = ["id", "order", "number", "corrects", "state", "delivery_note", "notes", "arrived_at", "reserves_until",
-                  "carrier_told_at", "lines"]  # fmt: skip
+        fields = ["id", "order", "number", "corrects", "state", "delivery_note", "notes", "announced_for", "parcels",
+                  "arrived_at", "counted_at", "reserves_until", "carrier_told_at", "lines"]  # fmt: skip
 
 
 class CountIn(serializers.Serializer[Any]):

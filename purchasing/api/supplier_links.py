@@ -16,7 +16,7 @@ from purchasing.api.order_steps import PDF, ClaimWordIn, label_sheet, paper
 from purchasing.api.orders import OrderLineOut, OrderOut
 from purchasing.api.settlement import OrderAnswerIn
 from purchasing.models import Claim, EmployeeOrder, PurchaseOrder
-from purchasing.services import claims, delivery, employee_supplier
+from purchasing.services import claims, employee_supplier, shipment
 from purchasing.services import order as ordering
 from purchasing.services.answers import answerable
 
@@ -74,7 +74,10 @@ class OrderByLink(ByLink):
 
 
 class ShipmentIn(serializers.Serializer[Any]):
+    """The same delivery note number (or none) corrects what was announced; another number is another delivery."""
+
     expected_on = serializers.DateField()
+    parcels = serializers.IntegerField(min_value=1, max_value=9_999, required=False, allow_null=True, default=None)
     delivery_note = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
 
 
@@ -91,7 +94,8 @@ class ShipByLink(ByLink):
         form = ShipmentIn(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
-        delivery.announce(order=order, day=data["expected_on"], delivery_note=data["delivery_note"], at=timezone.now())
+        said = {"delivery_note": data["delivery_note"], "parcels": data["parcels"]}
+        shipment.announce(order=order, day=data["expected_on"], at=timezone.now(), **said)
         return Response(SupplierOrderOut(self.order(token)).data)
 
 

@@ -54,6 +54,7 @@ class Receipt(models.Model):
     place = models.CharField(_("place"), max_length=200, blank=True)
     notes = models.TextField(_("reserves and remarks"), blank=True)
     announced_for = models.DateField(null=True, blank=True)
+    parcels = models.PositiveSmallIntegerField(_("parcels or pallets"), null=True, blank=True)
     arrived_at = models.DateTimeField(null=True, blank=True)
     counted_at = models.DateTimeField(null=True, blank=True)
     counted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")

@@ -158,7 +158,7 @@ def _check(
         raise TextMissing
     if order.state not in CLAIMABLE:
         raise NotClaimable
-    last = order.receipts.filter(corrects__isnull=True).order_by("arrived_at").last()
+    last = order.receipts.filter(corrects__isnull=True, counted_at__isnull=False).order_by("arrived_at").last()
     over = last is not None and last.arrived_at is not None and at > last.arrived_at + timedelta(days=CLAIM_DAYS)
     if over and not access.can_run_pool(actor, order.pool):
         raise TooLate(days=CLAIM_DAYS)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Sum
@@ -30,6 +31,7 @@ from purchasing.services import order_end, parcels, reserves, telling
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.pool import locked
+from purchasing.services.shipment import AWAITED, COMING, DayWrong, NothingAwaited
 from purchasing.states import (
     HAND_OVER,
     ORDER,
@@ -50,7 +52,6 @@ RECEIVABLE = (
     OrderState.PART_RECEIVED,
     OrderState.RECEIVED,
 )
-AWAITED = (OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.ACCEPTED, OrderState.PART_RECEIVED)
 
 
 class NotReceivable(DomainError):
@@ -62,17 +63,6 @@ class CountWrong(Invalid):
     code = "count_invalid"
     message = _("The refused quantity cannot be more than the counted one.")
     field = "lines"
-
-
-class DayWrong(Invalid):
-    code = "expected_day_invalid"
-    message = _("Enter the day on which the rest is expected, today or later.")
-    field = "expected_on"
-
-
-class NothingAwaited(DomainError):
-    code = "nothing_awaited"
-    message = _("Nothing more is expected of this order.")
 
 
 class NothingCounted(Invalid):
@@ -127,7 +117,8 @@ def receive(
 ) -> Receipt:
     """Record one delivery (order line → count) and share it out by the pool's rule; `photos` are files as they came.
 
-    `number` is the delivery the form was made for: entered twice, it counts once. With `corrects` the counts are negative
+    `number` is the delivery the form was made for: entered twice, it counts once; one that was announced or has arrived
+    is counted in its own row, without a number the one that has waited longest. With `corrects` the counts are negative
     and put a mistake right, `notes` say why (I8); what was handed over is never taken back (I16).
     """
     require(access.can_run_pool(actor, order.pool))
@@ -138,25 +129,28 @@ def receive(
     order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool").get(pk=order.pk)
     lines = {line.pk: line for line in order.lines.select_related("pool_line")}
     counts = {pk: c for pk, c in counts.items() if pk in lines and (c.counted or c.refused)}
-    if number is not None and (earlier := order.receipts.filter(number=number).first()):
+    coming = None if corrects is not None else waiting(order, number)
+    if coming is None and number is not None and (earlier := order.receipts.filter(number=number).first()):
         if _same(earlier, counts):
             return earlier
         raise ReceiptTaken(number=number)
     _check(order, counts, corrects)
-    last = order.receipts.aggregate(last=Max("number"))["last"] or 0
-    receipt = Receipt.objects.create(
-        order=order,
-        number=last + 1,
-        corrects=corrects,
-        state=ReceiptState.COUNTED,
-        delivery_note=delivery_note,
-        place=order.deliver_to,
-        notes=notes,
-        arrived_at=at,
-        counted_at=at,
-        counted_by=actor,
-        created_at=at,
-    )
+    words = {"notes": notes, "counted_at": at, "counted_by": actor}
+    if coming is not None:
+        receipt = _counted(coming, delivery_note, words, actor=actor, at=at)
+    else:
+        last = order.receipts.aggregate(last=Max("number"))["last"] or 0
+        receipt = Receipt.objects.create(
+            order=order,
+            number=last + 1,
+            corrects=corrects,
+            state=ReceiptState.COUNTED,
+            delivery_note=delivery_note,
+            place=order.deliver_to,
+            arrived_at=at,
+            created_at=at,
+            **words,
+        )
     rows = [
         ReceiptLine.objects.create(
             receipt=receipt,
@@ -175,13 +169,37 @@ def receive(
     return receipt
 
 
+def waiting(order: PurchaseOrder, number: int | None = None) -> Receipt | None:
+    """The delivery with that number if it is not counted yet; without a number the one that has waited longest."""
+    rows = order.receipts.filter(state__in=COMING)
+    if number is not None:
+        return rows.filter(number=number).first()
+    return rows.order_by("arrived_at", "announced_for", "number").first()  # what has not arrived comes last
+
+
+def _counted(coming: Receipt, note: str, words: dict[str, Any], *, actor: User, at: datetime) -> Receipt:
+    """A delivery that was announced is counted: it has arrived by now at the latest."""
+    if coming.state == ReceiptState.ANNOUNCED:
+        move(coming, ReceiptState.ARRIVED, table=RECEIPT, at=at, actor=actor, arrived_at=at)
+    move(
+        coming,
+        ReceiptState.COUNTED,
+        table=RECEIPT,
+        at=at,
+        actor=actor,
+        delivery_note=note or coming.delivery_note,
+        **words,
+    )
+    return coming
+
+
 def _same(receipt: Receipt, counts: Mapping[int, Count]) -> bool:
     have = {line.order_line_id: (line.counted, line.refused) for line in receipt.lines.all()}
     return have == {pk: (c.counted, c.refused) for pk, c in counts.items()}
 
 
 def _check(order: PurchaseOrder, counts: Mapping[int, Count], corrects: Receipt | None) -> None:
-    if order.state not in RECEIVABLE:
+    if order.state not in RECEIVABLE or (corrects is not None and corrects.state in COMING):
         raise NotReceivable
     if not counts:
         raise NothingCounted
@@ -208,7 +226,11 @@ def _judge(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: dateti
         state = ReceiptState.REFUSED
     elif receipt.notes or any(row.refused or row.reserves or row.substitute for row in rows):
         state = ReceiptState.ACCEPTED_WITH_RESERVES
-    until = reserves.deadline(at) if state != ReceiptState.ACCEPTED and receipt.corrects_id is None else None
+    until = (
+        reserves.deadline(receipt.arrived_at or at)
+        if state != ReceiptState.ACCEPTED and receipt.corrects_id is None
+        else None
+    )
     move(receipt, state, table=RECEIPT, at=at, actor=actor, reason=receipt.notes[:200], reserves_until=until)
 
 
@@ -361,26 +383,6 @@ def expect_rest(*, actor: User, order: PurchaseOrder, day: date | None, at: date
             actor=actor,
             data={"day": str(day), "before": str(before or "")},
         )
-    return order
-
-
-@transaction.atomic(durable=True)
-def announce(*, order: PurchaseOrder, day: date | None, delivery_note: str = "", at: datetime) -> PurchaseOrder:
-    """The supplier's dispatch advice, by its link: what is still awaited arrives that day. The same advice twice is one."""
-    if day is None or day < timezone.localdate(at):
-        raise DayWrong
-    order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool", "supplier").get(pk=order.pk)
-    if order.state not in AWAITED:
-        raise NothingAwaited
-    note = delivery_note.strip()[:60]
-    said = {"day": str(day), "delivery_note": note}
-    last = audit.history(order).filter(action="purchaseorder.shipped").order_by("-pk").first()
-    if last is None or last.data != said:
-        PurchaseOrder.objects.filter(pk=order.pk).update(expected_on=day)
-        order.expected_on = day
-        label = order.supplier.name
-        audit.record("purchaseorder.shipped", target=order, at=at, actor=None, actor_label=label, data=said)
-        telling.order_event(order, "shipped", at=at, actor=None, label=label)
     return order
 
 

@@ -339,7 +339,7 @@ def _arguments(
     if mandate is not None:
         fee = rows[0].kind == CostShare.Kind.FEE
         model, in_whose_name = (Pool.LegalModel.LISTING, None) if fee else (pool.legal_model, mandate)
-    last = order.receipts.order_by("arrived_at").last()
+    last = order.receipts.filter(counted_at__isnull=False).order_by("arrived_at").last()
     day = timezone.localdate(at)
     with override("fr"):
         drafts = [_draft(row, own_vat) for row in rows]

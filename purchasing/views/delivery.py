@@ -1,10 +1,11 @@
 """Deliveries: counted by who runs the pool, collected and confirmed by the companies."""
 
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Case, Max, Value, When
+from django.db.models import Case, Max, Prefetch, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,6 +24,7 @@ from purchasing.models import HandOver, PurchaseOrder, Receipt
 from purchasing.services import delivery as service
 from purchasing.services import hand_over as hand_overs
 from purchasing.services import parcels, reserves, surplus
+from purchasing.services.shipment import COMING
 from purchasing.states import HandOverState
 from purchasing.views.doors import attempt, company_of, reader
 from purchasing.views.order import order_of
@@ -65,6 +67,8 @@ def delivery_list(request: HttpRequest, company: int) -> HttpResponse:
         .distinct()
         .order_by("expected_on")
     )
+    coming = Prefetch("receipts", Receipt.objects.filter(state__in=COMING).order_by("number"), to_attr="coming")
+    expected = expected.prefetch_related(coming)
     context = {"company": row, "page": page, "expected": expected, "may": has_role(user, row, Role.BUYER)}
     return render(request, "purchasing/delivery_list.html", context)
 
@@ -105,7 +109,10 @@ def _receipt_form(request: HttpRequest, order: PurchaseOrder, corrects: Receipt 
         line.received = service.accepted_of(line.pk)  # type: ignore[attr-defined]  # for the template
         line.open = max(0, service.due_quantity(line) - line.received)  # type: ignore[attr-defined]  # for the template
     following = (order.receipts.aggregate(last=Max("number"))["last"] or 0) + 1
-    initial = {"number": following}
+    initial: dict[str, Any] = {"number": following}
+    coming = service.waiting(order) if corrects is None else None
+    if coming is not None:
+        initial |= {"number": coming.number, "delivery_note": coming.delivery_note}
     if corrects is None:
         initial |= {f"counted{line.pk}": line.open for line in lines if line.open}  # type: ignore[attr-defined]  # set above for the template
     form = ReceiptForm(
@@ -131,7 +138,9 @@ def _receipt_form(request: HttpRequest, order: PurchaseOrder, corrects: Receipt 
         else:
             messages.success(request, _("The delivery is entered and shared out. The companies were told."))
             return redirect("purchasing:receipt", receipt.pk)
-    return render(request, "purchasing/receipt_form.html", {"order": order, "form": form, "corrects": corrects})
+    return render(
+        request, "purchasing/receipt_form.html", {"order": order, "form": form, "corrects": corrects, "coming": coming}
+    )
 
 
 def _receipt_of(request: HttpRequest, pk: int) -> Receipt:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone, translation
@@ -18,11 +19,11 @@ from companies.errors import DomainError
 from companies.forms import form_error
 from purchasing import access, history
 from purchasing.forms_back import AnswerForm
-from purchasing.models import CallOff, PurchaseOrder
-from purchasing.services import changes, claims, delivery, employee_supplier, three_way
+from purchasing.models import CallOff, PurchaseOrder, Receipt
+from purchasing.services import changes, claims, delivery, employee_supplier, shipment, three_way
 from purchasing.services import order as service
 from purchasing.services.answers import answerable
-from purchasing.services.delivery import AWAITED
+from purchasing.services.shipment import AWAITED, COMING
 from purchasing.states import ORDER
 from purchasing.views import employee_order
 from purchasing.views.doors import attempt, led_pool, reader
@@ -59,7 +60,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
     unbilled = three_way.unbilled(row)
     for line in lines:
         line.received = delivery.accepted_of(line.pk)  # type: ignore[attr-defined]  # for the template
-        line.open = delivery.open_quantity(line) if row.state in delivery.AWAITED else 0  # type: ignore[attr-defined]  # for the template
+        line.open = delivery.open_quantity(line) if row.state in AWAITED else 0  # type: ignore[attr-defined]  # for the template
         line.unbilled = unbilled.get(line.pk, 0)  # type: ignore[attr-defined]  # for the template
     answer = row.acknowledgements.prefetch_related("lines__order_line").last()
     consents = list(answer.consents.select_related("commitment__company")) if answer else []
@@ -70,7 +71,8 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "answered": sum(c.accepted is not None for c in consents),
         "consents": consents,
         "sees_members": access.sees_members(reader(request)),
-        "receipts": row.receipts.prefetch_related("lines__order_line").order_by("number"),
+        "receipts": _receipts(row),
+        "awaited": row.state in AWAITED,
         "invoices": row.supplier_invoices.order_by("pk"),
         "can_receive": row.state in delivery.RECEIVABLE,
         "can_bill": row.state in ("part_received", "received", "closed_short", "billed"),
@@ -84,6 +86,33 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "call_off": CallOff.objects.filter(pool=row.pool_id).select_related("agreement", "company").first(),
     }
     return render(request, "purchasing/order.html", context)
+
+
+def _receipts(row: PurchaseOrder) -> QuerySet[Receipt]:
+    """Deliveries; what was announced of an order that is over never came."""
+    rows = row.receipts.prefetch_related("lines__order_line").order_by("number")
+    return rows if row.state in AWAITED else rows.exclude(state__in=COMING)
+
+
+def whole(text: str) -> int | None:
+    """A typed number of parcels; 0, which is refused in words, for what is none; None for an empty field."""
+    text = text.strip()
+    return (int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0) if text else None
+
+
+@require_POST
+def arrived(request: HttpRequest, pk: int) -> HttpResponse:
+    """Note at the drop point that a delivery is there; counting it is the next step."""
+    row = order_of(request, pk)
+    number = request.POST.get("receipt", "")
+    receipt = get_object_or_404(row.receipts, pk=whole(number)) if number else None
+    parcels = whole(request.POST.get("parcels", ""))
+    attempt(
+        request,
+        lambda: shipment.arrive(actor=reader(request), order=row, receipt=receipt, parcels=parcels, at=timezone.now()),
+        _("The arrival is noted. Count the delivery when you can."),
+    )
+    return redirect("purchasing:order", row.pk)
 
 
 @require_POST
@@ -191,6 +220,7 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
             "token": token,
             "answerable": answerable(row),
             "ships": row.state in AWAITED and not answerable(row),
+            "announced": row.receipts.filter(state__in=COMING).order_by("number"),
             "answer": row.acknowledgements.prefetch_related("lines__order_line").last(),
             "soonest": timezone.localdate() + timedelta(days=1),
             "supplier_view": True,
@@ -203,9 +233,10 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
 def _ships(request: HttpRequest, row: PurchaseOrder) -> bool:
     """The supplier says when what is awaited leaves and comes."""
     day, note = parse_date(request.POST.get("arrives_on", "")[:10]), request.POST.get("delivery_note", "")
+    parcels = whole(request.POST.get("parcels", ""))
     return attempt(
         request,
-        lambda: delivery.announce(order=row, day=day, delivery_note=note, at=timezone.now()),
+        lambda: shipment.announce(order=row, day=day, delivery_note=note, parcels=parcels, at=timezone.now()),
         _("Thank you: the companies see the day."),
     )
 

@@ -12,7 +12,7 @@ from companies.errors import NotAllowed
 from companies.models import AuditEntry, Document
 from companies.pictures import PictureRefused
 from purchasing.models import Receipt, ReceiptPhoto
-from purchasing.services import delivery, reserves
+from purchasing.services import delivery, reserves, shipment
 from purchasing.services.delivery import Count
 from tests.purchasing.back import Delivered, hours
 
@@ -134,10 +134,10 @@ class TestABackOrder:
         assert delivery.open_quantity(d.line) == 8
         row = delivery.expect_rest(actor=d.w.staff, order=d.order, day=hours(1_000).date(), at=hours(901))
         assert row.expected_on == hours(1_000).date()
-        with pytest.raises(delivery.DayWrong):
+        with pytest.raises(shipment.DayWrong):
             delivery.expect_rest(actor=d.w.staff, order=d.order, day=hours(10).date(), at=hours(901))
         d.receive(8)
-        with pytest.raises(delivery.NothingAwaited):
+        with pytest.raises(shipment.NothingAwaited):
             delivery.expect_rest(actor=d.w.staff, order=d.order, day=hours(1_000).date(), at=hours(902))
 
     def test_given_up_closes_the_order_short(self):

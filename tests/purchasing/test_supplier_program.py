@@ -39,17 +39,20 @@ class TestASuppliersProgram:
             assert (code, said["state"], said["expected_on"]) == (200, "acknowledged", str(later.date()))
         assert d.order.acknowledgements.count() == 1
         day = str((later + timedelta(days=1)).date())
+        said = {"expected_on": day, "delivery_note": "BL-9", "parcels": 4}
         for _time in range(2):
-            assert send(client, where + "ship/", {"expected_on": day, "delivery_note": "BL-9"})[1]["expected_on"] == day
+            assert send(client, where + "ship/", said)[1]["expected_on"] == day
         (note,) = AuditEntry.objects.filter(action="purchaseorder.shipped")
         assert (note.actor, note.actor_label) == (None, d.w.supplier.name)
         assert AuditEntry.objects.filter(action="companyorder.shipped").count() == 4
+        assert send(client, where + "ship/", said | {"parcels": 0})[1]["code"] == "invalid"
         assert client.get(f"/api/v1/{where}labels/").content.startswith(b"%PDF")
         assert client.get("/api/v1/supplier-orders/x/").status_code == 404
         page = client.post(f"/q/order/{token}/", {"ship": "1", "arrives_on": "2000-01-01"}).content.decode()
         assert 'name="arrives_on"' in page and AuditEntry.objects.filter(action="purchaseorder.shipped").count() == 1
 
-        d.receive(36)
+        d.order.refresh_from_db()
+        assert d.receive(36).number == 1  # the announced delivery is the one that is counted
         word = claims.Word("damaged", "Percés", {line: 2})
         claim = claims.open_claim(actor=d.w.buyers["A"], order=d.order, word=word, company=d.w.companies["A"], at=AFTER)
         key = links.new_token(claims.SALT)
