@@ -1,5 +1,6 @@
 """What every test shares: compiled translations, a reader of French, a browser that knows where Chromium is."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -58,7 +59,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """A story split between two workers fails for reasons nobody finds: refuse to begin."""
+    """A story split between two workers fails for reasons nobody finds: refuse to begin.
+
+    What was collected stays to the end: a garbage collector that looks through it again and again takes a seventh of all time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
     if not session.config.getoption("loadgroup", False):
         return
     lost = [item.nodeid for item in session.items if "@" not in item.nodeid and item.get_closest_marker("xdist_group")]

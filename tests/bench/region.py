@@ -21,6 +21,7 @@ CARDS = int(os.environ.get("REGION_CARDS", "1000000"))
 EMPLOYED, COMPANIES, MERCHANTS, DAYS = min(CARDS, 220_000), 22_000, 2_000, 395
 REVOKED = 20  # one card in so many is blocked: 5 %
 SALES = {1: 800, 8: 2_400}
+WARM = 30  # seconds in which a web process compiles its templates: deploy/warm.py
 
 
 def measure(place: Place, book: Book) -> None:
@@ -214,9 +215,10 @@ def _till(place: Place, book: Book) -> None:
 
 
 def _dashboards(place: Place, book: Book, made: dict[str, Any]) -> None:
-    """Every page of figures, as the readers with the most rows behind them open it, from a server that has just started.
+    """Every page of figures, as the readers with the most rows behind them open it, the first time and then again.
 
-    Before each first opening the files of the database leave the memory of the machine: colder than any morning.
+    Before each first opening the files of the database leave the memory of the machine: colder than any morning. The very
+    first page of a server that has just started is a figure of its own; then the server is given time to warm up.
     """
     from django.urls import reverse
 
@@ -236,6 +238,13 @@ def _dashboards(place: Place, book: Book, made: dict[str, Any]) -> None:
         "statements": (made["owner"], [made["merchant"]]),
     }
     with running("serve", log=place.directory / "pages.log") as (port, _ready):
+        started = time.perf_counter()
+        Visitor(port, made["owner"]).get("/")
+        first = 1000 * (time.perf_counter() - started)
+        book.note(
+            "region", "region_page_after_start_ms", first, "ms", "the first page of a process that has just started"
+        )
+        time.sleep(WARM)
         for name, (user, where) in pages.items():
             _cold(place)
             visitor, times = Visitor(port, user), []
