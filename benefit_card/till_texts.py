@@ -54,7 +54,7 @@ def till_texts() -> dict[str, Any]:
         "not_now": _("not at this moment"),
         "enter_amount": _("Enter the price"),
         "choose_offer": _("Choose the offer"),
-        "amount_unclear": _("Write the price like 12,50."),
+        "amount_unclear": _("Write the price like 12.50."),
         "below_minimum": _("This offer starts at {amount}."),
         "off": _("Discount: {off}"),
         "confirm": _("Confirm: {pay} to pay"),

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
@@ -42,7 +43,11 @@ def till(request: HttpRequest) -> HttpResponse:
         "root": b64(keyring.root_public()),  # the page brings the root key; what it vouches for may come from anywhere
         "host": settings.CARD_HOST,
     }
-    response = render(request, "benefit_card/till.html", {"texts": till_texts(), "urls": urls})
+    response = render(
+        request,
+        "benefit_card/till.html",
+        {"texts": till_texts(), "urls": urls, "decimal": get_format("DECIMAL_SEPARATOR")},
+    )
     response["Permissions-Policy"] = "camera=(self)"
     return response
 

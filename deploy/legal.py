@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from benefit_card.services import retention
@@ -51,7 +52,9 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def terms(request: HttpRequest) -> HttpResponse:
     """Terms of use, with what merchants and suppliers must know about ranking and suspension."""
-    context = _context(articles=agreement.TEXTS[agreement.CURRENT], grace=agreement.GRACE.days)
+    reading = agreement.copy_for(get_language())
+    articles = agreement.articles(reading=reading)
+    context = _context(articles=articles, reading=reading, grace=agreement.GRACE.days)
     return render(request, "legal/terms.html", context)
 
 

@@ -13,6 +13,10 @@ class AgreementAcceptance(models.Model):
     merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="acceptances")
     version = models.CharField(max_length=20)
     sha256 = models.CharField(max_length=64, help_text="Of the text that was accepted.")
+    reading = models.CharField(
+        max_length=5, blank=True, db_default="", help_text="Language of the copy shown beside it; empty for none."
+    )
+    reading_sha256 = models.CharField(max_length=64, blank=True, db_default="", help_text="Of that copy.")
     signer = models.CharField(max_length=120)
     email = models.EmailField()
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")

@@ -19,6 +19,9 @@ from merchants import access, agreement
 from merchants.models import AgreementAcceptance, Category, Merchant, MerchantRole, MerchantStatus, Shop
 
 AGREEMENT = agreement.CURRENT
+# What the proof, a French paper, says of the copy that stood beside the text, and the copy's own heading in it.
+COPIES = {"en": "le texte français, qui engage, et à côté une copie de lecture en anglais"}
+COPY_TITLES = {"en": "Copy to read in English, shown beside the French text, which binds"}
 
 STATUS_TRANSITIONS = {
     MerchantStatus.APPLIED: frozenset({MerchantStatus.ACTIVE, MerchantStatus.REFUSED}),
@@ -84,12 +87,14 @@ def apply(
     postcode: str,
     city: str,
     agreed: bool,
+    reading: str = "",
     address: str | None = None,
     at: datetime,
 ) -> Merchant:
     """Record an application: merchant, first shop, and an account for the owner, who signs in with a code sent to `email`.
 
-    The account gives access to this merchant only; nothing is public until the association approves.
+    The account gives access to this merchant only; nothing is public until the association approves. `reading` is the
+    language of the copy that stood beside the agreement, "" when the French text stood alone: the proof keeps it.
     """
     if not agreed:
         raise AgreementMissing(field="agreed")
@@ -111,7 +116,7 @@ def apply(
     mailbox = email.strip().lower()
     owner = User.objects.filter(email=mailbox).first() or User.objects.create_user(mailbox, owner_name)
     MerchantRole.objects.create(user=owner, merchant=merchant)
-    _keep_proof(merchant, owner, signer=owner_name, address=address, at=at)
+    _keep_proof(merchant, owner, signer=owner_name, reading=reading, address=address, at=at)
     audit.record(
         "merchant.applied",
         target=merchant,
@@ -125,7 +130,7 @@ def apply(
 
 @transaction.atomic(durable=True)
 def accept_agreement(
-    *, actor: User, merchant: Merchant, agreed: bool, address: str | None = None, at: datetime
+    *, actor: User, merchant: Merchant, agreed: bool, reading: str = "", address: str | None = None, at: datetime
 ) -> None:
     """An owner accepts the current text, with proof. Only an owner can; doing it twice keeps the first proof."""
     require(access.owns(actor, merchant))
@@ -137,7 +142,7 @@ def accept_agreement(
     before = row.agreement
     row.agreement, row.agreed_at = AGREEMENT, at
     row.save(update_fields=["agreement", "agreed_at"])
-    _keep_proof(row, actor, signer=actor.full_name or actor.email, address=address, at=at)
+    _keep_proof(row, actor, signer=actor.full_name or actor.email, reading=reading, address=address, at=at)
     audit.record("merchant.agreed", target=row, at=at, actor=actor, data={"agreement": AGREEMENT, "before": before})
     merchant.agreement, merchant.agreed_at = AGREEMENT, at
 
@@ -182,9 +187,12 @@ def _ask(merchant: Merchant, user: User, *, key: str, at: datetime) -> None:
     )
 
 
-def _keep_proof(merchant: Merchant, owner: User, *, signer: str, address: str | None, at: datetime) -> None:
-    """Who accepted which text, when and from where, and the file that says so."""
+def _keep_proof(
+    merchant: Merchant, owner: User, *, signer: str, reading: str, address: str | None, at: datetime
+) -> None:
+    """Who accepted which text, when and from where, what stood beside it, and the file that says so."""
     digest = agreement.fingerprint(AGREEMENT)
+    copied = agreement.fingerprint(AGREEMENT, reading) if reading else ""
     data = {
         "title": f"Convention de commerce partenaire ERB, version {AGREEMENT}",
         "articles": agreement.TEXTS[AGREEMENT],
@@ -194,13 +202,19 @@ def _keep_proof(merchant: Merchant, owner: User, *, signer: str, address: str | 
             ["Le", f"{timezone.localtime(at):%d/%m/%Y à %H:%M:%S %Z}"],
             ["Depuis l'adresse", address or "–"],
             ["SHA-256 du texte", digest],
+            ["Affiché", COPIES[reading] if reading else "le texte français seul"],
+            *([["SHA-256 de la copie", copied]] if reading else []),
         ],
+        "copy": {"lang": reading, "title": COPY_TITLES[reading], "articles": agreement.READING[reading][AGREEMENT]}
+        if reading
+        else None,
     }
     content = render_pdf("merchants/documents/agreement.typ", data)
     name = f"convention-{merchant.siret}-{AGREEMENT}.pdf"
     AgreementAcceptance.objects.create(
-        merchant=merchant, version=AGREEMENT, sha256=digest, signer=signer, email=owner.email, user=owner, address=address,
-        at=at, document=store(kind="agreement", name=name, content=content, at=at),
+        merchant=merchant, version=AGREEMENT, sha256=digest, reading=reading, reading_sha256=copied, signer=signer,
+        email=owner.email, user=owner, address=address, at=at,
+        document=store(kind="agreement", name=name, content=content, at=at),
     )  # fmt: skip
 
 

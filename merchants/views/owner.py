@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from qrcode.image.svg import SvgPathImage
@@ -70,17 +71,19 @@ def agreement_accept(request: HttpRequest, merchant: int) -> HttpResponse:
         try:
             services.accept_agreement(
                 actor=me(request), merchant=row, agreed=bool(request.POST.get("agreed")),
-                address=request.META.get("REMOTE_ADDR") or None, at=timezone.now(),
+                reading=texts.copy_for(request.POST.get("reading")), address=request.META.get("REMOTE_ADDR") or None, at=timezone.now(),
             )  # fmt: skip
         except AgreementMissing as error:
             messages.error(request, error.sentence)
         else:
             messages.success(request, _("Thank you. The proof of your acceptance is on this page."))
         return redirect("merchants:agreement_accept", row.pk)
+    reading = texts.copy_for(get_language())
     context = {
         "merchant": row,
         "version": texts.CURRENT,
-        "articles": texts.news(row.agreement),
+        "articles": texts.articles(reading=reading, accepted=row.agreement),
+        "reading": reading,
         "accepted": row.agreement == texts.CURRENT,
         "owner": owns(request.user, row),
         "last_day": texts.last_day(),

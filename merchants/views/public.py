@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods
 
 from companies.errors import DomainError
@@ -20,7 +21,10 @@ def apply(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             merchant = services.apply(
-                **form.cleaned_data, address=request.META.get("REMOTE_ADDR") or None, at=timezone.now()
+                **form.cleaned_data,
+                reading=agreement.copy_for(request.POST.get("reading")),
+                address=request.META.get("REMOTE_ADDR") or None,
+                at=timezone.now(),
             )
         except DomainError as error:
             form_error(form, error)
@@ -28,5 +32,7 @@ def apply(request: HttpRequest) -> HttpResponse:
             return render(
                 request, "merchants/applied.html", {"merchant": merchant, "email": form.cleaned_data["email"]}
             )
-    context = {"form": form, "version": agreement.CURRENT, "articles": agreement.TEXTS[agreement.CURRENT]}
+    reading = agreement.copy_for(get_language())
+    articles = agreement.articles(reading=reading)
+    context = {"form": form, "version": agreement.CURRENT, "articles": articles, "reading": reading}
     return render(request, "merchants/apply.html", context, status=400 if form.is_bound else 200)

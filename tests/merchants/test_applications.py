@@ -1,12 +1,15 @@
 """How a merchant comes in."""
 
 import hashlib
+from io import BytesIO
 
 import pytest
 from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
+from pypdf import PdfReader
 
 from companies.errors import NotAllowed
 from companies.models import OutboxMail, User
@@ -77,12 +80,22 @@ class TestApplication:
         assert answer.status_code == 400
         assert "Cordonnerie Vial" in answer.content.decode()
 
-    def test_can_be_sent_by_a_stranger(self, client: Client):
+    def test_can_be_sent_by_a_stranger_who_reads_english_and_the_proof_says_what_was_shown(self, client: Client):
         values = application()
-        values |= {"category": values["category"].pk, "agreed": "on"}
+        values |= {"category": values["category"].pk, "agreed": "on", "reading": "en"}
         del values["at"]
+        client.cookies["language"] = "en"
+        page = client.get(reverse("merchants:apply")).content.decode()
+        for article in agreement.articles(reading="en"):
+            assert escape(article.text) in page and escape(article.reading) in page
+        assert '<input type="hidden" name="reading" value="en">' in page
         assert client.post(reverse("merchants:apply"), values).status_code == 200
         assert Merchant.objects.get().name == "Cordonnerie Vial"
+        proof = Merchant.objects.get().acceptances.get()
+        assert (proof.reading, proof.reading_sha256) == ("en", agreement.fingerprint(agreement.CURRENT, "en"))
+        paper = PdfReader(BytesIO(bytes(proof.document.content)))
+        said = " ".join("".join(page.extract_text() for page in paper.pages).split())
+        assert "copie de lecture en anglais" in said and agreement.READING["en"][agreement.CURRENT][-1] in said
 
 
 class TestApproval:
@@ -123,6 +136,13 @@ class TestProof:
             "2026-2": "98203a4a2f75f33eab64c77a7522e7d01784dcda4cb8ec2db488a8c53dc26a9e",
         }
         assert {version: agreement.fingerprint(version) for version in agreement.TEXTS} == known
+        copies = {
+            "2026-1": "f4bfa18ffc169670da3e8d3ef13923dcfa082912ed8e4d6a31a0b0d4a75f511d",
+            "2026-2": "4d27c20254dd92aa106ee8d59e57bcdb4c10c6985567a2d806d7e77d8f8a49d0",
+        }
+        assert {version: agreement.fingerprint(version, "en") for version in agreement.TEXTS} == copies
+        for version, articles in agreement.TEXTS.items():
+            assert len(agreement.articles(version, reading="en")) == len(articles)
 
 
 class TestRefusal:

@@ -450,8 +450,10 @@ class TestAgreement:
         address = reverse("merchants:agreement_accept", args=[shop.merchant_id])
         assert address in home
         page = visitor.get(address).content.decode()
-        assert page.count("Nouveau") == sum(new for _article, new in agreement.news("2026-1")) == 4
-        visitor.post(address, {"agreed": "1"})
+        assert page.count("Nouveau") == sum(article.new for article in agreement.articles(accepted="2026-1")) == 4
+        assert agreement.READING["en"][agreement.CURRENT][0] not in page
+        visitor.post(address, {"agreed": "1", "reading": ""})
+        assert (shop.merchant.acceptances.get().reading, shop.merchant.acceptances.get().reading_sha256) == ("", "")
         shop.merchant.refresh_from_db()
         assert shop.merchant.agreement == agreement.CURRENT
         assert (

@@ -75,15 +75,15 @@ export class Sale {
       parts.push(this.say(this.texts.uses_left, { count: offer.remaining_uses }));
     }
     if (this.offline && offer.usable) parts.push(...(offer.unchecked ?? []).map((rule) => this.texts.offline.unchecked[rule]));
-    if (offer.min_spend_cents) parts.push(this.say(this.texts.from, { amount: this.euro.format(offer.min_spend_cents / 100) }));
+    if (offer.min_spend_cents && offer.usable) parts.push(this.say(this.texts.from, { amount: this.euro.format(offer.min_spend_cents / 100) }));
     return parts.join(" · ");
   }
 
   #press(key) {
     const value = this.field.value;
     if (key === "back") this.field.value = value.slice(0, -1);
-    else if (key === ",") { if (!value.includes(",")) this.field.value = `${value || "0"},`; }
-    else if (!/,\d\d$/.test(value) && value.length < 8) this.field.value = value + key;
+    else if (key === "," || key === ".") { if (!/[,.]/.test(value)) this.field.value = `${value || "0"}${key}`; }
+    else if (!/[,.]\d\d$/.test(value) && value.length < 8) this.field.value = value + key;
     this.#update();
   }
 

@@ -1,4 +1,4 @@
-/** The day's list of this till, with undo while it is allowed. Money only: no surname, no employer. */
+/** The day's list of this till's shop, with undo while it is allowed. Money only: no surname, no employer. */
 import { locale } from "./locale.js";
 
 const $ = (id) => document.getElementById(id);
