@@ -1,5 +1,6 @@
 """Sales without network that a person looks at: a till's file, late sales, conflicts. One page for owner and staff."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -186,7 +187,9 @@ def _verdicts(
                 sentence_of(answer["code"]) or answer["title"],
             )
         )
-    context = {"merchant": merchant, "doors": _doors(merchant), "till": till, "lines": lines}
+    lines.sort(key=lambda line: line.tone in ("success", "muted"))  # what needs a person first; else as they were made
+    counts = Counter((line.verdict, line.tone) for line in lines)
+    context = {"merchant": merchant, "doors": _doors(merchant), "till": till, "lines": lines, "counts": counts.items()}
     return render(request, "benefit_card/late/verdicts.html", context)
 
 

@@ -44,7 +44,8 @@ export class OfflinePanel {
     $("offline-age").textContent = list ? say(texts.offline.list, { time: this.moment.format(list.issuedAt), age: this.#age() }) : "";
     $("offline-waiting").textContent = queue.length ? say(texts.offline.waiting, { count: queue.length, since: this.moment.format(queue.oldest) }) : texts.offline.none_waiting;
     $("offline-send").hidden = $("offline-export").hidden = !queue.length;
-    if (!queue.length && $("offline-note").textContent === texts.offline.not_sent) $("offline-note").textContent = ""; // sent by itself, meanwhile
+    const { not_sent: notSent, exported } = texts.offline;
+    if (!queue.length && [notSent, exported].includes($("offline-note").textContent)) $("offline-note").textContent = ""; // sent by itself, meanwhile
     const rows = [...queue.rows.map((row) => ({ ...row, verdict: "waiting" })).reverse(), ...(await queue.sent())];
     $("offline-rows").replaceChildren(...rows.slice(0, 60).map((row) => this.#row(row)));
   }

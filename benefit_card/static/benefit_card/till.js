@@ -282,7 +282,7 @@ function camera(state) {
 function banner() {
   const { queue, state } = offline;
   const lines = [
-    api.down && api.paired && texts.banner[`offline_${state}`],
+    api.down && api.paired && !queue.full && texts.banner[`offline_${state}`], // not "goes on alone" when it does not
     clock.wrong && texts.banner.clock,
     queue.full ? texts.banner.full : queue.waitsLong && say(texts.banner.waiting, { count: queue.length }),
     offline.broken && texts.banner.broken,
