@@ -14,6 +14,8 @@ ENUMS = {
     "ClaimVerdict": "purchasing.models.claim.ClaimAnswer.Verdict",
     "RequestState": "purchasing.states.RequestState",
     "RequestLineState": "purchasing.states.LineState",
+    "UnitTyped": "purchasing.api.requests.UNITS_TYPED",
+    "Unit": "purchasing.models.Unit",
     "PoolState": "purchasing.states.PoolState",
     "PoolLineState": "purchasing.states.PoolLineState",
     "TenderState": "purchasing.states.TenderState",

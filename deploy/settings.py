@@ -213,6 +213,7 @@ CELERY_BEAT_SCHEDULE = {
     "remind who is late": {"task": "billing.remind", "schedule": 900.0},
     "end unused mandates": {"task": "billing.lapse_mandates", "schedule": crontab(hour="4", minute="40")},
     "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
+    "close tenders": {"task": "purchasing.close_tenders", "schedule": 60.0},
     "write recurring needs": {"task": "purchasing.write_recurring_needs", "schedule": crontab(hour="5", minute="10")},
     "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
     "expire quotes": {"task": "purchasing.expire_quotes", "schedule": crontab(hour="2", minute="15")},

@@ -47,6 +47,7 @@ WORDS: dict[str, Any] = {
     "tender.supplier_removed": _("A supplier removed"),
     "tender.open": _("Sent to the suppliers"),
     "tender.postponed": _("Deadline moved"),
+    "tender.closed": _("Time to answer over"),
     "tender.opened": _("Quotes opened"),
     "tender.awarded": pgettext_lazy("feminine", "Awarded"),
     "tender.cancelled": pgettext_lazy("feminine", "Cancelled"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 
@@ -283,10 +282,6 @@ def joinable_needs(user: User, company: Company, lines: Sequence[PoolLine]) -> d
             and ((need.article_id and need.article_id == line.article_id) or same(words, read(need.text)))
         ]
     return found
-
-
-def closing_soon(at: datetime) -> QuerySet[Tender]:
-    return Tender.objects.filter(state="open", deadline__lte=at)
 
 
 def with_lines(requests: QuerySet[PurchaseRequest]) -> QuerySet[PurchaseRequest]:

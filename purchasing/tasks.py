@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from companies import jobs
-from purchasing.models import PurchaseRequest, TenderInvitation
+from purchasing.models import PurchaseRequest, Tender, TenderInvitation
 from purchasing.services import award_study as studies
 from purchasing.services import request as requests
 from purchasing.services import tender as tenders
@@ -38,6 +38,14 @@ def remind_suppliers(**_later: object) -> int:
     for invitation in TenderInvitation.objects.filter(pk__in=ids).order_by("pk"):
         tenders.remind(invitation=invitation, at=at)
     return len(ids)
+
+
+@shared_task(name="purchasing.close_tenders")
+def close_tenders(**_later: object) -> int:
+    """Note the tenders whose time to answer is over, once per deadline."""
+    at = timezone.now()
+    rows = Tender.objects.filter(state=TenderState.OPEN, deadline__lte=at).select_related("pool").order_by("pk")
+    return sum(tenders.close(tender=tender, at=at) for tender in list(rows))
 
 
 @shared_task(name="purchasing.expire_quotes")

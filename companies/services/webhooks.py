@@ -27,6 +27,10 @@ from companies.models import AuditSeal, Company, User, WebhookDelivery, WebhookE
 # What a program may be told, and the kinds of log entries behind it. Never people, cards or their use.
 TOPICS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
     "requests": (_("requests and their lines"), ("purchaserequest.", "requestline.")),
+    "tenders": (
+        _("tenders: suppliers asked, a quote received (who leads the pool), closed, opened, awarded, cancelled"),
+        ("companytender.",),
+    ),
     "commitments": (_("commitments"), ("commitment.",)),
     "orders": (_("orders: sent, answered or changed by the supplier, arrived, cancelled"), ("companyorder.",)),
     "deliveries": (_("goods ready to collect and handed over"), ("handover.",)),

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -116,7 +117,9 @@ class LineIn(serializers.Serializer[Any]):
     vat_bp = serializers.ChoiceField(choices=VatRate.choices, default=2000)
 
 
-class PoolIn(serializers.Serializer[Any]):
+class PolicyIn(serializers.Serializer[Any]):
+    """Words and policies of a pool; what is left out takes its default."""
+
     title = serializers.CharField(max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, default="")
     category = serializers.ChoiceField(choices=Category.choices, required=False, allow_blank=True, default="")
@@ -129,6 +132,9 @@ class PoolIn(serializers.Serializer[Any]):
     dearer = serializers.ChoiceField(choices=Pool.Dearer.choices, default="order")
     fee_bp = serializers.IntegerField(min_value=0, max_value=3000, default=0)
     consent_limit_bp = serializers.IntegerField(min_value=0, max_value=3000, default=200)
+
+
+class PoolIn(PolicyIn):
     lines = LineIn(many=True)
 
 
@@ -155,10 +161,18 @@ class PoolList(_Pools):
 
 
 class PoolDetail(_Pools):
-    """One pool with its lines; who runs it also sees what was asked for."""
+    """One pool with its lines; who runs it also sees what was asked for. PUT changes words and policies before commitments."""
 
     def get(self, request: Request, pk: int) -> Response:
         return self.shown(get_object_or_404(Pool.objects.visible_to(self.actor), pk=pk))
+
+    @extend_schema(request=PolicyIn, responses=PoolOut)
+    def put(self, request: Request, pk: int) -> Response:
+        pool = self.led()
+        form = PolicyIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        draft = service.PoolDraft(**form.validated_data)
+        return self.shown(service.change(actor=self.actor, pool=pool, draft=draft, at=timezone.now()))
 
 
 class PoolPublish(_Pools):

@@ -26,6 +26,9 @@ def reason_of(request: Request) -> str:
     return str(request.data.get("reason", "")) if isinstance(request.data, dict) else ""
 
 
+UNITS_TYPED = [*Unit.choices, (PACK, "pack")]
+
+
 class LineIn(serializers.Serializer[Any]):
     """One need: `article` (id) or `text`. `unit` may be "pack" or another measure of the article: it is stored in its own."""
 
@@ -33,7 +36,7 @@ class LineIn(serializers.Serializer[Any]):
     text = serializers.CharField(required=False, max_length=200, allow_blank=True)
     quantity = serializers.IntegerField(min_value=1, max_value=1_000_000_000)
     tolerance = serializers.IntegerField(min_value=0, max_value=1_000_000_000, default=0)
-    unit = serializers.ChoiceField(choices=[*Unit.choices, (PACK, "pack")], default="", allow_blank=True)
+    unit = serializers.ChoiceField(choices=UNITS_TYPED, default="", allow_blank=True)
     ref_price = UnitPrice(required=False, allow_null=True)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:

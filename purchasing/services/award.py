@@ -17,7 +17,7 @@ from purchasing import access, mails
 from purchasing.comparison import cost_of, landed_line
 from purchasing.models import Award, AwardLine, Pool, QuoteLine, Tender
 from purchasing.selectors import current_quotes, pool_lines
-from purchasing.services import award_measure
+from purchasing.services import award_measure, telling
 from purchasing.services.pool import locked as locked_pool
 from purchasing.states import AWARD, POOL, QUOTE, TENDER, AwardState, PoolState, QuoteState, TenderState
 
@@ -185,6 +185,8 @@ def _conclude(award: Award, pool: Pool, tender: Tender, *, actor: User, at: date
             move(invitation, QuoteState.SUBMITTED, table=QUOTE, at=at, actor=actor)
         move(invitation, outcome, table=QUOTE, at=at, actor=actor)
     move(pool, PoolState.OFFER_READY, table=POOL, at=at, actor=actor)
+    tender.pool = pool
+    telling.tender_event(tender, "awarded", at=at, actor=actor)
     mails.awarded(award, at=at)
 
 

@@ -15,7 +15,7 @@ from companies.models import User
 from companies.states import move
 from purchasing import access, mails
 from purchasing.models import Article, AwardLine, Commitment, Pool, PooledNeed, PoolLine, RequestLine, Tender
-from purchasing.services import billing_mandates, counting
+from purchasing.services import billing_mandates, counting, telling
 from purchasing.states import (
     COMMITMENT,
     POOL,
@@ -358,6 +358,7 @@ def cancel(*, actor: User, pool: Pool, reason: str, at: datetime) -> Pool:
     move(pool, PoolState.CANCELLED, table=POOL, at=at, actor=actor, reason=reason)
     for tender in Tender.objects.filter(pool=pool).exclude(state__in=[TenderState.CANCELLED, TenderState.AWARDED]):
         move(tender, TenderState.CANCELLED, table=TENDER, at=at, actor=actor, reason=reason)
+        telling.tender_event(tender, "cancelled", at=at, actor=actor, reason=reason)
         mails.tender_cancelled(tender, reason=reason, at=at)
     for line in pool.lines.exclude(state__in=[PoolLineState.CANCELLED, PoolLineState.FAILED]).order_by("pk"):
         move(line, PoolLineState.CANCELLED, table=POOL_LINE, at=at, actor=actor, reason=reason)

@@ -14,6 +14,7 @@ from companies.errors import DomainError
 from companies.states import move
 from purchasing import links, mails
 from purchasing.models import PoolLine, PriceTier, Quote, QuoteLine, TenderInvitation
+from purchasing.services import telling
 from purchasing.states import QUOTE, PoolLineState, QuoteState, TenderState
 
 
@@ -181,6 +182,7 @@ def submit(*, invitation: TenderInvitation, at: datetime, draft: QuoteDraft | No
     elif late and invitation.state in SILENT_UNTIL_NOW:
         _move(invitation, QuoteState.LATE, at=at, answered_at=at)
     mails.quote_received(invitation, quote.version, late=late, at=at)
+    telling.quote_received(tender, at=at)
     return quote
 
 

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from companies import audit
-from companies.models import User
-from purchasing.models import Commitment, EmployeePool, PurchaseOrder
+from companies.models import Company, Role, User
+from purchasing.models import Commitment, EmployeePool, Pool, PooledNeed, PurchaseOrder, Tender
 from purchasing.services.bulk import CLOCK
 from purchasing.states import CommitmentState
 
 ORDER = "purchasing.companyorder"
 SHARE = "purchasing.companyshare"
+SUPPLIER = "supplier"  # which one is not told
+TENDER = "purchasing.companytender"
 EMPLOYEE_POOL = "purchasing.companyemployeepool"
 
 
@@ -56,3 +58,21 @@ def employee_pool_event(pool: EmployeePool, event: str, *, at: datetime, actor: 
     if pool.company_id is None:
         named = pool.places.values_list("company", flat=True)
         tell(EMPLOYEE_POOL, event, pool.pk, named, at=at, actor=actor, label="" if actor else CLOCK, reason=reason)
+
+
+def tender_event(tender: Tender, event: str, *, at: datetime, actor: User | None, reason: str = "") -> None:
+    """The same for companies that need something from the pool of a tender, and for the one whose buyer leads it."""
+    taking_part = PooledNeed.objects.filter(pool_line__pool=tender.pool_id, released_at__isnull=True)
+    told = {*taking_part.values_list("company", flat=True), *_leading(tender.pool)}
+    tell(TENDER, event, tender.pk, told, at=at, actor=actor, label="" if actor else CLOCK, reason=reason)
+
+
+def quote_received(tender: Tender, *, at: datetime) -> None:
+    """Only whoever leads the pool hears that somebody answered; not who it was nor what, and nothing is unsealed by it."""
+    tell(TENDER, "quote_received", tender.pk, _leading(tender.pool), at=at, actor=None, label=SUPPLIER)
+
+
+def _leading(pool: Pool) -> list[int]:
+    """The companies for which the lead of a pool buys; none when the association leads it."""
+    rows = Company.objects.members().filter(memberships__user=pool.lead_id, memberships__role=Role.BUYER)
+    return list(rows.values_list("pk", flat=True))

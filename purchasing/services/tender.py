@@ -14,6 +14,7 @@ from companies.models import User
 from companies.states import move
 from purchasing import access, links, mails
 from purchasing.models import Pool, Supplier, SupplierContact, Tender, TenderInvitation
+from purchasing.services import telling
 from purchasing.services.pool import locked as locked_pool
 from purchasing.states import POOL, QUOTE, TENDER, PoolState, QuoteState, TenderState
 
@@ -147,6 +148,7 @@ def send(*, actor: User, tender: Tender, at: datetime) -> Tender:
     move(pool, PoolState.TENDERING, table=POOL, at=at, actor=actor)
     move(tender, TenderState.OPEN, table=TENDER, at=at, actor=actor, sent_at=at)
     tender.pool = pool
+    telling.tender_event(tender, "sent", at=at, actor=actor)
     for invitation in invitations:
         invitation.tender = tender
         _send_link(invitation, at=at)
@@ -201,7 +203,21 @@ def postpone(*, actor: User, tender: Tender, deadline: datetime, at: datetime) -
     tender.deadline = deadline
     tender.save(update_fields=["deadline"])
     tender.invitations.update(expires_at=deadline + GRACE)
+    telling.tender_event(tender, "postponed", at=at, actor=actor)
     return tender
+
+
+@transaction.atomic(durable=True)
+def close(*, tender: Tender, at: datetime) -> bool:
+    """Note once that the time to answer is over; the quotes stay sealed until somebody opens them."""
+    tender = _locked(tender)
+    if tender.state != TenderState.OPEN or tender.deadline > at:
+        return False
+    if audit.history(tender).filter(action="tender.closed", at__gte=tender.deadline).exists():
+        return False
+    audit.record("tender.closed", target=tender, at=at, actor=None, actor_label="clock")
+    telling.tender_event(tender, "closed", at=at, actor=None)
+    return True
 
 
 @transaction.atomic(durable=True)
@@ -213,6 +229,7 @@ def open_quotes(*, actor: User, tender: Tender, at: datetime) -> Tender:
     if tender.sealed and at < tender.deadline and waiting:
         raise StillSealed
     move(tender, TenderState.OPENED, table=TENDER, at=at, actor=actor, opened_at=at, opened_by=actor)
+    telling.tender_event(tender, "opened", at=at, actor=actor)
     return tender
 
 
