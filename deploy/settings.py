@@ -207,6 +207,7 @@ CELERY_BEAT_SCHEDULE = {
     "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
     "exchange with the invoicing platform": {"task": "billing.exchange", "schedule": 120.0},
     "report sales to persons and abroad": {"task": "billing.ereport", "schedule": crontab(hour="5", minute="10")},
+    "invoice suppliers": {"task": "billing.invoice_suppliers", "schedule": crontab(hour="6", minute="20")},
     "check the books": {"task": "billing.check_books", "schedule": crontab(hour="4", minute="40")},
     "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
     "announce and send debits": {"task": "billing.collect", "schedule": 300.0},

@@ -9,6 +9,7 @@ from functools import lru_cache
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
+from companies.billing import supplier_invoicing
 from companies.demo_data import World
 from companies.models import Company, User
 from companies.money import line_total
@@ -50,9 +51,15 @@ def seed_back(*, rng: random.Random, world: World, at: datetime, scale: str, poo
                 if billed == BILLED + 1 and demo_mandate.sign(pool, world, at):
                     pass
                 elif billed > BILLED:
-                    Pool.objects.filter(pk=pool.pk).update(legal_model=Pool.LegalModel.LISTING, fee_bp=0)
+                    Pool.objects.filter(pk=pool.pk).update(
+                        legal_model=Pool.LegalModel.LISTING,
+                        fee_bp=0,
+                        supplier_fee_bp=200 if billed == BILLED + 2 else 0,
+                    )
+                    demo_mandate.register_winners(pool)
                     pool.refresh_from_db()
             _carry(_Teller(rng, world, at), pool, aim)
+    supplier_invoicing.invoice_months(at=at)
 
 
 class _Teller:

@@ -41,6 +41,16 @@ def sign(pool: Pool, world: World, at: datetime) -> bool:
     return True
 
 
+def register_winners(pool: Pool) -> None:
+    """Those who pay the association a commission have a SIREN and an address to invoice it to."""
+    for supplier in awarded(pool):
+        _register(supplier)
+        if not supplier.street:
+            Supplier.objects.filter(pk=supplier.pk).update(
+                street="Zone artisanale", postcode="26100", city="Romans-sur-Isère"
+            )
+
+
 def _register(supplier: Supplier) -> None:
     """Numbers of the register and of VAT, right by their check digits and of nobody."""
     if not supplier.siren:

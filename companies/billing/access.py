@@ -11,9 +11,9 @@ def can_see_invoices(user: User | AnonymousUser, company: Company) -> bool:
     return is_staff(user) or has_role(user, company, Role.ACCOUNTANT, Role.ADMIN)
 
 
-def can_pay(user: User | AnonymousUser, company: Company) -> bool:
-    """Only an accountant of the company moves its money."""
-    return has_role(user, company, Role.ACCOUNTANT)
+def can_pay(user: User | AnonymousUser, company: Company | None) -> bool:
+    """Only an accountant of the company moves its money; nobody a supplier's."""
+    return company is not None and has_role(user, company, Role.ACCOUNTANT)
 
 
 def sees_any_invoice(user: User | AnonymousUser) -> bool:

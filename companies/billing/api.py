@@ -46,7 +46,11 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
     vat = Euros(source="vat_cents")
     gross = Euros(source="gross_cents")
     prepaid = Euros(source="prepaid_cents", help_text="Paid on advance invoices that this one deducts.")
+    kept = Euros(source="kept_cents", help_text="Of a commission: kept back by Stripe before it was invoiced.")
     balance = Euros(source="balance_cents")
+    supplier = serializers.SerializerMethodField(
+        help_text="SIREN of the supplier that owes it, for the association's commission; empty when a company does."
+    )
     in_the_name_of = serializers.SerializerMethodField(
         help_text="SIREN of the supplier whose invoice it is, written under its mandate and owed to it; empty for the association's own."
     )
@@ -59,6 +63,7 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
             "type_code",
             "corrects",
             "company",
+            "supplier",
             "state",
             "legal_model",
             "issued_on",
@@ -69,9 +74,13 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
             "vat",
             "gross",
             "prepaid",
+            "kept",
             "balance",
             "in_the_name_of",
         ]
+
+    def get_supplier(self, invoice: Invoice) -> str:
+        return "" if invoice.customer_id is None else str(invoice.buyer["siren"])
 
     def get_in_the_name_of(self, invoice: Invoice) -> str:
         return str(invoice.seller["siren"]) if invoice.is_suppliers else ""
@@ -91,6 +100,7 @@ class InvoiceFilter(filters.FilterSet):
     due_before = filters.DateFilter(field_name="due_on", lookup_expr="lt")
     issued_from = filters.DateFilter(field_name="issued_on", lookup_expr="gte")
     issued_until = filters.DateFilter(field_name="issued_on", lookup_expr="lte")
+    supplier = filters.CharFilter(field_name="customer__siren")
 
     class Meta:
         model = Invoice
@@ -112,7 +122,7 @@ class _Invoices(ApiView):
 class InvoiceList(_Invoices, ListAPIView[Invoice]):
     """Invoices, newest first.
 
-    Filters: company, number, order_reference, state and type_code (several), due_before, issued_from, issued_until.
+    Filters: company, supplier (SIREN), number, order_reference, state and type_code (several), due_before, issued_from, issued_until.
     """
 
     serializer_class = InvoiceSerializer

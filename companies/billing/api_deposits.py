@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from companies import money
 from companies.access import companies_of, is_staff, require
-from companies.billing import access, allocation, deposits, payments
+from companies.billing import access, allocation, buyers, deposits, payments
 from companies.billing.api_accounts import AccountsView
 from companies.billing.api_books import NothingSerializer
 from companies.billing.api_fields import Amount, Euros
@@ -188,7 +188,7 @@ class InvoiceKeep(_Kept):
         self.asked()
         invoice = get_object_or_404(Invoice.objects.select_related("company"), pk=pk, company__in=self.owners())
         deposits.keep(invoice=invoice, actor=cast(User, request.user), at=timezone.now())
-        rows = _with_sums(Company.objects.filter(pk=invoice.company_id))
+        rows = _with_sums(Company.objects.filter(pk=buyers.member(invoice).pk))
         return Response(DepositDetailSerializer(rows.get()).data)
 
 

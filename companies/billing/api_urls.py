@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing import api, api_accounts, api_books, api_deposits
+from companies.billing import api, api_accounts, api_books, api_deposits, api_suppliers
 
 app_name = "billing_api"
 urlpatterns = [
@@ -26,6 +26,10 @@ urlpatterns = [
     path("bank-lines/<int:pk>/match/", api_books.BankLineMatch.as_view(), name="bank_line_match"),
     path("bank-lines/<int:pk>/undo/", api_books.BankLineUndo.as_view(), name="bank_line_undo"),
     path("self-billed-invoices/", api_books.SelfBilledList.as_view(), name="self_billed"),
+    path("supplier-commissions/", api_suppliers.FeeList.as_view(), name="supplier_fees"),
+    path(
+        "supplier-commissions/<str:siren>/invoice/", api_suppliers.FeesInvoice.as_view(), name="supplier_fees_invoice"
+    ),
     path("e-reports/", api_books.EReportList.as_view(), name="ereports"),
     path("received-invoices/", api_books.ReceivedList.as_view(), name="received_list"),
     path("received-invoices/<int:pk>/", api_books.ReceivedDetail.as_view(), name="received"),

@@ -57,6 +57,7 @@ JOURNAL_OF = {
     "refund": "ST",
     "commission": "ST",
     "connect": "ST",
+    "fee_kept": "ST",
     "charge_back": "ST",
     "reinstated": "ST",
     "personal": "ST",
@@ -77,6 +78,8 @@ def named(account: Account) -> Named:
     number, label = NUMBERS.get(kind, ("471000", str(kind.label)))
     if account.vat_bp is not None:
         number, label = f"{number}{account.vat_bp:04d}", f"{label} {account.vat_bp / 100:g} %".replace(".", ",")
+    if account.customer is not None:
+        return Named(number, label, f"F{account.customer.siren}", account.customer.name)
     if account.company is None:
         return Named(number, label)
     return Named(number, label, f"A{account.company.siret}", account.company.name)

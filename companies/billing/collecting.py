@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from companies import audit, mail
-from companies.billing import calendar, mandates, payments
+from companies.billing import buyers, calendar, mandates, payments
 from companies.billing.models import (
     DebitState,
     Instalment,
@@ -75,7 +75,7 @@ def plan(*, at: datetime) -> int:
 
 
 def _plan_one(invoice: Invoice, *, at: datetime) -> bool:
-    mandate = mandates.in_force(invoice.company)
+    mandate = mandates.in_force(buyers.member(invoice))
     if mandate is None or not invoice.is_payable or invoice.debits.filter(state=DebitState.PLANNED).exists():
         return False
     agreed = invoice.plans.filter(state=PlanState.AGREED).first()
@@ -120,7 +120,7 @@ def announce(
         announced_at=at,
     )
     url = mail.absolute(reverse("billing:invoice", args=[invoice.company_id, invoice.pk]))
-    for user in readers(invoice.company):
+    for user in readers(buyers.member(invoice)):
         mail.queue(
             to=user.email,
             template="billing/mail/debit_notice",
@@ -212,7 +212,7 @@ def retry(*, at: datetime) -> int:
     for debit in failed.filter(~Exists(later)).order_by("pk")[:CHUNK]:
         with transaction.atomic(durable=True):
             invoice = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=debit.invoice_id)
-            mandate = mandates.in_force(invoice.company)
+            mandate = mandates.in_force(buyers.member(invoice))
             newer = invoice.debits.filter(pk__gt=debit.pk).exists() or invoice.state != InvoiceState.FAILED
             if mandate is None or newer or invoice.balance_cents <= 0:
                 continue

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit
 from companies.access import require
-from companies.billing import access, ledger
+from companies.billing import access, ledger, supplier_fees
+from companies.billing.mentions import amount
 from companies.billing.models import (
     AccountKind,
     ConnectedAccount,
@@ -21,6 +22,7 @@ from companies.billing.models import (
     LedgerEntry,
     Payment,
     SelfBillingMandate,
+    SupplierFee,
 )
 from companies.errors import DomainError
 from companies.models import User
@@ -97,16 +99,17 @@ def post_commission(payment: Payment, back_cents: int, *, at: datetime) -> None:
     if not whole:
         return
     reason = f"{payment.invoice.number} · {payment.intent_id}"
-    ledger.post(key=f"commission-{payment.pk}", kind="commission", at=at, reason=reason, sides=_earned(whole))
+    key = f"commission-{payment.pk}"
+    if ledger.post(key=key, kind="commission", at=at, reason=reason, sides=_earned(0, whole)):
+        _to_invoice(payment, key, 0, whole, at=at)
     given = LedgerEntry.objects.filter(
         transaction__key__startswith=f"commission-back-{payment.pk}-", account__kind=AccountKind.STRIPE
     )
     before = -int(given.aggregate(sum=Sum("cents"))["sum"] or 0)
     if back_cents > before:
-        sides = _earned(before - back_cents)
-        ledger.post(
-            key=f"commission-back-{payment.pk}-{back_cents}", kind="commission", at=at, reason=reason, sides=sides
-        )
+        key, step = f"commission-back-{payment.pk}-{back_cents}", (whole - before, whole - back_cents)
+        if ledger.post(key=key, kind="commission", at=at, reason=reason, sides=_earned(*step)):
+            _to_invoice(payment, key, *step, at=at)
 
 
 def commission_again(payment: Payment, cents: int) -> int:
@@ -119,16 +122,34 @@ def post_handed_on(key: str, cents: int, payment: Payment, *, at: datetime) -> N
     kept = commission_again(payment, cents)
     if post_laid_out(key, cents, payment, at=at) and kept:
         reason = f"{payment.invoice.number} · {key}"
-        ledger.post(key=f"{key}-commission", kind="commission", at=at, reason=reason, sides=_earned(kept))
+        if ledger.post(key=f"{key}-commission", kind="commission", at=at, reason=reason, sides=_earned(0, kept)):
+            _to_invoice(payment, f"{key}-commission", 0, kept, at=at)
 
 
-def _earned(cents: int) -> list[ledger.Side]:
-    net = divide(cents * 10_000, 10_000 + COMMISSION_VAT_BP)
+def _net(cents: int) -> int:
+    return divide(cents * 10_000, 10_000 + COMMISSION_VAT_BP)
+
+
+def _earned(before: int, after: int) -> list[ledger.Side]:
+    """The step from one commission to another, so that what goes back in parts comes to what was booked, to the cent."""
+    cents, net = after - before, _net(after) - _net(before)
     return [
         ledger.Side(AccountKind.STRIPE, cents),
         ledger.Side(AccountKind.FEES, -net),
         ledger.Side(AccountKind.VAT_COLLECTED, net - cents, vat_bp=COMMISSION_VAT_BP),
     ]
+
+
+def _to_invoice(payment: Payment, key: str, before: int, after: int, *, at: datetime) -> None:
+    """What was booked goes on an invoice to the supplier, or back on a credit note (supplier_invoicing.py)."""
+    net = _net(after) - _net(before)
+    earned = SupplierFee.objects.filter(key=f"commission-{payment.pk}").first() if after < before else None
+    supplier_fees.write(
+        party=payment.invoice.seller, key=key, kept=True, net_cents=net, vat_cents=after - before - net,
+        vat_bp=COMMISSION_VAT_BP, at=at, corrects=earned,
+        label=_("Commission on the payment of invoice %(number)s, %(amount)s") % {
+            "number": payment.invoice.number, "amount": amount(payment.amount_cents)},
+    )  # fmt: skip
 
 
 def post_laid_out(key: str, cents: int, payment: Payment, *, at: datetime) -> bool:

@@ -41,6 +41,7 @@ REPLACED = _("it was replaced already.")
 GIVEN_UP = _("its debt was given up.")
 IN_A_NAME = _("it was written in a supplier's name. Issue a credit note, and a new invoice by the mandate.")
 CREDITED = _("nothing is left of it after its credit notes.")
+COMMISSION = _("it is a supplier's commission. Issue a credit note instead.")
 ADVANCE = _("it is an advance invoice, or deducts one. Issue a credit note instead.")
 
 
@@ -50,6 +51,8 @@ def why_not(invoice: Invoice) -> str:
         return str(REPLACED)
     if invoice.is_suppliers:
         return str(IN_A_NAME)
+    if invoice.customer_id is not None or invoice.kept_cents:
+        return str(COMMISSION)
     if invoice.is_advance or invoice.prepaid_cents:
         return str(ADVANCE)
     if invoice.state == InvoiceState.COLLECTING:

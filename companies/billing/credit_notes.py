@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
-from companies.billing import billing_mandates, ledger, numbering, settlement, third_party
+from companies.billing import billing_mandates, ledger, numbering, settlement
 from companies.billing.models import (
     AccountKind,
     CreditNote,
@@ -146,8 +146,7 @@ def line_vats(invoice: Invoice, lines: list[InvoiceLine]) -> dict[int, int]:
 
 def _sides(note: CreditNote, rows: list[CreditNoteLine]) -> list[ledger.Side]:
     invoice = note.invoice
-    claim = third_party.claim_of(invoice)
-    owed = ledger.Side(claim, -note.gross_cents, company=invoice.company, invoice=invoice)
+    owed = ledger.debt(invoice, -note.gross_cents)
     if invoice.is_suppliers:
         return [owed, ledger.Side(AccountKind.SUPPLIERS_OWN, note.gross_cents)]
     goods = AccountKind.REBILLED if invoice.legal_model == LegalModel.AGENT else AccountKind.SALES

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from companies.billing import collecting, dues, instalments, mandates, reminders
+from companies.billing import buyers, collecting, dues, instalments, mandates, reminders
 from companies.billing.models import (
     DuesLine,
     DuesRun,
@@ -83,7 +83,7 @@ def _debits(signed: dict[int, Mandate], at: datetime) -> None:
     PlannedDebit.objects.bulk_create(
         PlannedDebit(
             invoice=row,
-            mandate=signed[row.company_id],
+            mandate=signed[buyers.member(row).pk],
             amount_cents=row.balance_cents,
             debit_on=collecting.debit_day(due_on=row.due_on, today=today, notice_days=3),
             announced_at=at - timedelta(days=1),
@@ -124,7 +124,7 @@ def _decisions(world: World, at: datetime) -> None:
     found = list(last.order_by("pk")[:2])
     if found:
         SuspensionProposal.objects.create(
-            company=found[0].company, invoice=found[0], proposed_at=at - timedelta(days=2)
+            company=buyers.member(found[0]), invoice=found[0], proposed_at=at - timedelta(days=2)
         )
     if len(found) > 1:
         WriteOff.objects.create(

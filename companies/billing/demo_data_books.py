@@ -58,7 +58,7 @@ def _statement(rng: random.Random, world: World, at: datetime) -> None:
         named = place < 5
         text = f"FACTURE {row.number}" if place == 1 else "" if named else "REGLEMENT FACTURE"
         reference = creditor_reference(row.number) if named and place != 1 else ""
-        lines.append((paid, row.company.name.upper(), text, reference))
+        lines.append((paid, row.buyer["name"].upper(), text, reference))
     lines.append((rng.randrange(40_000, 90_000), "MME DURAND HELENE", "COTISATION", ""))
     lines.append((-1_850, "BANQUE DE LA VALLEE", "FRAIS DE TENUE DE COMPTE", ""))
     lines.append((rng.randrange(200_000, 400_000), "STRIPE PAYMENTS EUROPE", "STRIPE PAYOUT", ""))

@@ -16,7 +16,7 @@ from stdnum import iban as iban_rules
 
 from companies import audit, mail, money
 from companies.access import require
-from companies.billing import access, ledger, returns, third_party
+from companies.billing import access, buyers, ledger, returns, third_party
 from companies.billing.allocation import KeptTooLittle, kept_for
 from companies.billing.models import (
     AccountKind,
@@ -87,6 +87,7 @@ def keep(*, invoice: Invoice, actor: User, at: datetime) -> int:
 def put_aside(row: Invoice, *, actor: User | None, at: datetime) -> int:
     """Keep what was paid too much on a locked invoice, inside the caller's transaction. Raises NothingToKeep."""
     third_party.require_own(row)
+    company = buyers.member(row)
     cents = -ledger.owed([row])[row.pk]
     if cents <= 0 or not row.is_settled:
         raise NothingToKeep
@@ -97,8 +98,8 @@ def put_aside(row: Invoice, *, actor: User | None, at: datetime) -> int:
         at=at,
         reason=row.number,
         sides=[
-            ledger.Side(AccountKind.RECEIVABLE, cents, company=row.company, invoice=row),
-            ledger.Side(AccountKind.DEPOSITS, -cents, company=row.company),
+            ledger.debt(row, cents),
+            ledger.Side(AccountKind.DEPOSITS, -cents, company=company),
         ],
     )
     Invoice.objects.filter(pk=row.pk).update(balance_cents=0)
@@ -111,7 +112,7 @@ def put_aside(row: Invoice, *, actor: User | None, at: datetime) -> int:
 
 def paid_too_much() -> QuerySet[Invoice]:
     """Invoices on which money stands that nobody owes, the oldest first."""
-    return Invoice.objects.own().filter(balance_cents__lt=0, state__in=SETTLED).order_by("pk")
+    return Invoice.objects.own().filter(balance_cents__lt=0, state__in=SETTLED, company__isnull=False).order_by("pk")
 
 
 # Asking for it back ----------------------------------------------------------------------------------------------------

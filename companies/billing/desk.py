@@ -126,8 +126,8 @@ def due_list_csv(rows: Iterable[Invoice], *, today: date) -> str:
         sent = len(row.reminders.all())
         writer.writerow(
             [
-                _safe(row.company.name),
-                row.company.siren,
+                _safe(row.buyer["name"]),
+                row.buyer["siren"],
                 row.number,
                 row.issued_on,
                 row.due_on,

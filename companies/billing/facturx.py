@@ -23,6 +23,7 @@ CREDIT_NOTE = "381"
 TRANSFER = "30"
 PROCESSES = {"goods": "B1", "services": "S1", "mixed": "M1"}  # BT-23, BR-FR-08
 AFTER_ADVANCE = {"goods": "B4", "services": "S4", "mixed": "M4"}  # a final invoice that deducts advance invoices
+PAID = {"goods": "B2", "services": "S2", "mixed": "M2"}  # issued when all of it was paid
 SIREN, SIRET, E_ADDRESS = "0002", "0009", "0225"  # ISO 6523 schemes
 PIECE = "C62"
 UNITS = {  # UN/ECE recommendation 20, by our words
@@ -54,7 +55,12 @@ def invoice_xml(invoice: Invoice) -> bytes:
                 "BG-23": [_vat(row.vat_bp, row.base_cents, row.vat_cents, row.exemption) for row in rows],
                 "BG-25": [_line(line, exemptions_of(rows)) for line in invoice.lines.all()],
             }
-            | _totals(invoice.net_cents, invoice.vat_cents, invoice.gross_cents, invoice.prepaid_cents)
+            | _totals(
+                invoice.net_cents,
+                invoice.vat_cents,
+                invoice.gross_cents,
+                invoice.prepaid_cents + invoice.kept_cents,
+            )
         )
 
 
@@ -142,6 +148,8 @@ def _head(invoice: Invoice, number: str, kind: str, issued_on: date) -> dict[str
 
 def _before(invoice: Invoice) -> dict[str, Any]:
     """The invoice that this one replaces, or the advance invoices that it deducts (BG-3)."""
+    if invoice.kept_cents == invoice.gross_cents:
+        return {"BT-23": PAID[invoice.nature]}
     before = [invoice.corrects] if invoice.corrects else [row.advance for row in invoice.deductions.all()]
     if not before:
         return {}
@@ -189,7 +197,7 @@ def _notes(invoice: Invoice, rows: list[InvoiceVat]) -> list[dict[str, str]]:
     notes = [{"BT-21": code, "BT-22": words} for code, words in mentions.payment_notes(invoice.due_on).items()]
     notes += [{"BT-22": words} for words in mentions.by_mandate(invoice)]
     notes += [{"BT-22": words} for words in mentions.vat_notes(invoice, rows)]
-    notes += [{"BT-22": words} for words in mentions.advance_notes(invoice)]
+    notes += [{"BT-22": words} for words in mentions.advance_notes(invoice) + mentions.kept_notes(invoice)]
     return notes + ([{"BT-22": invoice.notes}] if invoice.notes else [])
 
 

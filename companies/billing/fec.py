@@ -29,6 +29,7 @@ LABELS = {
     "fee": "Frais",
     "commission": "Commission",
     "connect": "Stripe Connect",
+    "fee_kept": "Commission retenue",
     "refund": "Remboursement",
     "charge_back": "Impayé",
     "reinstated": "Impayé annulé",
@@ -65,7 +66,7 @@ def lines(since: date, until: date) -> Iterator[str]:
         LedgerEntry.objects.filter(transaction__at__gte=year, transaction__at__lt=start_of(until + timedelta(days=1)))
         .exclude(account__kind__in=BESIDE)  # what is a supplier's is no entry of ours
         .annotate(rank=Window(DenseRank(), order_by=[F("transaction__at").asc(), F("transaction_id").asc()]))
-        .select_related("transaction", "account__company", "invoice")
+        .select_related("transaction", "account__company", "account__customer", "invoice")
         .order_by("transaction__at", "transaction_id", "pk")
     )
     first = start_of(since)

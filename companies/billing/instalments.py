@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import audit, mail, money
 from companies.access import require
-from companies.billing import access, mandates, third_party
+from companies.billing import access, buyers, mandates, third_party
 from companies.billing.models import DebitState, Instalment, InstalmentPlan, Invoice, PlannedDebit, PlanState
 from companies.billing.payments import SEPA_LIMIT_CENTS
 from companies.billing.printing import readers
@@ -54,6 +54,7 @@ def propose(*, invoice: Invoice, parts: Sequence[tuple[date, int]], actor: User,
     require(access.can_collect(actor))
     row = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice.pk)
     third_party.require_own(row)
+    company = buyers.member(row)
     days = [day for day, _cents in parts]
     wrong = (
         not row.is_payable
@@ -82,7 +83,7 @@ def propose(*, invoice: Invoice, parts: Sequence[tuple[date, int]], actor: User,
     from django.urls import reverse
 
     url = mail.absolute(reverse("billing:plan", args=[row.company_id, row.pk]))
-    for user in readers(row.company):
+    for user in readers(company):
         mail.queue(
             to=user.email,
             template="billing/mail/plan",
@@ -99,7 +100,7 @@ def agree(*, plan: InstalmentPlan, actor: User, ip: str | None, user_agent: str,
     """The accountant consents: each part is announced and debited on the company's mandate."""
     invoice = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=plan.invoice_id)
     require(access.can_pay(actor, invoice.company))
-    if mandates.in_force(invoice.company) is None:
+    if mandates.in_force(buyers.member(invoice)) is None:
         raise mandates.NoMandate(_("Sign a direct debit mandate first: the parts are debited on it."))
     if sum(part.amount_cents for part in plan.instalments.all()) != invoice.balance_cents:
         raise PlanRefused(_("What is owed has changed since. Ask ERB for a new proposal."))

@@ -8,9 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit, money
-from companies.billing import advance_books, billing_mandates, exemptions, ledger, numbering, terms, third_party
+from companies.billing import advance_books, billing_mandates, exemptions, ledger, numbering, terms
 from companies.billing.models import (
     AccountKind,
+    Customer,
     DocumentType,
     Invoice,
     InvoiceLine,
@@ -99,7 +100,7 @@ def vat_rows(lines: Sequence[LineDraft], usual: str = exemptions.OTHER) -> list[
 
 def prepare(
     *,
-    company: Company,
+    company: Company | None,
     lines: Sequence[LineDraft],
     at: datetime,
     due_on: date,
@@ -114,12 +115,17 @@ def prepare(
     type_code: str = DocumentType.INVOICE,
     corrects: Invoice | None = None,
     billing_mandate: SelfBillingMandate | None = None,
+    customer: Customer | None = None,
+    kept_cents: int = 0,
 ) -> Prepared:
     """Check the drafts and compute the totals. Raises InvoiceRefused with the reason, TermsRefused for a day too late.
 
     With a `billing_mandate` the invoice is its seller's own: its identity, its VAT, its series; NoMandate when it is not for
     what is sold to members.
     """
+    to = company or customer
+    if to is None or (company and customer):
+        raise InvoiceRefused(_("An invoice goes to a company or to a supplier."))
     if not lines:
         raise InvoiceRefused(_("There is nothing to invoice: no line was given."))
     if legal_model not in LegalModel.values:
@@ -135,7 +141,7 @@ def prepare(
         if billing_mandate.purpose != MandatePurpose.MEMBERS:
             raise billing_mandates.NoMandate(seller=billing_mandate.party["name"])
         billing_mandates.require_vat_number(billing_mandate, rows)
-    if not company.vat_no and any(row.exemption and exemptions.EXEMPTIONS[row.exemption].needs_vat_no for row in rows):
+    if not to.vat_no and any(row.exemption and exemptions.EXEMPTIONS[row.exemption].needs_vat_no for row in rows):
         raise InvoiceRefused(_("Without the buyer's VAT number this invoice cannot leave the VAT to the buyer."))
     terms.check(due_on, issued_on=timezone.localdate(at))
     net = sum(line.net_cents for line in lines)
@@ -144,6 +150,7 @@ def prepare(
         raise InvoiceRefused(_("The total is not above zero. Issue a credit note instead of an invoice."))
     invoice = Invoice(
         company=company,
+        customer=customer,
         key=key,
         source=source,
         type_code=type_code,
@@ -160,10 +167,11 @@ def prepare(
         delivery=dict(delivery or {}),
         billing_mandate=billing_mandate,
         seller=dict(billing_mandate.party) if billing_mandate else seller(),
-        buyer=buyer(company),
+        buyer=buyer(to),
         net_cents=net,
         vat_cents=vat,
         gross_cents=net + vat,
+        kept_cents=kept_cents,
         balance_cents=net + vat,
     )
     stored = [
@@ -204,7 +212,7 @@ def sides_of(invoice: Invoice, lines: Sequence[LineDraft], rows: Sequence[Invoic
     An advance invoice is no sale yet, and its VAT is due only when it is paid.
     """
     company = invoice.company
-    sides = [ledger.Side(third_party.claim_of(invoice), invoice.gross_cents, company=company, invoice=invoice)]
+    sides = [ledger.debt(invoice, invoice.gross_cents)]
     if invoice.is_suppliers:  # no sale and no VAT of ours: noted beside the books
         return [*sides, ledger.Side(AccountKind.SUPPLIERS_OWN, -invoice.gross_cents)]
     if invoice.is_advance:
@@ -230,14 +238,14 @@ def _deduct(prepared: Prepared, advances: Sequence[Invoice]) -> list[advance_boo
     invoice.balance_cents = invoice.asked_cents
     if not invoice.asked_cents:
         invoice.state = InvoiceState.PAID
-    owed = ledger.Side(AccountKind.RECEIVABLE, invoice.asked_cents, company=invoice.company, invoice=invoice)
-    prepared.sides[:1] = [owed, *advance_books.sides_of(invoice.company, deducted)]
+    assert invoice.company  # suppliers order nothing, so they pay no advance
+    prepared.sides[:1] = [ledger.debt(invoice, invoice.asked_cents), *advance_books.sides_of(invoice.company, deducted)]
     return deducted
 
 
 def issue(
     *,
-    company: Company,
+    company: Company | None,
     lines: Sequence[LineDraft],
     at: datetime,
     due_on: date,
@@ -252,6 +260,8 @@ def issue(
     type_code: str = DocumentType.INVOICE,
     corrects: Invoice | None = None,
     billing_mandate: SelfBillingMandate | None = None,
+    customer: Customer | None = None,
+    kept_cents: int = 0,
 ) -> Invoice:
     """Issue an invoice inside the caller's transaction; the same key returns the first one and changes nothing.
 
@@ -259,6 +269,8 @@ def issue(
     language. `delivery` (name, street, postcode, city) is given when the goods went elsewhere than to the buyer's address.
     Paid advance invoices of the same order are deducted, what they are too large by is credited and kept for the company;
     those nobody paid are taken back, so nothing is asked twice.
+    `customer` is given instead of the company for a commission to a supplier; its file goes to the supplier's address, and
+    `kept_cents` of it were kept back by Stripe (supplier_invoicing.py).
     Raises InvoiceRefused when there is nothing to pay, a rate is unknown or VAT is given for some lines of a rate only,
     TermsRefused when it is due later than the law allows. With a `billing_mandate` it is written in that seller's name and
     numbered in its own series, and NoMandate is raised when the mandate was revoked.
@@ -283,14 +295,16 @@ def issue(
         supply_on=supply_on,
         order_reference=order_reference,
         notes=notes,
-        language=language_of(company),
+        language=language_of(company) if company else "fr",
         delivery=delivery,
         type_code=type_code,
         corrects=corrects,
         billing_mandate=billing_mandate,
+        customer=customer,
+        kept_cents=kept_cents,
     )
     final = type_code == DocumentType.INVOICE and billing_mandate is None
-    advances = advance_books.open_for(company, order_reference) if final else []
+    advances = advance_books.open_for(company, order_reference) if final and company else []
     if advances:
         advance_returns.fit(advances, prepared.invoice, actor=actor, at=at)
     invoice = _save(prepared, advances, actor=actor, at=at)

@@ -54,7 +54,7 @@ def _words() -> dict[str, str]:
     }
 
 
-def _totals(net: int, vat: int, gross: int, prepaid: int = 0) -> list[list[str]]:
+def _totals(net: int, vat: int, gross: int, prepaid: int = 0, kept: int = 0) -> list[list[str]]:
     rows = [
         [_("Total excl. VAT"), amount(net)],
         [_("VAT"), amount(vat)],
@@ -62,6 +62,8 @@ def _totals(net: int, vat: int, gross: int, prepaid: int = 0) -> list[list[str]]
     ]
     if prepaid:
         rows += [[_("Advances deducted"), amount(-prepaid)], [_("Left to pay"), amount(gross - prepaid)]]
+    if kept:
+        rows += [[_("Kept back by Stripe"), amount(-kept)], [_("Left to pay"), amount(gross - kept)]]
     return rows
 
 
@@ -110,13 +112,20 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
             {"rate": _rate(row.vat_bp), "base": amount(row.base_cents), "vat": amount(row.vat_cents)}
             for row in vat_rows
         ],
-        "totals": _totals(invoice.net_cents, invoice.vat_cents, invoice.gross_cents, invoice.prepaid_cents),
+        "totals": _totals(
+            invoice.net_cents, invoice.vat_cents, invoice.gross_cents, invoice.prepaid_cents, invoice.kept_cents
+        ),
         "notes": invoice.notes,
         "mentions": [
             *mentions.by_mandate(invoice),
             *mentions.vat_notes(invoice, vat_rows),
             *mentions.advance_notes(invoice),
-            _("To be paid by %(day)s at the latest.") % {"day": day(invoice.due_on)},
+            *mentions.kept_notes(invoice),
+            *(
+                [_("To be paid by %(day)s at the latest.") % {"day": day(invoice.due_on)}]
+                if invoice.asked_cents
+                else []
+            ),
             *mentions.payment_notes(invoice.due_on).values(),
         ],
         "transfer": _transfer(invoice),
@@ -130,6 +139,8 @@ def _transfer(invoice: Invoice) -> str:
     words = _("By bank transfer: IBAN %(iban)s, reference %(reference)s. Or by card or SEPA debit from your ERB space.")
     if invoice.is_suppliers:
         words = _("By bank transfer to the supplier: IBAN %(iban)s, reference %(reference)s.")
+    if invoice.customer_id is not None:
+        words = _("By bank transfer: IBAN %(iban)s, reference %(reference)s.")
     return words % {"iban": iban, "reference": spaced(creditor_reference(invoice.number))}
 
 

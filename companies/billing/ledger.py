@@ -15,6 +15,7 @@ from companies.billing.models import (
     Account,
     AccountKind,
     ClosedMonth,
+    Customer,
     Invoice,
     LedgerEntry,
     LedgerTransaction,
@@ -51,28 +52,48 @@ class Side:
     company: Company | None = None
     vat_bp: int | None = None
     invoice: Invoice | None = None
+    customer: Customer | None = None
 
 
-def account(kind: AccountKind, *, company: Company | None = None, vat_bp: int | None = None) -> Account:
+def account(
+    kind: AccountKind,
+    *,
+    company: Company | None = None,
+    vat_bp: int | None = None,
+    customer: Customer | None = None,
+) -> Account:
     """The account, made on first use."""
-    found, _new = Account.objects.get_or_create(kind=kind, company=company, vat_bp=vat_bp)
+    found, _new = Account.objects.get_or_create(kind=kind, company=company, vat_bp=vat_bp, customer=customer)
     return found
+
+
+def debt(invoice: Invoice, cents: int) -> Side:
+    """What an invoice's buyer owes on it: the association's receivable, or beside the books for a supplier's own invoice."""
+    kind = AccountKind.SUPPLIERS_CLAIM if invoice.is_suppliers else AccountKind.RECEIVABLE
+    return Side(kind, cents, invoice.company, invoice=invoice, customer=invoice.customer)
 
 
 def accounts(sides: Sequence[Side]) -> dict[Side, Account]:
     """The account of each side: one query for those that are there, the others made on first use."""
     companies = {side.company.pk for side in sides if side.company}
+    customers = {side.customer.pk for side in sides if side.customer}
     known = {
-        (row.kind, row.company_id, row.vat_bp): row
+        (row.kind, row.company_id, row.customer_id, row.vat_bp): row
         for row in Account.objects.filter(
-            Q(company=None) | Q(company__in=companies), kind__in={side.kind for side in sides}
+            Q(company=None, customer=None) | Q(company__in=companies) | Q(customer__in=customers),
+            kind__in={side.kind for side in sides},
         )
     }
-    return {
-        side: known.get((side.kind, side.company.pk if side.company else None, side.vat_bp))
-        or account(side.kind, company=side.company, vat_bp=side.vat_bp)
-        for side in sides
-    }
+    return {side: known.get(_name(side)) or _made(side) for side in sides}
+
+
+def _name(side: Side) -> tuple[str, int | None, int | None, int | None]:
+    company, customer = side.company, side.customer
+    return (side.kind, company.pk if company else None, customer.pk if customer else None, side.vat_bp)
+
+
+def _made(side: Side) -> Account:
+    return account(side.kind, company=side.company, vat_bp=side.vat_bp, customer=side.customer)
 
 
 def post(
@@ -111,16 +132,21 @@ def post(
 @transaction.atomic
 def reverse(original: LedgerTransaction, *, at: datetime, reason: str) -> LedgerTransaction | None:
     """Put a mistake right: the same sides with the opposite sign, once; None when it was reversed before."""
-    entries = list(original.entries.select_related("account__company", "invoice"))
+    entries = list(original.entries.select_related("account__company", "account__customer", "invoice"))
     sides = [
-        Side(AccountKind(e.account.kind), -e.cents, e.account.company, e.account.vat_bp, e.invoice) for e in entries
+        Side(AccountKind(of.kind), -entry.cents, of.company, of.vat_bp, entry.invoice, of.customer)
+        for entry in entries
+        for of in [entry.account]
     ]
     return post(key=f"reversal-{original.pk}", kind="reversal", at=at, sides=sides, reason=reason, reverses=original)
 
 
-def balance(kind: AccountKind, *, company: Company | None = None, vat_bp: int | None = None) -> int:
+def balance(
+    kind: AccountKind, *, company: Company | None = None, vat_bp: int | None = None, customer: Customer | None = None
+) -> int:
     """The sum of an account."""
-    entries = LedgerEntry.objects.filter(account__kind=kind, account__company=company, account__vat_bp=vat_bp)
+    entries = LedgerEntry.objects.filter(account__kind=kind, account__company=company, account__customer=customer)
+    entries = entries.filter(account__vat_bp=vat_bp)
     return int(entries.aggregate(total=Sum("cents"))["total"] or 0)
 
 

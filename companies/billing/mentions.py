@@ -97,6 +97,14 @@ def advance_notes(invoice: Invoice) -> list[str]:
     return notes
 
 
+def kept_notes(invoice: Invoice) -> list[str]:
+    """That a commission was paid before its invoice: Stripe kept it back from the supplier's money."""
+    if not invoice.kept_cents:
+        return []
+    words = _("Already paid: %(amount)s were kept back by Stripe from the payments named above.")
+    return [words % {"amount": amount(invoice.kept_cents)}]
+
+
 def legal_information(party: Mapping[str, Any]) -> str:
     """Legal form, capital and register of a party, as far as it has them."""
     capital = party.get("capital", "")

@@ -1,14 +1,14 @@
 """The files of invoices and credit notes: rendered once, stored with their hash, mailed once."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import prefetch_related_objects
-from django.urls import reverse
 
 from companies import mail
-from companies.billing import archive, facturx, layout
+from companies.billing import archive, buyers, customer_links, facturx, layout
 from companies.billing.models import CreditNote, Invoice, InvoiceState, SelfBilled
 from companies.billing.settlement import set_invoice
 from companies.documents import render_pdf, store
@@ -104,6 +104,30 @@ def readers(company: Company) -> list[User]:
     return []
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Who gets what is sent about an invoice."""
+
+    key: str
+    email: str
+    language: str
+    name: str
+
+
+def readers_of(invoice: Invoice) -> list[Reader]:
+    """The accountants of a company, in their language; the address of a supplier's accounts, in French."""
+    if invoice.customer is not None:
+        row = invoice.customer
+        return [Reader(f"customer-{row.pk}", row.email, "fr", row.name)] if row.email else []
+    users = readers(buyers.member(invoice))
+    return [Reader(str(user.pk), user.email, user.language, str(user)) for user in users]
+
+
+def page_for_readers(invoice: Invoice) -> str:
+    """Where they find it: the company's page, or the supplier's by its signed link."""
+    return mail.absolute(customer_links.path(invoice.customer) if invoice.customer else invoice.page)
+
+
 def language_of(company: Company) -> str:
     """The language of a company's documents: English when all who get them read English, else French."""
     languages = {user.language for user in readers(company)}
@@ -114,19 +138,20 @@ def deliver(*, invoice_id: int, at: datetime) -> None:
     """Make the file, mail it to the company once, and say that the invoice now waits for its payment, unless it is paid."""
     from companies.billing.channel import exchange
 
-    invoice = Invoice.objects.select_related("company", "document").get(pk=invoice_id)
+    invoice = Invoice.objects.select_related("company", "customer", "document").get(pk=invoice_id)
     document = invoice_file(invoice, at=at)
     exchange.hand_over(invoice, at=at)
     with transaction.atomic(durable=True):
-        locked = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice_id)
-        url = mail.absolute(reverse("billing:invoice", args=[locked.company_id, locked.pk]))
-        for user in readers(locked.company):
+        rows = Invoice.objects.select_for_update(of=("self",)).select_related("company", "customer")
+        locked = rows.get(pk=invoice_id)
+        url = page_for_readers(locked)
+        for reader in readers_of(locked):
             mail.queue(
-                to=user.email,
+                to=reader.email,
                 template="billing/mail/invoice",
-                context={"invoice": locked, "url": url, "user": user},
-                key=f"invoice-{locked.pk}-{user.pk}",
-                language=user.language,
+                context={"invoice": locked, "url": url},
+                key=f"invoice-{locked.pk}-{reader.key}",
+                language=reader.language,
                 attachments=[document],
                 at=at,
             )

@@ -25,9 +25,9 @@ from companies.billing.models import (
     SuspensionProposal,
 )
 from companies.billing.models.invoice import PAYABLE
-from companies.billing.printing import readers
+from companies.billing.printing import page_for_readers, readers_of
 from companies.errors import DomainError
-from companies.models import CompanyStatus, User
+from companies.models import Company, CompanyStatus, User
 from companies.services import admissions
 from companies.templatetags.ui import day, euros
 from companies.typography import french
@@ -69,6 +69,15 @@ DEFAULTS: list[dict[str, Any]] = [
         "proposes_suspension": True,
     },
 ]
+
+SUPPLIERS_LAST = {
+    "fr": french(
+        "{amount} restent dus sur la facture {number} de {company}, échue le {due} ({days} jours de retard).\n\n"
+        "Sans règlement sous huit jours, les pénalités de retard et l'indemnité de 40 € écrites sur la facture sont dues."
+    ),
+    "en": "{amount} are still owed on invoice {number} of {company}, due on {due} ({days} days late).\n\n"
+    "Without payment within eight days, the late penalties and the 40 € indemnity on the invoice are due.",
+}
 
 
 class NotOpen(DomainError):
@@ -127,10 +136,11 @@ def send(*, at: datetime) -> int:
 
 @transaction.atomic(durable=True)
 def _send_one(level: ReminderLevel, invoice_id: int, *, at: datetime) -> bool:
-    invoice = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice_id)
+    rows = Invoice.objects.select_for_update(of=("self",)).select_related("company", "customer")
+    invoice = rows.get(pk=invoice_id)
     if invoice.is_suppliers or not invoice.is_payable or invoice.reminders.filter(level=level.number).exists():
         return False
-    users = readers(invoice.company)
+    users = readers_of(invoice)
     subject, text = words(level, invoice, users[0].language if users else "fr", at=at)
     row = Reminder.objects.create(
         invoice=invoice,
@@ -141,14 +151,14 @@ def _send_one(level: ReminderLevel, invoice_id: int, *, at: datetime) -> bool:
         text=text,
         balance_cents=invoice.balance_cents,
     )
-    url = mail.absolute(links.path(invoice))
+    url = page_for_readers(invoice) if invoice.customer else mail.absolute(links.path(invoice))
     for user in users:
         subject, text = words(level, invoice, user.language, at=at)
         mail.queue(
             to=user.email,
             template="billing/mail/reminder",
-            context={"subject": subject, "text": text, "url": url},
-            key=f"reminder-{row.pk}-{user.pk}",
+            context={"subject": subject, "text": text, "url": url, "by_transfer": invoice.customer is not None},
+            key=f"reminder-{row.pk}-{user.key}",
             language=user.language,
             at=at,
         )
@@ -161,8 +171,8 @@ def _send_one(level: ReminderLevel, invoice_id: int, *, at: datetime) -> bool:
         company=invoice.company,
         data={"cents": invoice.balance_cents},
     )
-    if level.proposes_suspension and invoice.company.status == CompanyStatus.ADMITTED:
-        _propose(invoice, at=at)
+    if level.proposes_suspension and invoice.company and invoice.company.status == CompanyStatus.ADMITTED:
+        _propose(invoice, invoice.company, at=at)
     return True
 
 
@@ -172,10 +182,12 @@ def words(level: ReminderLevel, invoice: Invoice, language: str, *, at: datetime
 
     english = language == "en"
     subject, text = (level.subject_en, level.text_en) if english else (french(level.subject_fr), french(level.text_fr))
+    if invoice.customer and level.proposes_suspension:  # no member: there is nothing to suspend
+        text = SUPPLIERS_LAST["en" if english else "fr"]
     with translation.override(language):
         facts = {
             "{number}": invoice.number,
-            "{company}": invoice.company.name,
+            "{company}": invoice.buyer["name"],
             "{amount}": euros(invoice.balance_cents),
             "{due}": day(invoice.due_on),
             "{days}": str((timezone.localdate(at) - invoice.due_on).days),
@@ -185,20 +197,20 @@ def words(level: ReminderLevel, invoice: Invoice, language: str, *, at: datetime
     return subject[:160], text
 
 
-def _propose(invoice: Invoice, *, at: datetime) -> None:
-    if SuspensionProposal.objects.filter(company=invoice.company, state="open").exists():
+def _propose(invoice: Invoice, company: Company, *, at: datetime) -> None:
+    if SuspensionProposal.objects.filter(company=company, state="open").exists():
         return
     _row, new = SuspensionProposal.objects.get_or_create(
-        invoice=invoice, defaults={"company": invoice.company, "proposed_at": at}
+        invoice=invoice, defaults={"company": company, "proposed_at": at}
     )
     if new:
         audit.record(
             "company.suspension_proposed",
-            target=invoice.company,
+            target=company,
             at=at,
             actor=None,
             actor_label="ERB",
-            company=invoice.company,
+            company=company,
             reason=invoice.number,
         )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from companies.billing.models import EInvoicing
+from companies.billing.models import Customer, EInvoicing
 from companies.models import Company
 
 
@@ -13,13 +13,15 @@ def seller() -> dict[str, Any]:
     return dict(settings.SELLER)
 
 
-def _e_address(company: Company) -> str:
+def _e_address(company: Company | Customer) -> str:
     """Where a company receives structured invoices: its own address, else its SIREN."""
+    if isinstance(company, Customer):
+        return company.e_address or company.siren
     row = EInvoicing.objects.filter(company=company).first()
     return row.address if row else company.siren
 
 
-def buyer(company: Company) -> dict[str, Any]:
+def buyer(company: Company | Customer) -> dict[str, Any]:
     """The mentions about the buyer as they are today."""
     return {
         "name": company.name,

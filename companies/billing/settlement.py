@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from companies import audit
-from companies.billing import advance_books, connected, ledger, returns, third_party
+from companies.billing import advance_books, buyers, connected, ledger, returns, third_party
 from companies.billing.models import (
     AccountKind,
     DepositRefund,
@@ -71,7 +71,7 @@ class Observation:
 def apply(*, payment_id: int, seen: Observation, at: datetime) -> Payment:
     """Bring one attempt, its invoice and the books to what Stripe says. Returns the attempt as it stands now."""
     invoice_id = Payment.objects.values_list("invoice_id", flat=True).get(pk=payment_id)
-    invoice = Invoice.objects.select_for_update(of=("self",)).select_related("company").get(pk=invoice_id)
+    invoice = Invoice.objects.select_for_update(of=("self",)).select_related("company", "customer").get(pk=invoice_id)
     payment = Payment.objects.select_for_update(of=("self",)).get(pk=payment_id)
     payment.invoice = invoice
     facts = {
@@ -175,10 +175,7 @@ def _pass_on(invoice: Invoice, *, at: datetime) -> Invoice | None:
         return None
     prefix = f"moved-{invoice.pk}-"
     number = LedgerTransaction.objects.filter(key__startswith=prefix).count() + 1
-    sides = [
-        ledger.Side(AccountKind.RECEIVABLE, sign * cents, company=invoice.company, invoice=row)
-        for row, sign in ((invoice, -1), (heir, 1))
-    ]
+    sides = [ledger.debt(row, sign * cents) for row, sign in ((invoice, -1), (heir, 1))]
     ledger.post(key=f"{prefix}{number}", kind="moved", at=at, sides=sides, reason=f"{invoice.number} · {heir.number}")
     return heir
 
@@ -196,7 +193,9 @@ def by_balance(invoice: Invoice, *, when_open: InvoiceState) -> InvoiceState:
 
 def _transferred(invoice: Invoice) -> bool:
     """Whether money came by another way than Stripe, and was not reversed since."""
-    posted = LedgerEntry.objects.filter(invoice=invoice, transaction__kind__in=["transfer", "moved", "told_paid"])
+    posted = LedgerEntry.objects.filter(
+        invoice=invoice, transaction__kind__in=["transfer", "moved", "told_paid", "fee_kept"]
+    )
     return posted.filter(transaction__reversed_by=None).exists()
 
 
@@ -231,7 +230,7 @@ def mark_paid(payment: Payment, seen: Observation, *, at: datetime) -> None:
         reason=f"{invoice.number} · {payment.intent_id}",
         sides=[
             ledger.Side(third_party.cash_of(invoice), seen.received_cents),
-            ledger.Side(third_party.claim_of(invoice), -seen.received_cents, company=invoice.company, invoice=invoice),
+            ledger.debt(invoice, -seen.received_cents),
         ],
     )
     if seen.fee_cents:
@@ -266,9 +265,7 @@ def charge_back(payment: Payment, dispute: Dispute, *, at: datetime) -> None:
             at=at,
             reason=f"{invoice.number} · {dispute.id}",
             sides=[
-                ledger.Side(
-                    third_party.claim_of(invoice), sign * dispute.cents, company=invoice.company, invoice=invoice
-                ),
+                ledger.debt(invoice, sign * dispute.cents),
                 ledger.Side(third_party.cash_of(invoice), -sign * dispute.cents),
             ],
         )
@@ -311,11 +308,7 @@ def record_refund(payment: Payment, refund_id: str, cents: int, *, at: datetime)
         return  # read before it came back: it never leaves again under the same id
     invoice = payment.invoice
     kept = DepositRefund.objects.select_for_update(of=("self",)).filter(refund__refund_id=refund_id).first()
-    other = (
-        ledger.Side(AccountKind.REFUNDS, cents, company=invoice.company)
-        if kept
-        else ledger.Side(third_party.claim_of(invoice), cents, company=invoice.company, invoice=invoice)
-    )
+    other = ledger.Side(AccountKind.REFUNDS, cents, company=invoice.company) if kept else ledger.debt(invoice, cents)
     posted = ledger.post(
         key=f"refund-{refund_id}",
         kind="refund",
@@ -328,7 +321,7 @@ def record_refund(payment: Payment, refund_id: str, cents: int, *, at: datetime)
     Refund.objects.filter(refund_id=refund_id).update(state="succeeded")
     _refunded(payment, refund_id, cents, "payment.refunded", at=at)
     if kept:
-        kept.company = invoice.company
+        kept.company = buyers.member(invoice)
         returns.left(kept, at=at, label=BY_STRIPE)
     else:
         set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=refund_id)
@@ -347,7 +340,7 @@ def take_back_refund(payment: Payment, refund_id: str, *, at: datetime) -> None:
         set_invoice(invoice, by_balance(invoice, when_open=InvoiceState.DUE), at=at, reason=refund_id)
     kept = DepositRefund.objects.select_for_update(of=("self",)).filter(refund__refund_id=refund_id).first()
     if kept is not None and kept.state != DepositRefundState.CANCELLED:
-        kept.company = invoice.company
+        kept.company = buyers.member(invoice)
         returns.stays(kept, at=at, reason=refund_id, label=BY_STRIPE)
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from companies import money
-from companies.billing.models import AccountKind, LedgerEntry, SelfBillingMandate
+from companies.billing.models import AccountKind, Customer, LedgerEntry, SelfBillingMandate
 from companies.documents import render_pdf
 from companies.employees.sheets import harmless
 from companies.models import Company
@@ -36,6 +36,7 @@ KINDS = {
     "write_off": gettext_lazy("Debt given up"),
     "kept": gettext_lazy("Kept for later invoices"),
     "reversal": gettext_lazy("Correction"),
+    "fee_kept": gettext_lazy("Kept back by Stripe"),
     "told_paid": gettext_lazy("Paid, as the supplier says"),
 }
 
@@ -72,7 +73,7 @@ class Owed:
 
 @dataclass(frozen=True)
 class Statement:
-    company: Company
+    company: Company | Customer
     first: date
     last: date
     opening_cents: int
@@ -82,11 +83,12 @@ class Statement:
     suppliers: list[Owed] = field(default_factory=list)
 
 
-def of(company: Company, *, first: date, last: date) -> Statement:
-    """The movements of a company's account between two days, both included. Six queries at most."""
+def of(company: Company | Customer, *, first: date, last: date) -> Statement:
+    """The movements of a company's or a supplier's account between two days, both included. Six queries at most."""
     begin = timezone.make_aware(datetime.combine(first, time.min))
     end = timezone.make_aware(datetime.combine(last + timedelta(days=1), time.min))
-    until = LedgerEntry.objects.filter(account__company=company, transaction__at__lt=end)
+    owner = {"account__company" if isinstance(company, Company) else "account__customer": company}
+    until = LedgerEntry.objects.filter(**owner, transaction__at__lt=end)
     entries = until.filter(account__kind=AccountKind.RECEIVABLE)
     opening = int(entries.filter(transaction__at__lt=begin).aggregate(sum=Sum("cents"))["sum"] or 0)
     deposits = until.filter(account__kind=AccountKind.DEPOSITS)

@@ -19,6 +19,7 @@ from companies.billing import (
     payments,
     printing,
     reminders,
+    supplier_invoicing,
     windows,
 )
 from companies.billing.channel import collected, exchange
@@ -130,6 +131,12 @@ def exchange_with_platform() -> None:
 def make_reports() -> None:
     """Make the e-reports of the periods that ended; the exchange with the platform sends them."""
     ereporting.close_periods(at=timezone.now())
+
+
+@shared_task(name="billing.invoice_suppliers")
+def invoice_suppliers() -> None:
+    """Invoice suppliers their commissions of the months that ended, once."""
+    supplier_invoicing.invoice_months(at=timezone.now())
 
 
 @shared_task(name="billing.check_books")

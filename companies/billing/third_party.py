@@ -30,11 +30,6 @@ class SuppliersInvoice(DomainError):
     )
 
 
-def claim_of(invoice: Invoice) -> AccountKind:
-    """On which account the debt of an invoice stands: the association's receivables, or beside its books."""
-    return AccountKind.SUPPLIERS_CLAIM if invoice.is_suppliers else AccountKind.RECEIVABLE
-
-
 def cash_of(invoice: Invoice) -> AccountKind:
     """Where a payment through Stripe stands: the association's clearing, or with the supplier."""
     return AccountKind.SUPPLIERS_OWN if invoice.is_suppliers else AccountKind.STRIPE
@@ -50,7 +45,7 @@ def is_collectable(invoice: Invoice) -> bool:
     """Whether a page of ours may take money for an invoice: our own, or a supplier's that Stripe Connect carries."""
     from companies.billing import connected
 
-    return not invoice.is_suppliers or connected.of_invoice(invoice) is not None
+    return (invoice.company_id is not None and not invoice.is_suppliers) or connected.of_invoice(invoice) is not None
 
 
 def require_collectable(invoice: Invoice) -> None:

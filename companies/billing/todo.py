@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from companies.billing import desk, in_name
+from companies.billing import desk, in_name, supplier_invoicing
 from companies.billing.models import (
     BankLine,
     BooksCheck,
@@ -94,7 +94,7 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
     late = Invoice.objects.own().filter(state__in=GROUPS["due"], due_on__lt=timezone.localdate(at))
     overdue = late.aggregate(count=Count("pk"), sum=Sum("balance_cents"))
     url = reverse("billing:staff_invoices")
-    todos = _of_the_books() + _to_decide()
+    todos = _of_the_books() + _to_decide() + _suppliers()
     if failed["count"]:
         title = ngettext("%(n)s payment failed", "%(n)s payments failed", failed["count"]) % {"n": failed["count"]}
         detail = _("%(sum)s to be collected again") % {"sum": euros(failed["sum"])}
@@ -109,6 +109,15 @@ def for_staff(user: User, at: datetime) -> list[Todo]:
         detail = _("It was written in its name. Answer it.")
         todos.append(Todo(title % {"n": contested}, detail, reverse("billing:self_billing"), due=at, tone="warning"))
     return todos
+
+
+def _suppliers() -> list[Todo]:
+    """Commissions of past months that cannot be invoiced, because the supplier's address is missing."""
+    lacking = supplier_invoicing.without_address()
+    if not lacking:
+        return []
+    title = ngettext("%(n)s supplier cannot be invoiced", "%(n)s suppliers cannot be invoiced", lacking)
+    return [Todo(title % {"n": lacking}, _("Its address is missing."), reverse("billing:customers"), tone="warning")]
 
 
 def _of_the_books() -> list[Todo]:

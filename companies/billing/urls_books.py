@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companies.billing.views import bank, books, einvoice, in_name, reporting, self_billing
+from companies.billing.views import bank, books, customers, einvoice, in_name, reporting, self_billing
 
 urlpatterns = [
     path("erb/books/", books.books_home, name="books"),
@@ -46,6 +46,15 @@ urlpatterns = [
     path("erb/self-billing/mandates/<int:pk>/<int:year>/<int:month>/", in_name.staff_month, name="in_name_month"),
     path("erb/invoices/<int:invoice>/told-paid/", in_name.told_paid, name="told_paid"),
     path("erb/self-billing/contested/<int:pk>/", in_name.answer, name="contest_answer"),
+    path("erb/suppliers/commissions/", customers.customers, name="customers"),
+    path("erb/suppliers/commissions/<int:pk>/", customers.customer, name="customer"),
+    path("erb/suppliers/commissions/<int:pk>/invoice/", customers.invoice_now, name="customer_invoice_now"),
+    path("erb/suppliers/commissions/<int:pk>/statement/<slug:form>/", customers.statement, name="customer_statement"),
+    path("erb/suppliers/invoices/<int:pk>/", customers.supplier_invoice, name="supplier_invoice"),
+    path("erb/suppliers/<slug:kind>/<int:pk>/pdf/", customers.document, name="supplier_document"),
+    path("f/<str:token>/", customers.home, name="customer_home"),
+    path("f/<str:token>/statement/<slug:form>/", customers.own_statement, name="customer_own_statement"),
+    path("f/<str:token>/<slug:kind>/<int:pk>/pdf/", customers.pdf, name="customer_pdf"),
     path("s/<str:token>/", in_name.home, name="in_your_name"),
     path("erb/self-billing/mandates/<int:pk>/connect/", in_name.connect_invite, name="connect_invite"),
     path("s/<str:token>/connect/", in_name.open_connect, name="in_your_name_connect"),

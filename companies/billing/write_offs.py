@@ -79,7 +79,7 @@ def decide(*, write_off: WriteOff, agreed: bool, actor: User, at: datetime) -> W
             reason=invoice.number,
             sides=[
                 ledger.Side(AccountKind.BAD_DEBTS, amount),
-                ledger.Side(AccountKind.RECEIVABLE, -amount, company=invoice.company, invoice=invoice),
+                ledger.debt(invoice, -amount),
             ],
         )
         PlannedDebit.objects.filter(invoice=invoice, state=DebitState.PLANNED).update(

@@ -35,8 +35,8 @@ class PoolOut(serializers.ModelSerializer[Pool]):
     class Meta:
         model = Pool
         fields = ["id", "title", "description", "category", "state", "legal_model", "minimum_missed", "shortage",
-                  "freight", "fairness", "fairness_mix", "dearer", "fee_bp", "consent_limit_bp", "opens_at",
-                  "closes_at", "completes_at", "order_on", "companies"]  # fmt: skip
+                  "freight", "fairness", "fairness_mix", "dearer", "fee_bp", "supplier_fee_bp", "consent_limit_bp",
+                  "opens_at", "closes_at", "completes_at", "order_on", "companies"]  # fmt: skip
 
 
 class _Pools(ApiView):
@@ -131,6 +131,9 @@ class PolicyIn(serializers.Serializer[Any]):
     fairness_mix = serializers.IntegerField(min_value=0, max_value=100, default=0)
     dearer = serializers.ChoiceField(choices=Pool.Dearer.choices, default="order")
     fee_bp = serializers.IntegerField(min_value=0, max_value=3000, default=0)
+    supplier_fee_bp = serializers.IntegerField(
+        min_value=0, max_value=3000, default=0, help_text="On the supplier's net, invoiced to it; listing model only."
+    )
     consent_limit_bp = serializers.IntegerField(min_value=0, max_value=3000, default=200)
 
 

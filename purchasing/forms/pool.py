@@ -40,6 +40,18 @@ class PoolForm(forms.ModelForm):
     """Words and policies. The defaults are the ones the association explains to its members."""
 
     fee_bp = forms.TypedChoiceField(label=_("Management fee"), choices=PERCENTS, coerce=int, initial=0)
+    supplier_fee_bp = forms.TypedChoiceField(
+        label=_("Commission of the supplier"),
+        choices=PERCENTS,
+        coerce=int,
+        initial=0,
+        required=False,
+        empty_value=0,  # type: ignore[arg-type]  # what `coerce` makes
+        help_text=_(
+            "Only in the listing model: ERB invoices it to the supplier every month, on the net of its goods. Suppliers read "
+            "it before they quote."
+        ),
+    )
     fairness_mix = forms.TypedChoiceField(
         label=_("Saving shared in proportion"),
         choices=MIXES,
@@ -68,7 +80,7 @@ class PoolForm(forms.ModelForm):
     class Meta:
         model = Pool
         fields = ["title", "description", "category", "lead", "legal_model", "minimum_missed", "shortage", "freight",
-                  "fairness", "fairness_mix", "dearer", "fee_bp", "consent_limit_bp"]  # fmt: skip
+                  "fairness", "fairness_mix", "dearer", "fee_bp", "supplier_fee_bp", "consent_limit_bp"]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
             "legal_model": _(

@@ -89,6 +89,8 @@ class Pool(models.Model):
     # No way to share exists in which nobody pays more than alone (C > Σ s): what the lock does then.
     dearer = models.CharField(_("if together is dearer than alone"), max_length=8, choices=Dearer, default=Dearer.ORDER)
     fee_bp = models.PositiveIntegerField(_("management fee"), default=0)
+    # What the supplier pays the association on the net of its goods: only where it invoices the companies itself.
+    supplier_fee_bp = models.PositiveIntegerField(_("supplier's commission"), default=0, db_default=0)
     # Above this net value whoever opened the quotes cannot award alone.
     second_person_above_cents = models.PositiveBigIntegerField(_("second person above"), default=500_000)
     opens_at = models.DateTimeField(_("commitments from"), null=True, blank=True)
@@ -113,6 +115,10 @@ class Pool(models.Model):
         indexes = [models.Index(fields=["state", "closes_at"], name="pool_by_deadline")]
         constraints = [
             models.CheckConstraint(condition=Q(fee_bp__lte=3_000), name="pool_fee_within_bounds"),
+            models.CheckConstraint(
+                condition=Q(supplier_fee_bp=0) | Q(supplier_fee_bp__lte=3_000, legal_model="listing"),
+                name="pool_supplier_fee_in_listing",
+            ),
             models.CheckConstraint(condition=Q(fairness_mix__lte=100), name="pool_fairness_mix_is_a_percentage"),
             models.CheckConstraint(
                 condition=Q(opens_at__isnull=True) | Q(closes_at__isnull=True) | Q(closes_at__gt=F("opens_at")),

@@ -15,7 +15,7 @@ from companies.models import User
 from companies.states import move
 from purchasing import access, mails
 from purchasing.models import Article, AwardLine, Commitment, Pool, PooledNeed, PoolLine, RequestLine, Tender
-from purchasing.services import billing_mandates, counting, telling
+from purchasing.services import billing_mandates, commission, counting, telling
 from purchasing.states import (
     COMMITMENT,
     POOL,
@@ -82,6 +82,7 @@ class PoolDraft:
     fairness_mix: int = 0
     dearer: str = Pool.Dearer.ORDER
     fee_bp: int = 0
+    supplier_fee_bp: int = 0
     consent_limit_bp: int = 200
     lead: User | None = None
 
@@ -108,6 +109,7 @@ def open_pool(*, actor: User, draft: PoolDraft, lines: Sequence[LineDraft], at: 
     require(is_staff(actor) or lead.pk == actor.pk)
     if not any(line.needs for line in lines):
         raise PoolEmpty
+    commission.require_fits(draft.legal_model, draft.supplier_fee_bp)
     pool = Pool.objects.create(
         title=draft.title,
         description=draft.description,
@@ -121,6 +123,7 @@ def open_pool(*, actor: User, draft: PoolDraft, lines: Sequence[LineDraft], at: 
         fairness_mix=draft.fairness_mix,
         dearer=draft.dearer,
         fee_bp=draft.fee_bp,
+        supplier_fee_bp=draft.supplier_fee_bp,
         consent_limit_bp=draft.consent_limit_bp,
         created_by=actor,
         created_at=at,
@@ -275,6 +278,7 @@ def change(*, actor: User, pool: Pool, draft: PoolDraft, at: datetime) -> Pool:
     if pool.state not in BEFORE_COMMITMENTS:
         raise PoolNotEditable
     billing_mandates.require_mandates(billing_mandates.awarded(pool), draft.legal_model)
+    commission.require_fits(draft.legal_model, draft.supplier_fee_bp, pool)
     for name in CHANGEABLE:
         setattr(pool, name, getattr(draft, name))
     if draft.lead is not None and is_staff(actor):
@@ -286,7 +290,7 @@ def change(*, actor: User, pool: Pool, draft: PoolDraft, at: datetime) -> Pool:
 
 CHANGEABLE = (
     "title", "description", "category", "legal_model", "minimum_missed", "shortage", "freight", "fairness",
-    "fairness_mix", "dearer", "fee_bp", "consent_limit_bp",
+    "fairness_mix", "dearer", "fee_bp", "supplier_fee_bp", "consent_limit_bp",
 )  # fmt: skip
 BEFORE_COMMITMENTS = (PoolState.DRAFT, PoolState.GATHERING, PoolState.TENDERING, PoolState.OFFER_READY)
 

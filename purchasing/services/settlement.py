@@ -26,7 +26,7 @@ from purchasing.models import (
     SupplierInvoice,
     SupplierInvoiceLine,
 )
-from purchasing.services import billing_end, claims, spending, telling
+from purchasing.services import billing_end, claims, commission, spending, telling
 from purchasing.services.billed_lines import InvoiceIn, LineIn, vat_by_line, with_rates, with_units
 from purchasing.services.costs import cost_shares
 from purchasing.services.pool import locked
@@ -249,6 +249,7 @@ def share_out(*, actor: User, invoice: SupplierInvoice, at: datetime) -> Supplie
     shares = CostShare.objects.bulk_create(cost_shares(invoice), batch_size=1_000)
     telling.tell(telling.SHARE, "shared", invoice.pk, (share.company_id for share in shares), at=at, actor=actor)
     spending.charge(invoice.order, at=at)
+    commission.earn(invoice, at=at)
     return invoice
 
 

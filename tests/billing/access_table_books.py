@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from companies.billing import supplier_links
+from companies.billing import customer_links, supplier_fees, supplier_invoicing, supplier_links
 from companies.billing.models import BankStatement, ClosedMonth, Contest, EReport, LedgerTransaction, ReceivedInvoice
 from companies.documents import store
 from tests.access import EVERYBODY, Visit
-from tests.factories.billing import AT, billing_mandate, in_name, mandate, self_billed
+from tests.factories.billing import AT, SUPPLIER, billing_mandate, in_name, mandate, self_billed
 
 STAFF = {"staff"}
 
@@ -37,6 +37,10 @@ def prepare(w):
     w.billing_mandate = billing_mandate(actor=w.users["staff"])
     w.in_name = in_name(w.billing_mandate, w.company)
     w.contest = Contest.objects.create(invoice=w.in_name, reason="Prix faux", made_at=AT)
+    w.fee_customer = supplier_fees.write(
+        party=SUPPLIER, key="f", kept=False, net_cents=100, vat_cents=20, vat_bp=2_000, label="Commission", at=AT
+    ).customer
+    (w.fee_invoice,) = supplier_invoicing.invoice_now(customer=w.fee_customer, actor=w.users["staff"], at=AT)
     w.received = ReceivedInvoice.objects.create(
         document=paper, sha256="r", format="pdf", source="upload", number="F-1", received_at=AT
     )
@@ -48,6 +52,14 @@ def _mandate(w):
 
 def _link(w):
     return {"token": supplier_links.token(w.billing_mandate)}
+
+
+def _own_link(w):
+    return {"token": customer_links.token(w.fee_customer)}
+
+
+def _customer(w):
+    return {"pk": w.fee_customer.pk}
 
 
 def _received(w):
@@ -111,6 +123,17 @@ VISITS = [
     Visit("billing:in_your_name_month", EVERYBODY, lambda w: _link(w) | {"year": 2026, "month": 3}),
     Visit("billing:in_your_name_document", EVERYBODY, lambda w: _link(w) | {"kind": "invoice", "pk": w.in_name.pk}),
     Visit("billing:in_your_name_pdf", EVERYBODY, lambda w: _link(w) | {"kind": "invoice", "pk": w.in_name.pk}),
+    Visit("billing:customers", STAFF),
+    Visit("billing:customer", STAFF, _customer),
+    Visit("billing:customer_invoice_now", STAFF, _customer, method="post"),
+    Visit("billing:customer_statement", STAFF, lambda w: _customer(w) | {"form": "csv"}),
+    Visit("billing:supplier_invoice", STAFF, lambda w: {"pk": w.fee_invoice.pk}),
+    Visit("billing:supplier_document", STAFF, lambda w: {"kind": "invoice", "pk": w.fee_invoice.pk}),
+    Visit("billing:customer_home", EVERYBODY, _own_link),  # the signed link is the permission
+    Visit("billing:customer_own_statement", EVERYBODY, lambda w: _own_link(w) | {"form": "csv"}),
+    Visit("billing:customer_pdf", EVERYBODY, lambda w: _own_link(w) | {"kind": "invoice", "pk": w.fee_invoice.pk}),
+    Visit("billing_api:supplier_fees", STAFF),
+    Visit("billing_api:supplier_fees_invoice", STAFF, lambda w: {"siren": w.fee_customer.siren}, method="post"),
     Visit("billing_api:self_billed", STAFF),
     Visit("billing_api:bank_statements", STAFF, method="post"),
     Visit("billing_api:bank_lines", STAFF),

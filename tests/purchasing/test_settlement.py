@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companies.billing.models import Invoice
+from companies.billing import supplier_fees, supplier_invoicing
+from companies.billing.models import Invoice, SupplierFee
 from companies.errors import NotAllowed
 from companies.models import Role
 from companies.money import line_total
 from purchasing.models import Claim, Commitment, CostShare, Pool, PurchaseRequest, RequestLine, SupplierInvoice
-from purchasing.services import billing_end, delivery, settlement
+from purchasing.services import billing_end, commission, delivery, settlement
 from purchasing.services.billed_units import Arrived, through
 from purchasing.services.delivery import Count
 from purchasing.services.settlement import InvoiceIn, LineIn
@@ -215,10 +216,36 @@ class TestTheCompaniesInvoices:
         b.share()
         assert [(i.net_cents, i.vat_cents) for i in b.issue()] == [(89, 18), (57, 11), (113, 23), (32, 6)]
 
-    def test_in_listing_without_fee_are_none(self):
-        b = Billed(legal_model="listing")
+    def test_in_listing_without_fee_are_none_and_the_supplier_owes_its_commission(self):
+        """case: listing, only the association's fee: 2 % of 121.33 € of goods less discount, from a supplier that can be named."""
+        b = Billed(legal_model="listing", supplier_fee_bp=200)
+        supplier = b.invoice.supplier
+        type(supplier).objects.filter(pk=supplier.pk).update(siren="")
+        with pytest.raises(supplier_fees.IdentityAsked):
+            b.share()
+        supplier.siren, supplier.street, supplier.postcode, supplier.city = (
+            "303265045",
+            "1 rue Neuve",
+            "26100",
+            "Romans",
+        )
+        supplier.save()
+        b.invoice.refresh_from_db()
         b.share()
         assert b.issue() == []
+        (fee,) = SupplierFee.objects.all()
+        goods = sum(b.invoice.lines.exclude(kind="freight").values_list("net_cents", flat=True))
+        assert (goods, fee.net_cents, fee.vat_cents, fee.kept) == (12_570, 251, 50, False)
+        (made,) = supplier_invoicing.invoice_now(customer=fee.customer, actor=b.w.staff, at=AT)
+        assert (made.customer, made.gross_cents, b.order.number in made.lines.get().description) == (
+            fee.customer,
+            301,
+            True,
+        )
+        with pytest.raises(commission.CommissionNotHere):
+            commission.require_fits("agent", 200)
+        with pytest.raises(commission.CommissionKnown):
+            commission.require_fits("listing", 100, b.order.pool)
         b.invoice.refresh_from_db()
         assert b.invoice.state == "invoiced"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +16,7 @@ from companies.billing.models import (
     AccountKind,
     BankLine,
     BankMatch,
+    Customer,
     DepositRefund,
     DepositRefundState,
     Invoice,
@@ -70,7 +71,8 @@ class CompanyAsked(Invalid):
 class Suggestion:
     proposal: Proposal
     invoices: list[tuple[Invoice, int]]
-    company: Company
+    company: Company | None  # none when a supplier pays
+    name: str
 
 
 def known_payer(iban: str) -> int | None:
@@ -82,9 +84,14 @@ def known_payer(iban: str) -> int | None:
     return companies.pop() if len(companies) == 1 else None
 
 
+def payer_of(company_id: int | None, customer_id: int | None) -> int:
+    """Who owes, as the rules compare it: a company by its id, a supplier below zero."""
+    return company_id if company_id is not None else -(customer_id or 0)
+
+
 def debts_of(rows: "QuerySet[Invoice]") -> list[Debt]:
     return [
-        Debt(row.pk, row.company_id, row.number, row.balance_cents, row.due_on)
+        Debt(row.pk, payer_of(row.company_id, row.customer_id), row.number, row.balance_cents, row.due_on)
         for row in rows.filter(state__in=PAYABLE, balance_cents__gt=0, billing_mandate=None).order_by("pk")
     ]
 
@@ -95,10 +102,12 @@ def propose(line: BankLine) -> Proposal | None:
     payer = known_payer(line.iban)
     wanted = Invoice.objects.own().filter(number__in=numbers) if numbers else Invoice.objects.none()
     named = list(wanted.values_list("number", flat=True))
-    companies = set(wanted.values_list("company_id", flat=True)) | ({payer} if payer else set())
-    if not companies:
+    owing = list(wanted.values_list("company_id", "customer_id"))
+    companies = {company for company, _customer in owing if company} | ({payer} if payer else set())
+    customers = {customer for _company, customer in owing if customer}
+    if not companies and not customers:
         return None
-    debts = debts_of(Invoice.objects.filter(company_id__in=companies))
+    debts = debts_of(Invoice.objects.filter(Q(company_id__in=companies) | Q(customer_id__in=customers)))
     return match(cents=line.cents, numbers=numbers, debts=debts, payer=payer, named=named)
 
 
@@ -107,9 +116,9 @@ def suggestion(line: BankLine) -> Suggestion | None:
     found = propose(line)
     if found is None or not found.parts:
         return None
-    rows = Invoice.objects.select_related("company").in_bulk([pk for pk, _cents in found.parts])
+    rows = Invoice.objects.select_related("company", "customer").in_bulk([pk for pk, _cents in found.parts])
     parts = [(rows[pk], cents) for pk, cents in found.parts]
-    return Suggestion(found, parts, Company.objects.get(pk=found.company))
+    return Suggestion(found, parts, Company.objects.filter(pk=found.company).first(), parts[0][0].buyer["name"])
 
 
 def match_all(lines: Iterable[BankLine], *, at: datetime) -> int:
@@ -122,7 +131,8 @@ def match_all(lines: Iterable[BankLine], *, at: datetime) -> int:
             continue
         found = propose(line) if line.cents > 0 and line.state == LineState.OPEN else None
         if found is not None and found.certain and found.parts:
-            _book(line, dict(found.parts), company_id=found.company, rule=found.rule, actor=None, at=at)
+            company_id = found.company if found.company > 0 else None
+            _book(line, dict(found.parts), company_id=company_id, rule=found.rule, actor=None, at=at)
             count += 1
     return count
 
@@ -153,7 +163,10 @@ def _book(
 ) -> BankMatch:
     line = _locked(line)
     invoices = list(
-        Invoice.objects.select_for_update(of=("self",)).filter(pk__in=parts).select_related("company").order_by("pk")
+        Invoice.objects.select_for_update(of=("self",))
+        .filter(pk__in=parts)
+        .select_related("company", "customer")
+        .order_by("pk")
     )
     for row in invoices:
         third_party.require_ours(row)
@@ -161,16 +174,16 @@ def _book(
     if len(invoices) != len(parts) or line.cents <= 0 or any(not 0 < parts[row.pk] <= owed[row.pk] for row in invoices):
         raise PartsRefused
     left = line.cents - sum(parts.values())
-    companies = {row.company_id: row.company for row in invoices}
+    companies = {payer_of(row.company_id, row.customer_id): row.company for row in invoices}
     if left < 0:
         raise PartsRefused
     if company_id is None and len(companies) == 1:
-        company_id = next(iter(companies))
+        company_id = max(next(iter(companies)), 0) or None
     if left and company_id is None:
         raise CompanyAsked
     company = Company.objects.get(pk=company_id) if company_id else None
     sides = [ledger.Side(AccountKind.BANK, line.cents), ledger.Side(AccountKind.DEPOSITS, -left, company=company)]
-    sides += [ledger.Side(AccountKind.RECEIVABLE, -parts[i.pk], company=i.company, invoice=i) for i in invoices]
+    sides += [ledger.debt(row, -parts[row.pk]) for row in invoices]
     made = _posted(line, sides, rule=rule, company=company if len(companies) < 2 else None, actor=actor, at=at)
     for row in invoices:
         to = settlement.by_balance(row, when_open=InvoiceState(row.state))
@@ -295,9 +308,9 @@ def take_up(*, line: BankLine, actor: User, at: datetime) -> None:
     move(line, LineState.OPEN, table=LINE_TRANSITIONS, at=at, actor=actor)
 
 
-def oldest_first(line: BankLine, company: Company) -> list[tuple[Invoice, int]]:
-    """How a line would fill a company's invoices, the oldest first."""
-    rows = Invoice.objects.filter(company=company)
+def oldest_first(line: BankLine, payer: Company | Customer) -> list[tuple[Invoice, int]]:
+    """How a line would fill a company's or a supplier's invoices, the oldest first."""
+    rows = Invoice.objects.filter(company=payer) if isinstance(payer, Company) else payer.invoices.all()
     parts, _left = spread(line.cents, debts_of(rows))
     found = rows.select_related("company").in_bulk([pk for pk, _cents in parts])
     return [(found[pk], cents) for pk, cents in parts]

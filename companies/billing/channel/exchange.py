@@ -85,8 +85,8 @@ def hand_over(document: Invoice | CreditNote | SelfBilled, *, at: datetime) -> T
         if document.issued_on < date.fromisoformat(settings.EINVOICE_SWITCH_ON):
             return None
         return Transmission.objects.get_or_create(self_billed=document, defaults={"created_at": at})[0]
-    company = document.company if isinstance(document, Invoice) else document.invoice.company
-    if document.issued_on < switch_of(company):
+    company = (document if isinstance(document, Invoice) else document.invoice).company
+    if document.issued_on < (switch_of(company) if company else date.fromisoformat(settings.EINVOICE_SWITCH_ON)):
         return None
     field = "invoice" if isinstance(document, Invoice) else "credit_note"
     row, _new = Transmission.objects.get_or_create(**{field: document}, defaults={"created_at": at})

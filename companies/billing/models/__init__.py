@@ -20,6 +20,7 @@ from companies.billing.models.collection import (
 from companies.billing.models.connect import ConnectedAccount
 from companies.billing.models.contest import Contest
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
+from companies.billing.models.customer import Customer
 from companies.billing.models.deposit import DepositRefund, DepositRefundState
 from companies.billing.models.directory import DirectoryEntry
 from companies.billing.models.dues import DuesBracket, DuesLine, DuesRun, DuesState
@@ -49,6 +50,7 @@ from companies.billing.models.mandate import Mandate, MandateState
 from companies.billing.models.payment import Payment, PaymentState, Refund, StripeCustomer, StripeEvent
 from companies.billing.models.personal import PersonalPayment, PersonalRefund, PersonalState
 from companies.billing.models.self_billing import MandatePurpose, SelfBilled, SelfBillingMandate
+from companies.billing.models.supplier_fee import SupplierFee
 
 __all__ = [
     "BESIDE",
@@ -66,6 +68,7 @@ __all__ = [
     "Contest",
     "CreditNote",
     "CreditNoteLine",
+    "Customer",
     "DebitState",
     "DepositRefund",
     "DepositRefundState",
@@ -115,6 +118,7 @@ __all__ = [
     "StatusCode",
     "StripeCustomer",
     "StripeEvent",
+    "SupplierFee",
     "SuspensionProposal",
     "Transmission",
     "TransmissionState",

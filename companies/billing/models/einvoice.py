@@ -104,6 +104,12 @@ class Transmission(models.Model):
             return self.self_billed.mandate.company
         return self.invoice.company if self.invoice else self.credit_note.invoice.company if self.credit_note else None
 
+    @property
+    def receiver_name(self) -> str:
+        """Whom an invoice or a credit note of ours goes to."""
+        invoice = self.invoice or (self.credit_note.invoice if self.credit_note else None)
+        return str(invoice.buyer["name"]) if invoice else ""
+
 
 class ReceivedState(models.TextChoices):
     """What was decided about a received invoice."""

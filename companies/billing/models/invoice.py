@@ -4,10 +4,12 @@ import pgtrigger
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from companies.access import companies_of, is_staff
+from companies.billing.models.customer import Customer
 from companies.billing.models.self_billing import SelfBillingMandate
 from companies.models import Company, Document, Role, User
 from companies.models.guards import never_emptied
@@ -122,12 +124,14 @@ GROUPS: dict[str, tuple[InvoiceState, ...]] = {
 
 
 class Invoice(models.Model):
-    """One invoice to a company: the association's own, or a supplier's that it wrote under a mandate (CGI art. 289, I, 2).
+    """One invoice to a company, or of a commission to a supplier (`customer`, decision 0058): the association's own, or one
+    that it wrote to a company in a supplier's name under a mandate (CGI art. 289, I, 2).
 
     Only its state, balance and file ever change.
     """
 
-    company = models.ForeignKey(Company, models.PROTECT, related_name="invoices")
+    company = models.ForeignKey(Company, models.PROTECT, null=True, blank=True, related_name="invoices")
+    customer = models.ForeignKey(Customer, models.PROTECT, null=True, blank=True, related_name="invoices")
     number = models.CharField(_("number"), max_length=24, unique=True)
     key = models.CharField(max_length=120, unique=True)
     source = models.CharField(max_length=120, blank=True)
@@ -156,6 +160,8 @@ class Invoice(models.Model):
     prepaid_cents = models.BigIntegerField(
         default=0, db_default=0
     )  # paid on advance invoices that this one deducts (BT-113)
+    # Of a commission: what Stripe had kept back of the supplier's money before the invoice was written (BT-113).
+    kept_cents = models.BigIntegerField(default=0, db_default=0)
     balance_cents = models.BigIntegerField()
     document = models.OneToOneField(Document, models.PROTECT, null=True, blank=True, related_name="invoice")
 
@@ -168,6 +174,11 @@ class Invoice(models.Model):
             models.Index(fields=["state", "due_on"], name="invoice_by_state"),
         ]
         constraints = [
+            models.CheckConstraint(
+                name="invoice_has_one_buyer",
+                condition=Q(company__isnull=False, customer__isnull=True)
+                | Q(company__isnull=True, customer__isnull=False, legal_model="listing", type_code="380"),
+            ),
             models.CheckConstraint(
                 name="invoice_gross_is_net_and_vat", condition=Q(gross_cents=F("net_cents") + F("vat_cents"))
             ),
@@ -184,6 +195,11 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 name="invoice_deducts_at_most_itself",
                 condition=Q(prepaid_cents__gte=0, prepaid_cents__lte=F("gross_cents")),
+            ),
+            models.CheckConstraint(
+                name="invoice_kept_within_itself",
+                condition=Q(kept_cents=0)
+                | Q(kept_cents__gt=0, kept_cents__lte=F("gross_cents"), prepaid_cents=0, legal_model="listing"),
             ),
             models.CheckConstraint(name="invoice_state_known", condition=Q(state__in=InvoiceState.values)),
             models.CheckConstraint(
@@ -230,13 +246,20 @@ class Invoice(models.Model):
 
     @property
     def asked_cents(self) -> int:
-        """What this invoice itself asked for: its total less what advance invoices had asked before."""
-        return self.gross_cents - self.prepaid_cents
+        """What this invoice itself asked for: its total less what advance invoices had asked or Stripe had kept before."""
+        return self.gross_cents - self.prepaid_cents - self.kept_cents
 
     @property
     def is_suppliers(self) -> bool:
         """Whether the claim is a supplier's, in whose name it was written."""
         return self.billing_mandate_id is not None
+
+    @property
+    def page(self) -> str:
+        """The address of its page: the company's, or for an invoice to a supplier the staff's."""
+        if self.company_id is None:
+            return reverse("billing:supplier_invoice", args=[self.pk])
+        return reverse("billing:invoice", args=[self.company_id, self.pk])
 
     @property
     def is_advance(self) -> bool:

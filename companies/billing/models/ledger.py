@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.billing.models.customer import Customer
 from companies.billing.models.invoice import Invoice
 from companies.models import Company
 from companies.models.guards import never_emptied
@@ -86,18 +87,26 @@ BY_RATE = (AccountKind.VAT_COLLECTED, AccountKind.VAT_PENDING, AccountKind.VAT_D
 
 
 class Account(models.Model):
-    """One account of the books. Debits are positive, credits negative."""
+    """One account of the books. Debits are positive, credits negative. A supplier owes on an account of its own."""
 
     kind = models.CharField(max_length=16, choices=AccountKind)
     company = models.ForeignKey(Company, models.PROTECT, null=True, blank=True, related_name="accounts")
+    customer = models.ForeignKey(Customer, models.PROTECT, null=True, blank=True, related_name="accounts")
     vat_bp = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["kind", "company", "vat_bp"], name="account_once", nulls_distinct=False),
+            models.UniqueConstraint(
+                fields=["kind", "company", "customer", "vat_bp"], name="account_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                name="account_customer_owes_only",
+                condition=Q(customer__isnull=True) | Q(kind="receivable", company__isnull=True),
+            ),
             models.CheckConstraint(
                 name="account_company_where_it_belongs",
                 condition=Q(kind__in=[kind.value for kind in OF_COMPANY], company__isnull=False)
+                | Q(customer__isnull=False)
                 | (~Q(kind__in=[kind.value for kind in OF_COMPANY]) & Q(company__isnull=True)),
             ),
             models.CheckConstraint(
@@ -108,7 +117,7 @@ class Account(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.company or ''}".strip()
+        return f"{self.get_kind_display()} {self.company or self.customer or ''}".strip()
 
 
 class LedgerTransaction(models.Model):

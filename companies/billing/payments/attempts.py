@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from companies.access import require
-from companies.billing import access, connected, links, settlement, third_party
+from companies.billing import access, buyers, connected, links, settlement, third_party
 from companies.billing.models import Invoice, InvoiceState, Payment, PaymentState
 from companies.billing.models.payment import UNDER_WAY
 from companies.billing.payments import connect, debits
@@ -74,8 +74,9 @@ def new_attempt(invoice: Invoice, *, amount_cents: int, at: datetime, **more: An
     """The next attempt of a locked invoice, inside the caller's transaction: the one door to every payment through Stripe.
 
     What is a supplier's is charged for its account at Stripe Connect, and only on a page where the payer agrees: our mandates
-    name the association as creditor. Raises SuppliersMoney otherwise.
+    name the association as creditor. Raises SuppliersMoney otherwise, SupplierPaysByTransfer for a supplier's commission.
     """
+    buyers.member(invoice)
     third_party.require_collectable(invoice)
     if "mandate" in more:
         third_party.require_ours(invoice)
@@ -114,7 +115,7 @@ def _open_session(payment: Payment, *, at: datetime) -> Payment:
     import stripe
 
     try:
-        customer = customer_of(payment.invoice.company)
+        customer = customer_of(buyers.member(payment.invoice))
         session = plain(
             client().v1.checkout.sessions.create(
                 session_params(payment, customer), {"idempotency_key": payment.idempotency_key}

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from companies.billing import settlement
+from companies.billing import buyers, settlement
 from companies.billing.models import Payment
 from companies.billing.payments.gateway import KEY_LIFE, PaymentServiceDown, client, customer_of, plain
 from companies.billing.payments.reading import failure_of, of_intent
@@ -38,7 +38,7 @@ def send(payment: Payment, *, at: datetime) -> Payment:
     import stripe
 
     try:
-        customer = customer_of(payment.invoice.company)
+        customer = customer_of(buyers.member(payment.invoice))
         intent = _sent_before(payment, customer) if at - payment.created_at > KEY_LIFE else None
         if intent is None:
             params = debit_params(payment, customer)

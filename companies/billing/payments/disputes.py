@@ -38,7 +38,7 @@ def send_answer(answer: DisputeAnswer, *, at: datetime) -> DisputeAnswer:
     try:
         evidence: DisputeUpdateParamsEvidence = {
             "uncategorized_text": answer.text,
-            "customer_name": invoice.company.name,
+            "customer_name": invoice.buyer["name"],
             "service_date": invoice.supply_on.isoformat(),
             "receipt": _upload(dispute, printing.invoice_file(invoice, at=at)),
         }

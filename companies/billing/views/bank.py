@@ -17,7 +17,7 @@ from companies import audit
 from companies.access import is_staff
 from companies.billing import deposits, safe_xml
 from companies.billing.bank import importing, matching, reading
-from companies.billing.models import AccountKind, BankLine, BankStatement, DepositRefund, Invoice, LineState
+from companies.billing.models import AccountKind, BankLine, BankStatement, Customer, DepositRefund, Invoice, LineState
 from companies.billing.models.invoice import PAYABLE
 from companies.documents import download
 from companies.errors import DomainError
@@ -182,16 +182,22 @@ def _line_context(request: HttpRequest, line: BankLine, error: str) -> dict[str,
     is_open = line.state == LineState.OPEN
     found = matching.suggestion(line) if is_open and line.cents > 0 else None
     chosen = request.GET.get("company", "")
-    if chosen.isdecimal() and len(chosen) < 19:
+    customer = None
+    if chosen[:1] == "s" and chosen[1:].isdecimal() and len(chosen) < 19:
+        company, customer = None, Customer.objects.filter(pk=int(chosen[1:])).first()
+    elif chosen.isdecimal() and len(chosen) < 19:
         company = Company.objects.filter(pk=int(chosen)).first()
     else:
         company = found.company if found else Company.objects.filter(name__iexact=line.name).first()
     parts = {row.pk: cents for row, cents in found.invoices} if found and company == found.company else {}
     if company and not parts and is_open:
         parts = {row.pk: cents for row, cents in matching.oldest_first(line, company)}
+    elif customer and is_open:
+        parts = {row.pk: cents for row, cents in matching.oldest_first(line, customer)}
     invoices: list[Invoice] = []
-    if is_open and line.cents > 0 and (company or found):
-        wanted = Q(company=company) | Q(pk__in=parts)
+    if is_open and line.cents > 0 and (company or customer or found):
+        wanted = Q(company=company) if company else Q(customer=customer) if customer else Q(pk__in=parts)
+        wanted |= Q(pk__in=parts)
         rows = Invoice.objects.own().filter(wanted, state__in=PAYABLE, balance_cents__gt=0).select_related("company")
         invoices = list(rows.order_by("due_on", "pk")[:MOST_INVOICES])
     for row in invoices:
@@ -204,6 +210,8 @@ def _line_context(request: HttpRequest, line: BankLine, error: str) -> dict[str,
         "suggestion": found,
         "rule": RULES[found.proposal.rule] if found else "",
         "company": company,
+        "customer": customer,
+        "customers": Customer.objects.filter(invoices__balance_cents__gt=0).distinct() if is_open else [],
         "companies": Company.objects.filter(invoices__balance_cents__gt=0).distinct().order_by("name")
         if is_open
         else [],

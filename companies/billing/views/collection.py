@@ -227,7 +227,7 @@ def credit(request: HttpRequest, invoice: int) -> HttpResponse:
             row.refresh_from_db()
             if data.get("refund") and row.balance_cents < 0:
                 _send_back(request, row, note, user)
-            return redirect("billing:invoice", row.company_id, row.pk)
+            return redirect(row.page)
     return render(request, "billing/credit.html", {"invoice": row, "company": row.company, "form": form})
 
 
@@ -259,7 +259,7 @@ class PlanForm(forms.Form):
 def propose_plan(request: HttpRequest, invoice: int) -> HttpResponse:
     """Propose instalments for an invoice, or give a plan up."""
     user = staff_user(request)
-    row = get_object_or_404(Invoice.objects.select_related("company"), pk=invoice)
+    row = get_object_or_404(Invoice.objects.filter(customer=None).select_related("company"), pk=invoice)
     current = row.plans.filter(state__in=[PlanState.PROPOSED, PlanState.AGREED]).first()
     at = timezone.now()
     form = PlanForm(

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from companies.access import require
-from companies.billing import access, allocation, in_name, links, payments, printing, selectors, third_party
+from companies.billing import access, allocation, buyers, in_name, links, payments, printing, selectors, third_party
 from companies.billing.models import Contest, DebitState, Invoice, Payment, PaymentState, PlanState
 from companies.billing.references import creditor_reference, spaced
 from companies.billing.tasks import refresh_payment
@@ -58,17 +58,18 @@ def invoice_list(request: HttpRequest, company: int) -> HttpResponse:
 def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
     """One invoice: lines, VAT, payments, history, and the button that pays it."""
     row = company_invoice(request, company, pk)
+    owner = buyers.member(row)
     selectors.decorate([row], today=timezone.localdate())
     attempts = selectors.decorate_payments(row.payments.select_related("created_by"))
     context = {
-        "company": row.company,
+        "company": owner,
         "invoice": row,
         "lines": row.lines.all(),
         "vat_rows": row.vat_rows.all(),
         "credit_notes": row.credit_notes.all(),
         "payments": [attempt for attempt in attempts if attempt.state != PaymentState.CREATED],
         "history": selectors.timeline(row),
-        "can_pay": access.can_pay(request.user, row.company) and row.is_payable and third_party.is_collectable(row),
+        "can_pay": access.can_pay(request.user, owner) and row.is_payable and third_party.is_collectable(row),
         "transmission": transmission_of(row),
         "deductions": row.deductions.select_related("advance") if row.prepaid_cents else [],
         "deducted_on": Invoice.objects.filter(deductions__advance=row).first() if row.is_advance else None,
@@ -80,8 +81,8 @@ def invoice(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "collects": access.can_collect(request.user),
         "pay_link": links.path(row),
         "by_card_only": row.balance_cents > payments.SEPA_LIMIT_CENTS,
-        "kept": allocation.kept_for(row.company),
-        "keeps": access.can_pay(request.user, row.company) or access.can_collect(request.user),
+        "kept": allocation.kept_for(owner),
+        "keeps": access.can_pay(request.user, owner) or access.can_collect(request.user),
     }
     return render(request, "billing/invoice.html", context | (_in_a_name(row) if row.is_suppliers else {}))
 

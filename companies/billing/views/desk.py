@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from companies.access import require
-from companies.billing import access, allocation, desk, instalments, mandates, selectors, statements
+from companies.billing import access, allocation, buyers, desk, instalments, mandates, selectors, statements
 from companies.billing.models import Invoice, InvoiceState, PlanState
 from companies.billing.models.invoice import GROUPS, PAYABLE
 from companies.billing.views.company import company_invoice, owned_company
@@ -135,7 +135,7 @@ def plan(request: HttpRequest, company: int, pk: int) -> HttpResponse:
         "invoice": row,
         "plan": found,
         "parts": found.instalments.all(),
-        "mandate": mandates.in_force(row.company),
+        "mandate": mandates.in_force(buyers.member(row)),
         "signs": access.can_pay(request.user, row.company),
     }
     return render(request, "billing/plan.html", context)

@@ -177,7 +177,7 @@ class CorrectionForm(forms.Form):
 def correct(request: HttpRequest, invoice: int) -> HttpResponse:
     """Replace an invoice that was wrong by a corrective one."""
     user, today = staff_user(request), timezone.localdate()
-    row = get_object_or_404(Invoice.objects.select_related("company"), pk=invoice)
+    row = get_object_or_404(Invoice.objects.filter(customer=None).select_related("company"), pk=invoice)
     initial = {
         "order_reference": row.order_reference,
         "supply_on": row.supply_on,

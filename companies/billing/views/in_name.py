@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from companies.billing import connected, in_name, printing, selectors, self_billing, supplier_links
-from companies.billing.models import Contest, CreditNote, Invoice, SelfBillingMandate
+from companies.billing import connected, customer_links, in_name, printing, selectors, self_billing, supplier_links
+from companies.billing.models import Contest, CreditNote, Customer, Invoice, SelfBillingMandate
 from companies.billing.payments import connect
 from companies.billing.views.staff import staff_user
 from companies.documents import download
@@ -77,8 +77,15 @@ def home(request: HttpRequest, token: str, mandate: SelfBillingMandate) -> HttpR
         "credit_notes": in_name.credit_notes_of(mandate.siren)[:PER_PAGE],
         "months": in_name.months_of(mandate.siren),
         "account": connected.of_siren(mandate.siren),
+        "commissions": _commissions(mandate.siren),
     }
     return render(request, "billing/in_your_name.html", context)
+
+
+def _commissions(siren: str) -> str:
+    """The page of what the association invoices this supplier; empty while there is nothing."""
+    row = Customer.objects.filter(siren=siren).first()
+    return customer_links.path(row) if row else ""
 
 
 def _document(mandate: SelfBillingMandate, kind: str, pk: int) -> Invoice | CreditNote:

@@ -5,6 +5,7 @@ from uuid import uuid4
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from companies.access import is_staff
-from companies.billing import payments, selectors
+from companies.billing import buyers, payments, selectors
 from companies.billing.models import Invoice, Payment, PaymentState
 from companies.errors import DomainError
 from companies.forms import MoneyField, form_error
@@ -44,7 +45,7 @@ def invoices(request: HttpRequest) -> HttpResponse:
     rows = Invoice.objects.all()
     text = request.GET.get("q", "").strip()[:80]
     if text:
-        rows = rows.filter(number__icontains=text) | rows.filter(company__name__icontains=text)
+        rows = rows.filter(Q(number__icontains=text) | buyers.named(text))
     group, today = request.GET.get("state", ""), timezone.localdate()
     page = Paginator(rows.in_group(group).select_related("company"), PER_PAGE).get_page(request.GET.get("page"))
     context = {
