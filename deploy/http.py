@@ -6,13 +6,16 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from companies.errors import DomainError
 from companies.problems import json_problem
@@ -168,3 +171,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _error(
         request, 500, "server_error", _("Something went wrong on our side. Nothing was lost; try again in a moment.")
     )
+
+
+@login_not_required
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponseRedirect:
+    """The sign of a tab that shows a document or an answer of the API: no page of ours names its icon there."""
+    return HttpResponseRedirect(static("companies/mark.svg"), headers={"Cache-Control": "public, max-age=86400"})

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
-from deploy import api_docs, api_schema, gallery, health, home, legal
+from deploy import api_docs, api_schema, gallery, health, home, http, legal
 
 # The card stands before the merchants: its /me/offers/ is theirs with the uses left to the reader.
 ROOMS = ["companies", "companies.billing", "benefit_card", "merchants", "purchasing"]
@@ -31,6 +31,7 @@ urlpatterns = [
     path("legal/terms/", legal.terms, name="legal_terms"),
     path("legal/accessibility/", legal.accessibility, name="legal_accessibility"),
     path("healthz", health.healthz, name="healthz"),
+    path("favicon.ico", http.favicon, name="favicon"),
     path("ui/", gallery.gallery, name="gallery"),
     path("accounts/", include("allauth.urls")),
     *(path("", include(f"{room}.urls")) for room in ROOMS),

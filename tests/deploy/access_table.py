@@ -34,6 +34,7 @@ VISITS = [
     Visit("legal_terms", EVERYBODY),
     Visit("legal_accessibility", EVERYBODY),
     Visit("healthz", EVERYBODY),
+    Visit("favicon", EVERYBODY),
     Visit("gallery", {"staff"}),
     Visit("schema", EVERYBODY),
     Visit("api_docs", EVERYBODY),

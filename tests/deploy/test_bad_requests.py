@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django import forms
+from django.contrib.staticfiles import finders
 from django.core.exceptions import ValidationError
 from django.test import Client, RequestFactory
 from rest_framework import serializers
@@ -138,3 +139,11 @@ class TestAPageOfSomebody:
             "private, no-cache",
             "max-age=0, no-cache, no-store, must-revalidate, private",
         }
+
+
+class TestATab:
+    def test_of_a_document_finds_its_sign(self, client):
+        """Browsers ask for it by themselves where no page names one, signed in or not."""
+        answer = client.get("/favicon.ico")
+        assert (answer.status_code, answer["Location"]) == (302, "/static/companies/mark.svg")
+        assert finders.find("companies/mark.svg")
