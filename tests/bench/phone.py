@@ -1,15 +1,16 @@
-"""How long the installed card takes to open: with network and without, in a real Chromium, cold page and warm files."""
+"""How long the installed card takes to open: with network and without, in a real Chromium, also one that was just started."""
 
 import os
 import shutil
 import statistics
+import tempfile
 from typing import Any
 
 from tests.bench.book import Book
 from tests.bench.place import Place
 from tests.bench.server import running
 
-OPENINGS = 15
+OPENINGS, STARTS = 15, 7
 # Noted by the page itself: from the moment the address was called until the code stands on the screen.
 SEEN = """new MutationObserver(() => {
   if (window.codeAt === undefined && document.querySelector("#code svg path")) window.codeAt = performance.now();
@@ -24,21 +25,37 @@ def measure(place: Place, book: Book) -> None:
     cookie = _signed_in(place)
     from playwright.sync_api import sync_playwright
 
-    with running("serve", log=place.directory / "phone.log") as (port, _seconds):
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            context = browser.new_context(viewport={"width": 360, "height": 740}, locale="fr-FR")
-            base = f"http://127.0.0.1:{port}"
-            context.add_cookies([{"name": "sessionid", "value": cookie, "url": base}])
+    with sync_playwright() as play, tempfile.TemporaryDirectory() as profile:
+
+        def started() -> Any:
+            context = play.chromium.launch_persistent_context(
+                profile, executable_path=chromium, args=["--no-sandbox", "--disable-gpu"], locale="fr-FR",
+                viewport={"width": 360, "height": 740},
+            )  # fmt: skip
             context.add_init_script(SEEN)
+            return context
+
+        with running("serve", log=place.directory / "phone.log") as (port, _seconds):
+            base = f"http://127.0.0.1:{port}"
+            context = started()
+            context.add_cookies([{"name": "sessionid", "value": cookie, "url": base}])
             page = context.new_page()
             page.goto(f"{base}/card/")
             page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
             page.wait_for_timeout(3_000)  # the worker keeps the files
             for offline in (False, True):
                 context.set_offline(offline)
-                _note(book, offline, [_opened(page, base) for _time in range(OPENINGS)])
-            browser.close()
+                name = "offline" if offline else "online"
+                _note(book, name, [_opened(page, base) for _time in range(OPENINGS)])
+            context.close()
+        _note(book, "offline_just_started", [_first(started(), base) for _time in range(STARTS)])
+
+
+def _first(context: Any, base: str) -> float:
+    """The first page of a browser that was just started, with no server there: its worker and files come from the disk."""
+    seen = _opened(context.new_page(), base)
+    context.close()
+    return seen
 
 
 def _signed_in(place: Place) -> str:
@@ -64,10 +81,9 @@ def _opened(page: Any, base: str) -> float:
     return float(page.evaluate("() => window.codeAt"))
 
 
-def _note(book: Book, offline: bool, times: list[float]) -> None:
-    name = "offline" if offline else "online"
-    where = f"{OPENINGS} openings until the code stands, Chromium, " + (
-        "network cut, aim below 1,000" if offline else "make serve on the same machine"
+def _note(book: Book, name: str, times: list[float]) -> None:
+    where = f"{len(times)} openings until the code stands, Chromium, " + (
+        "make serve on the same machine" if name == "online" else "network cut, aim below 1,000"
     )
     book.note("phone", f"card_opens_{name}_median_ms", statistics.median(times), "ms", where)
     book.note("phone", f"card_opens_{name}_slowest_ms", max(times), "ms", where)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
+from django.core.cache import cache
 from pypdf import PdfReader
 
 from benefit_card import credential, key_set, keyring, sheets
@@ -225,6 +226,25 @@ class TestActivation:
         with pytest.raises(activation.ActivationRefused):
             activation.activate(token=token, at=now() + timedelta(days=61))
 
+    def test_opens_neither_a_lost_nor_a_replaced_card_nor_by_an_older_letter(self):
+        """Case: lost card, re-issued card: the letters that went out before open nothing."""
+        for change in ({"blocked_at": now()}, {"replaced_at": now() + timedelta(minutes=1)}):
+            held = card()
+            token = self.link(held)
+            Card.objects.filter(pk=held.pk).update(**change)
+            with pytest.raises(activation.ActivationRefused):
+                activation.activate(token=token, at=now())
+        held = card()
+        first = activation.draw_codes([held], channel="letter", at=now())[held.pk]
+        second = activation.draw_codes([held], channel="letter", at=now())[held.pk]
+        assert not activation.usable(first, at=now()).exists() and activation.usable(second, at=now()).exists()
+
+    def test_of_a_card_by_who_is_signed_in_needs_to_be_its_holder(self):
+        held = card()
+        with pytest.raises(NotAllowed):
+            activation.open_own(actor=UserFactory(), card=held, at=now())
+        assert Card.objects.get(pk=held.pk).activated_at is None
+
     def test_does_not_take_over_anybody_s_account(self):
         other = card()
         other.person.user = UserFactory(email="moi@prive.example")
@@ -340,6 +360,9 @@ class TestPasses:
         now = datetime.now(UTC)
         assert [one["day"] for one in data["passes"]] == [credential.utc_day(now) + n for n in range(7)]
         assert data["short_code"].replace(" ", "") == typed_code(made_card)
+        drawn = {one["seed_hex"] for one in data["passes"]}
+        assert len(drawn) == 7, "Threat: seed export: whoever copies a day has that day"
+        assert passes.seed(made_card.status_index, 1, data["passes"][0]["day"]).hex() not in drawn
         for one in (data["passes"][0], data["passes"][6]):
             for slot in (0, 1, 2879):
                 prefix, seed = bytes.fromhex(one["token_prefix_hex"]), bytes.fromhex(one["seed_hex"])
@@ -360,6 +383,9 @@ class TestPasses:
         Card.objects.filter(pk=made_card.pk).update(blocked_at=NOW)
         answer = client.get("/card/passes/")
         assert (answer.status_code, answer.json()["code"]) == (409, "card_not_usable")
+        Card.objects.filter(pk=made_card.pk).update(blocked_at=None)
+        made_card.person.employments.update(ends_on=datetime.now(UTC).date() - timedelta(days=2))
+        assert client.get("/card/passes/").json()["code"] == "card_not_usable", "Threat: ex-employee"
         assert client.get("/card/").status_code == 302
 
     def test_show_a_code_without_javascript(self, client):
@@ -452,6 +478,10 @@ class TestSignedDocuments:
             lists.revocations(at=NOW + lists.KEPT_FOR + timedelta(seconds=1), changed=True)
             assert client.get(answer.request["PATH_INFO"]).status_code == 404
             assert client.get(f"/api/v1/revocations/{10**30}/changes/").status_code == 404
+            newest = PublishedList.objects.filter(kind="revocations").latest("number").number
+            assert cache.get(f"benefit_card.changes:{10**30}:{newest}", "nothing") == "nothing", (
+                "anybody may ask for any"
+            )
 
     def test_do_not_tell_how_many_cards_there_are(self, client):
         card()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import random
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -312,8 +313,11 @@ class TestRevocationList:
         bomb = a_list()
         bomb["bitmap"] = revocation.b64(__import__("zlib").compress(bytes(50_000_000)))
         bomb = revocation.sign(bomb, key=LIST_KEY, context=revocation.LIST_CONTEXT)
+        tracemalloc.start()
         with pytest.raises(revocation.DocumentRefused):
             key_set.read_list_with(bomb, keys=KEYS)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        tracemalloc.stop()
 
     def test_revokes_exactly_its_cards(self):
         opened = key_set.read_list_with(a_list([123456]), keys=KEYS)
@@ -382,6 +386,13 @@ class TestChangesOfARevocationList:
         for other in (forged, dataclasses.replace(base, number=6), dataclasses.replace(base, number=9)):
             with pytest.raises(revocation.DocumentRefused):
                 key_set.read_changes_with(changes, base=other, keys=KEYS)
+
+    def test_lead_to_no_older_list_however_well_it_was_signed(self):
+        """Threat: stale list on purpose: the head of an older list is genuine, and is refused all the same."""
+        lost, known = a_list([5], number=9), a_list([6])
+        back = revocation.write_changes(known, base=lost)
+        with pytest.raises(revocation.DocumentRefused):
+            key_set.read_changes_with(back, base=key_set.read_list_with(lost, keys=KEYS), keys=KEYS)
 
     def test_are_not_made_when_the_whole_is_shorter_or_has_another_size(self):
         base = a_list([1])

@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Barrier
 from typing import Any
 
@@ -20,7 +20,7 @@ from benefit_card.entry_form import read_entry
 from benefit_card.models import Card, OfflineEntry, Quota, Redemption, Shown, Undone
 from benefit_card.quota import PARTS, SPLIT_FROM, part_name
 from benefit_card.refusals import AlreadyVoided
-from benefit_card.services import offline, offline_runs, redemption, voids
+from benefit_card.services import offline, offline_runs, redemption, statements, voids
 from benefit_card.services.parts import balance
 from merchants.models import Offer, Period, Till
 from tests.benefit_card.device import Device
@@ -298,6 +298,21 @@ class TestSync:
         answers = together(send)
         assert sum((answer for answer in answers), Counter()) == {"accepted": 36, "conflict": 12, "replayed": 48}
         assert list(Quota.objects.values_list("used", flat=True)) == [6] * 6
+
+
+class TestStatement:
+    def test_of_a_month_is_closed_once_by_sixteen_under_one_number(self, together):
+        """Issue 4: immutable number: two workers that close at once make one statement, and no number is lost."""
+        till, made = TillFactory(), card()
+        row, march = offer(till.merchant), date(2026, 3, 1)
+        insert(row, till, made, at=datetime(2026, 3, 5, 9, tzinfo=UTC))
+        close = datetime(2026, 4, 2, 1, tzinfo=UTC)
+        made_now = together(lambda _number: statements.close(merchant=till.merchant, month=march, at=close))
+        assert Counter(type(one).__name__ for one in made_now) == {"Statement": 1, "NoneType": 15}
+        other = TillFactory()
+        insert(offer(other.merchant), other, made, at=datetime(2026, 3, 6, 9, tzinfo=UTC))
+        following = statements.close(merchant=other.merchant, month=march, at=close)
+        assert following is not None and following.number.endswith("00002")
 
 
 class TestVoid:

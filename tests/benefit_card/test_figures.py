@@ -81,7 +81,9 @@ class TestCompany:
     def test_has_no_figure_by_merchant(self, company, client):
         company.use(MARCH, 11)
         monthly_use.count_missing(at=APRIL_3)
-        assert company.till.merchant.name not in page(client, company)
+        text = page(client, company)
+        assert company.till.merchant.name not in text
+        assert text.count("<table") == 1, "below fifty cards a company sees no split"
         assert set(MonthlyUse.objects.values_list("scope", flat=True)) == {
             "all",
             "company",

@@ -15,6 +15,7 @@ from django.urls import reverse
 from benefit_card import selectors
 from benefit_card.models import Card, ErasedHolder, Quota, Redemption, RedemptionRequest, RetentionReport, Shown
 from benefit_card.services import cards, erasure, holders, personal_data, redemption, retention
+from companies.errors import NotAllowed
 from companies.models import Employment, OutboxMail, Person, User
 from companies.services.erasure import StaffAccount
 from companies.services.roles import LastAdministrator
@@ -162,6 +163,19 @@ class TestBreakGlass:
         client.force_login(made.person.user)
         mine = client.get(reverse("benefit_card:my_data")).content.decode()
         assert "Le commerce conteste la remise" in mine and str(who) in mine
+
+    def test_is_for_the_association_alone_and_leaves_no_formula_in_a_file(self, holder):
+        """Threat: insider tracks a person; malicious CSV: what others named is text in the person's own files."""
+        made, _row, till = holder
+        for nobody in (made.person.user, owner(till.merchant), member(CompanyFactory(), "hr", "admin")):
+            with pytest.raises(NotAllowed):
+                personal_data.break_glass(
+                    actor=nobody, wanted="camille@example.org", reason="Le commerce conteste la remise", at=NOW
+                )
+        till.merchant.name = "=1+1"
+        till.merchant.save()
+        archive = zipfile.ZipFile(io.BytesIO(personal_data.export(made.person.user, at=NOW)))
+        assert ";'=1+1;" in archive.read("redemptions.csv").decode("utf-8-sig")
 
     @pytest.mark.parametrize("said", [{"reason": "car"}, {"wanted": "Témoin-Unique"}, {"wanted": "no@example.org"}])
     def test_opens_nothing_without_reason_or_by_name(self, holder, client, said):

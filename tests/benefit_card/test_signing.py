@@ -1,6 +1,7 @@
 """Signing in one Celery queue: no web process opens a private key, and what happens while nobody signs (0054)."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
@@ -63,6 +64,15 @@ def away(settings, holder):
         patch.object(refresh_lists, "apply_async", side_effect=OperationalError("away")) as wanted,
     ):
         yield wanted
+
+
+class TestTheSigner:
+    def test_makes_what_is_on_its_list_and_calls_nothing_else(self, web):
+        """Threat: a web process that was taken over: it may ask for crafts, not for whatever can be imported."""
+        for other in ("_public", "keyring.secret", "keys.phone_key", "../passes"):
+            with pytest.raises(ValueError, match=re.escape(other)):
+                signing.craft(other, {})
+        assert web == []
 
 
 class TestAWebProcess:

@@ -123,6 +123,18 @@ class TestAfterClose:
         statements.make(at=NEXT)
         assert Statement.objects.get(month=date(2026, 4, 1)).gross_cents == 1_111
 
+    def test_what_is_written_a_moment_after_the_close_waits_for_the_next(self, shop):
+        """Issue 4: corrections on the next: one statement a month, and none of an older month after a newer one."""
+        shop(LAST_MINUTE)
+        statements.make(at=CLOSE)
+        shop(LAST_MINUTE, 222)  # committed while the month was being closed
+        shop(LAST_MINUTE + timedelta(days=2), 333)
+        assert statements.close(merchant=shop.till.merchant, month=MARCH, at=CLOSE) is None
+        statements.make(at=NEXT)
+        assert list(Statement.objects.order_by("month").values_list("gross_cents", flat=True)) == [5_000, 555]
+        shop(LAST_MINUTE, 444)
+        assert statements.close(merchant=shop.till.merchant, month=MARCH, at=NEXT) is None
+
     def test_nothing_changes_a_statement(self, shop):
         shop(LAST_MINUTE)
         statements.make(at=CLOSE)

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from benefit_card import credential, keyring, short_code
 from benefit_card.models import PublishedList, Redemption, SigningKey
 from benefit_card.services.keys import PHONE_COUNTS_AFTER, current_keys
+from companies.employees.sheets import sheet
 from companies.models import AuditEntry
 from tests.benefit_card.device import Device
 from tests.factories.benefit_card import TillFactory, card, offer, phone_code, print_code, sale, typed_code
@@ -112,6 +113,23 @@ class TestBrowsing:
         assert [answer.status_code for answer in spent] == [404] * 6 + [429]
         nobody = ask("scans", {"code": guesses[0]})
         assert (nobody.status_code, nobody.data) == (429, spent[-1].data)
+
+    def test_is_locked_for_an_hour_after_thirty_wrong_codes(self, ask, till):
+        """Threat: merchant staff browse people; rate limits: typed code 30 failures an hour and device, then lock."""
+        good = card()
+        for tens in range(3):
+            wrong = [short_code.from_number(10 * tens + one) for one in range(10)]
+            assert {ask("scans", {"code": code}).status_code for code in wrong} == {404}
+            cache.delete(f"limit:typed:{till.pk}")  # a minute passes
+        assert [ask("scans", {"code": code(good)}).status_code for code in (typed_code, print_code)] == [429, 429]
+
+
+class TestAFormula:
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+    def test_is_text_in_every_file_that_a_spreadsheet_opens(self, start):
+        """Threat: malicious CSV: escape `= + - @`."""
+        read = sheet([start + "heading"], [[start + "1+1"]]).decode("utf-8-sig")
+        assert f"'{start}heading" in read and f"'{start}1+1" in read
 
 
 class TestAnOracle:

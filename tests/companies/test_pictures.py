@@ -10,9 +10,9 @@ from PIL import Image
 from companies.pictures import SIDE, PictureRefused, reencoded
 
 
-def photo(kind="JPEG", size=(80, 60), **options):
+def photo(kind="JPEG", size=(80, 60), mode="RGB", **options):
     out = io.BytesIO()
-    Image.new("RGB", size, "#8a4420").save(out, kind, **options)
+    Image.new(mode, size, "#8a4420").save(out, kind, **options)
     return out.getvalue()
 
 
@@ -60,8 +60,21 @@ class TestAPhoto:
             bomb(),
             bomb(9_000),
             b"x" * 12_000_001,
+            photo("PNG", (4_100, 4_100), mode="1"),
+            photo() + bytes(12_000_000),
         ],
-        ids=["nothing", "svg", "gif", "bmp", "cut", "bomb", "small bomb", "too large"],
+        ids=[
+            "nothing",
+            "svg",
+            "gif",
+            "bmp",
+            "cut",
+            "bomb",
+            "small bomb",
+            "too large",
+            "whole bomb",
+            "whole and too large",
+        ],
     )
     def test_that_is_none_is_refused(self, content):
         """Threat: image bomb: SVG, 9,000 px and more, cut files."""
