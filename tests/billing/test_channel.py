@@ -15,7 +15,7 @@ from django.db import transaction
 from django.urls import reverse
 from lxml import etree
 
-from companies.billing import advance_books, allocation, printing, settlement
+from companies.billing import advance_books, advances, allocation, printing, settlement
 from companies.billing.channel import cdar, collected, exchange
 from companies.billing.channel.folder import Folder
 from companies.billing.channel.http import Platform
@@ -24,11 +24,13 @@ from companies.billing.channel.port import ChannelDown, ChannelRefused, Parcel, 
 from companies.billing.models import EInvoicing, ReceivedInvoice, Status, Transmission
 from companies.billing.received import services
 from companies.billing.tasks import exchange_with_platform
+from companies.errors import NotAllowed
 from deploy.standalone import platform_double
+from tests.billing.test_documents import advance, final, pay
 from tests.billing.test_ledger import paid
 from tests.billing.test_received import THEM, UBL
 from tests.factories.billing import AT, invoice, line, payment
-from tests.factories.companies import CompanyFactory, staff
+from tests.factories.companies import CompanyFactory, UserFactory, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +94,10 @@ class TestAnInvoice:
         assert Transmission.objects.filter(invoice=delivered()).exists()
         assert not Transmission.objects.filter(invoice=delivered(switched(date(2026, 3, 4)))).exists()
         assert not Transmission.objects.filter(invoice=delivered(CompanyFactory())).exists()
+        with pytest.raises(NotAllowed):
+            exchange.set_address(
+                company=CompanyFactory(), address="1", switch_on=date(2026, 1, 1), actor=UserFactory(), at=AT
+            )
 
     def test_is_sent_once_followed_and_told_as_collected(self, way, platform):
         """Statuses 200, 203, 205 come in; 212 goes out when the money has come."""
@@ -153,6 +159,18 @@ class TestAnInvoice:
             550: 0,
         }
         assert collected.by_rate(500, {2_000: 100, 550: 100}, {2_000: 100, 550: 0}) == {2_000: 200, 550: 300}
+
+    def test_tells_of_what_an_advance_has_not_paid_at_the_rates_that_are_left(self):
+        """120.00 of 20 % were paid in advance: what the final invoice still asks is 105.50 of 5.5 % alone."""
+        company = switched()
+        pay(advance(company, advances.draft(description="x", net_cents=10_000, vat_bp=2_000, kind="goods")))
+        last = final(company, line(10_000), line(10_000, 550))
+        printing.deliver(invoice_id=last.pk, at=AT)
+        Transmission.objects.filter(invoice=last).update(state="sent")
+        pay(last)
+        collected.say(at=AT)
+        (told,) = Status.objects.filter(transmission__invoice=last, code=212)
+        assert (told.cents, told.parts) == (10_550, [[550, 10_550]])
 
     def test_told_as_a_whole_before_each_payment_was_is_not_told_again(self):
         """Statuses of before carry no posting: what had come by then is known to the platform."""

@@ -22,7 +22,7 @@ from companies.billing import (
 from companies.billing.models import AccountKind, ConnectedAccount, Invoice, LedgerEntry, Payment
 from companies.billing.payments import connect
 from companies.errors import NotAllowed
-from companies.models import Role
+from companies.models import AuditEntry, Role
 from tests.factories import billing as made
 from tests.factories.billing import billing_mandate
 from tests.factories.companies import UserFactory, member, staff
@@ -83,14 +83,25 @@ class TestASupplier:
         assert client.post(opens).status_code == 302 and not ConnectedAccount.objects.exists()  # not invited yet
         with pytest.raises(NotAllowed):
             connected.invite(mandate=mandate, commission_bp=0, actor=UserFactory(), at=timezone.now())
+        silent = billing_mandate(actor=clerk, siren="732829320", email="")
+        with pytest.raises(connected.NoAddress):
+            connected.invite(mandate=silent, commission_bp=0, actor=clerk, at=timezone.now())
         client.force_login(clerk)
-        client.post(reverse("billing:connect_invite", args=[mandate.pk]), {"commission_bp": "200"})
+        for _twice in range(2):
+            client.post(reverse("billing:connect_invite", args=[mandate.pk]), {"commission_bp": "200"})
+        assert AuditEntry.objects.filter(action="connectedaccount.invited").count() == 1
+        stale = ConnectedAccount.objects.get()
         client.logout()
         first, again = (client.post(opens).headers["Location"] for _ in range(2))
         assert (
             first.startswith(f"{double.url}/connect/al_") and again != first
         )  # a link lives minutes; the account stays
         row = ConnectedAccount.objects.get()
+        connect.open_account(stale, at=timezone.now())  # another process, that has not seen Stripe's answer
+        double.lever("forget")  # days later Stripe knows our key no more
+        connect.open_account(row, at=timezone.now())
+        with double.store.transaction():
+            assert len(list(double.store.newest("account"))) == 1
         assert (row.can_charge, row.commission_bp, len(row.requirements)) == (False, 200, 4)
         assert double.confirms(first).endswith(page)
         news = double.events("account.updated")[0]
@@ -170,6 +181,21 @@ class TestAPayment:
         s.pay()
         connect.sweep(at=timezone.now())
         assert (s.has, ledger.balance(AccountKind.CONNECT), checking.first_break()) == (0, 0, "")
+
+    def test_whose_claim_is_won_before_the_supplier_had_anything_owes_it_nothing_more(self, double):
+        """The bank gave back what we had laid out; the supplier has kept its money all the time."""
+        s = Supplier(double)
+        payment = s.pay()
+        double.lever("payout", account=s.row.account_id)
+        double.lever("dispute", payment_intent=payment.intent_id)
+        s.read(payment)
+        with double.store.transaction():
+            dispute = next(double.store.newest("dispute"))
+        double.lever("decide", dispute=dispute["id"], status="won")
+        for _twice in range(2):
+            s.read(payment)
+        assert (s.state(), s.has, ledger.balance(AccountKind.CONNECT)) == (("paid", 0), 0, 0)
+        assert (connected.to_settle(payment), checking.first_break()) == ([], "")
 
     def test_refunded_and_bounced_is_handed_to_the_supplier_again(self, double):
         s = Supplier(double, commission_bp=300)

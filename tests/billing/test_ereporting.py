@@ -12,10 +12,11 @@ from lxml import etree
 from companies.billing import credit_notes, directory, ereporting, ledger, todo
 from companies.billing.channel import exchange
 from companies.billing.channel.folder import Folder
+from companies.billing.channel.port import ChannelRefused
 from companies.billing.models import AccountKind, DirectoryEntry, EReport, Transmission
 from companies.errors import NotAllowed
 from tests.billing.test_channel import delivered, platform, switched, way  # noqa: F401  # fixtures
-from tests.factories.billing import AT, invoice, line
+from tests.factories.billing import AT, billing_mandate, in_name, invoice, line
 from tests.factories.companies import CompanyFactory, UserFactory, staff
 
 pytestmark = pytest.mark.django_db
@@ -58,9 +59,11 @@ class TestPeriods:
 
 
 class TestAReport:
-    def test_tells_private_sales_by_day_and_sales_abroad_one_by_one(self):
+    def test_tells_private_sales_by_day_and_sales_abroad_one_by_one(self, settings):
         private_sale(), private_sale(500, 100, key="t")
         row, _home = abroad(), invoice()
+        private_sale(at=AT - timedelta(days=9), key="before")
+        settings.EREPORT_FROM = "2026-03-01"  # the decade before is not asked for
         (made,) = ereporting.close_periods(at=LATER)
         assert ereporting.close_periods(at=LATER) == []
         assert (made.reference, made.send_by, made.net_cents) == ("ERV-20260301-1", date(2026, 3, 20), 20_500)
@@ -88,7 +91,17 @@ class TestAReport:
         sides = [ledger.Side(AccountKind.BANK, 6_000),
                  ledger.Side(AccountKind.RECEIVABLE, -6_000, company=row.company, invoice=row)]  # fmt: skip
         ledger.post(key="b", kind="transfer", at=AT, sides=sides)
+        goods = abroad()  # what is paid for goods is not asked for
+        sides = [ledger.Side(AccountKind.BANK, 10_000),
+                 ledger.Side(AccountKind.RECEIVABLE, -10_000, company=goods.company, invoice=goods)]  # fmt: skip
+        ledger.post(key="g", kind="transfer", at=AT, sides=sides)
+        in_name(billing_mandate(actor=staff()), CompanyFactory(vat_no="DE136695976"))  # the supplier's to tell
         kinds = {made.kind: made for made in ereporting.close_periods(at=datetime(2026, 4, 2, tzinfo=UTC))}
+        assert [one["number"] for one in kinds["sales"].content["invoices"]] == [row.number, goods.number]
+        assert [one["number"] for one in kinds["payments"].content["invoices"]] == [row.number]
+        march = ereporting.Period(date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 10))
+        settings.SELLER = {**settings.SELLER, "vat_on_debits": True}
+        assert ereporting.is_empty(ereporting.collect("payments", march))
         assert kinds["payments"].content["invoices"][0]["cents"] == 6_000
         assert b"<PaymentsReport>" in bytes(kinds["payments"].document.content)
 
@@ -104,9 +117,26 @@ class TestAReport:
         assert (ereporting.follow_sent(way, at=LATER), EReport.objects.get().state) == (1, "accepted")
         assert [str(step.words) for step in ereporting.timeline(made)][-1].startswith("Accept")
 
+    def test_refused_by_the_platform_is_not_sent_again(self, monkeypatch):
+        private_sale()
+        (made,) = ereporting.close_periods(at=AT + timedelta(days=27))  # a worker that slept for weeks makes up for it
+
+        class Refusing:
+            def send(self, parcel):
+                raise ChannelRefused("no")
+
+        assert ereporting.send_waiting(Refusing(), at=LATER) == ereporting.send_waiting(Refusing(), at=LATER) == 0
+        made.refresh_from_db()
+        assert (made.state, made.attempts) == ("rejected", 1)
+
     def test_is_corrected_whole_when_the_books_change(self, client):
         row = abroad()
         (made,) = ereporting.close_periods(at=LATER)
+        private_sale()
+        assert ereporting.to_correct(at=LATER) == []  # not sent yet: nothing to correct
+        EReport.objects.filter(pk=made.pk).update(state="sent")
+        assert ereporting.to_correct(at=LATER) == [made]
+        made = ereporting.correct(report=made, actor=staff(), at=LATER)
         EReport.objects.filter(pk=made.pk).update(state="sent")
         assert ereporting.to_correct(at=LATER) == []
         with pytest.raises(ereporting.NothingToCorrect):
@@ -118,12 +148,18 @@ class TestAReport:
             ereporting.correct(report=made, actor=UserFactory(), at=LATER)
         client.force_login(staff())
         EReport.objects.filter(pk=made.pk).update(state="rejected")
+        assert [one.pk for one in ereporting.to_correct(at=LATER)] == [made.pk]
         assert any("rejetée" in str(one.title) for one in todo.for_staff(staff(), LATER))
         assert made.reference in client.get(reverse("billing:ereports")).content.decode()
         client.post(reverse("billing:ereport_correct", args=[made.pk]))
-        again = EReport.objects.get(revision=2)
-        assert (again.net_cents, b"<TypeCode>RE<" in bytes(again.document.content)) == (6_000, True)
+        again = EReport.objects.get(revision=3)
+        assert (again.net_cents, b"<TypeCode>RE<" in bytes(again.document.content)) == (16_000, True)
         assert row.number in client.get(reverse("billing:ereport", args=[again.pk])).content.decode()
+        assert ereporting.to_correct(at=LATER) == []  # the newest of a period counts
+        EReport.objects.filter(pk=again.pk).update(state="rejected")
+        assert (
+            ereporting.correct(report=made, actor=staff(), at=LATER).revision == 4
+        )  # told again although nothing changed
 
 
 class TestTheDirectory:
@@ -132,8 +168,8 @@ class TestTheDirectory:
         assert exchange.send_waiting(way, at=AT) == 1
         entry = DirectoryEntry.objects.get(company=issued.company)
         assert (entry.looked_at, len(entry.open_lines)) == (AT, 3)
+        assert directory.known(way, issued.company, at=AT + timedelta(days=6)).looked_at == AT  # fresh for a week
         platform.lever("down", answers=9)
-        assert directory.known(way, issued.company, at=AT + timedelta(days=6)).looked_at == AT
         assert (
             directory.known(way, issued.company, at=AT + timedelta(days=8)).looked_at == AT
         )  # old words, platform away

@@ -138,6 +138,7 @@ class TestItsMoney:
             payments.start(invoice=row, actor=reader, at=AT)
         with pytest.raises(third_party.SuppliersMoney):
             payments.start_by_link(invoice=row, at=AT)
+        Invoice.objects.filter(pk=row.pk).update(state="due")  # else no debit would be planned for it anyway
         Mandate.objects.create(company=row.company, state="active", notice_days=2, iban_last4="2606", signed_at=AT,
                                creditor_name="ERB", creditor_ics="FR", holder="X", iban_country="FR",
                                text_version="1", text="x", language="fr", stripe_id="m", method_id="p", reference="R")  # fmt: skip
@@ -181,16 +182,30 @@ class TestItsMoney:
             in_name.tell_paid(invoice=row, cents=100, seen=whole, actor=UserFactory(), at=AT)
         with pytest.raises(in_name.NotInAName):
             in_name.tell_paid(invoice=invoice(), cents=100, seen=whole, actor=clerk, at=AT)
-        in_name.tell_paid(invoice=row, cents=whole, seen=whole, actor=None, at=AT)
-        with pytest.raises(in_name.PaidElsewhere):
-            in_name.tell_paid(invoice=row, cents=whole, seen=whole, actor=clerk, at=AT)
+        for wrong in ({"cents": whole + 1}, {"cents": 0}, {"seen": whole - 1}):  # a page that was opened before
+            with pytest.raises(in_name.PaidElsewhere):
+                in_name.tell_paid(**{"invoice": row, "cents": whole, "seen": whole, "actor": clerk, "at": AT} | wrong)
+        in_name.tell_paid(invoice=row, cents=2_000, seen=whole, actor=clerk, at=AT)
+        in_name.tell_paid(invoice=row, cents=whole - 2_000, seen=whole - 2_000, actor=None, at=AT)
+        for cents, seen in ((whole, whole), (1, 0)):
+            with pytest.raises(in_name.PaidElsewhere):
+                in_name.tell_paid(invoice=row, cents=cents, seen=seen, actor=clerk, at=AT)
         row.refresh_from_db()
         assert row.state == "paid"
+        with pytest.raises(NotAllowed):
+            in_name.take_back_word(invoice=row, actor=UserFactory(), at=AT)
+        assert in_name.take_back_word(invoice=row, actor=clerk, at=AT).balance_cents == whole - 2_000
         assert in_name.take_back_word(invoice=row, actor=clerk, at=AT).state == "due"
         with pytest.raises(in_name.PaidElsewhere):
             in_name.take_back_word(invoice=row, actor=clerk, at=AT)
         own = LedgerEntry.objects.exclude(account__kind__startswith="suppliers_")
         assert {entry.invoice.number for entry in own if entry.invoice} == {"ERB-2026-00001"}  # the one of this test
+        row.refresh_from_db()
+        moving = made.payment(row)
+        for state in ("open", "processing"):  # whoever pays right now is not told that it is paid
+            type(moving).objects.filter(pk=moving.pk).update(state=state)
+            with pytest.raises(in_name.PaidElsewhere):
+                in_name.tell_paid(invoice=row, cents=whole, seen=whole, actor=clerk, at=AT)
         assert checking.first_break() == ""
 
 
@@ -238,6 +253,8 @@ class TestTheSupplier:
             assert row.number in client.get(page).content.decode()
         own = reverse("billing:in_your_name_document", args=[token, "invoice", row.pk])
         assert client.get(own.replace(f"/{row.pk}/", f"/{other.pk}/")).status_code == 404
+        theirs = reverse("billing:in_your_name_document", args=[token, "credit-note", credit(other, 100).pk])
+        assert client.get(theirs).status_code == 404
         assert client.get(reverse("billing:in_your_name_pdf", args=[token, "invoice", row.pk])).content[:5] == b"%PDF-"
         client.post(own, {"action": "paid", "cents": "53,39", "seen": 5339})
         row.refresh_from_db()
@@ -290,8 +307,13 @@ class TestTheSupplier:
         assert list(in_name.open_contests()) == [said]
         with pytest.raises(NotAllowed):
             in_name.answer(contest=said, words="Avoir émis", actor=UserFactory(), at=AT)
-        in_name.answer(contest=said, words="Avoir émis", actor=clerk, at=AT)
+        with pytest.raises(in_name.ContestReasonAsked):
+            in_name.answer(contest=said, words=" ", actor=clerk, at=AT)
+        for words in ("Avoir émis", "Autre chose"):
+            assert in_name.answer(contest=said, words=words, actor=clerk, at=AT).answer == "Avoir émis"
         assert not in_name.open_contests()
+        with pytest.raises(in_name.ContestTooLate):
+            in_name.contest(document=invoice(), reason="Ce n’est pas à moi", at=AT)
         with pytest.raises(in_name.ContestTooLate, match="8"):
             in_name.contest(document=credit(row, 100), reason="Non", at=AT + timedelta(days=10))
 

@@ -23,6 +23,7 @@ from tests.factories.companies import CompanyFactory, member, staff
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_once")]
 EARLY = timezone.now() - timedelta(minutes=30)
 WRITES = ("INSERT", "UPDATE", "DELETE")
+MANY = 10_000  # steps: more than any of these calls has
 
 
 class Killed(BaseException):
@@ -33,7 +34,7 @@ class Life:
     """How many steps a process may still do; it dies at the next one."""
 
     def __init__(self, monkeypatch):
-        self.left, self.depth, self.inside = None, 0, False
+        self.left, self.depth, self.inside, self.done = None, 0, False, 0
         for owner, name in ((stripe.RequestsClient, "request"), (Platform, "_asked")):
             monkeypatch.setattr(owner, name, self.around(getattr(owner, name)))
 
@@ -68,28 +69,42 @@ class Life:
         except Killed:
             return False
         finally:
-            self.left = None
+            if self.left is not None:
+                self.done = steps - self.left
+            self.left, self.inside = None, False
         return True
 
-    def everywhere(self, begin, *, inside=False, stride=1):
-        """Die at every step of what `begin` prepares, the sweeper at another one; then yield what is left to look at.
-
-        `inside`: at every write of its transactions as well, of which nothing may be left.
+    def everywhere(self, begin):
+        """Die at every step that commits or calls out, the sweeper at another one; then yield what is left to look at.
 
         The last round is the one in which nobody died.
         """
         steps, alive = 0, False
         while not alive:
             call, look = begin(steps)
-            self.inside = inside
             alive = self.run(steps, call)
-            self.inside = False
-            if not inside:
-                self.run(steps % 7, tasks.sweep)
-                tasks.sweep()
+            self.run(steps % 7, tasks.sweep)
+            tasks.sweep()
             yield look
-            steps += stride
+            steps += 1
         assert steps > 3, "it has more steps than that"
+
+    def inside_of(self, begin):
+        """Die within a transaction: at its first write, half-way, and at its last before it commits.
+
+        What died leaves nothing, so the writes between prove nothing more; they were all tried once.
+        """
+        for alive in (-2, -1):  # the first one makes accounts and counters as well
+            call, look = begin(alive)
+            self.inside = True
+            assert self.run(MANY, call)
+            yield look
+        for steps in (0, self.done // 2, self.done - 1):
+            call, look = begin(steps)
+            self.inside = True
+            assert not self.run(steps, call)
+            yield look
+        assert self.done > 3, "it has more writes than that"
 
 
 @pytest.fixture

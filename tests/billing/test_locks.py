@@ -49,8 +49,8 @@ class TestADocument:
     def test_is_written_by_who_holds_its_counter_and_what_it_changes(self):
         by, company = staff(), CompanyFactory()
         row = pay(advance(company, actor=by))
-        final = held(lambda: invoice(company, order_reference="BC-7"))
-        assert final[:2] == ["numbercounter", "invoice"], "its counter, then the advances of its order"
+        final = held(lambda: invoice(company, line(100_000), order_reference="BC-7"))
+        assert final == ["numbercounter", "invoice", "numbercounter"], "its counter, then the advances of its order"
         own = invoice(company)
         correct = lambda: corrections.issue(  # noqa: E731  # shorter than a function
             invoice=own, lines=[line(4_449, 550)], reason="Taux", due_on=own.due_on, supply_on=own.supply_on,

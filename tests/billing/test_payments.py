@@ -285,6 +285,10 @@ class TestRefund:
         assert state(bill) == ("part_paid", 339)
         assert LedgerTransaction.objects.filter(kind="refund").count() == 1
         assert not checking.first_break()
+        double.lever("bounce", refund=refund.refund_id)
+        payments.refresh(payment_id=row.pk, at=timezone.now())
+        whole = payments.refund(**asked | {"amount_cents": 5_339, "key": "page-2"}, at=timezone.now())
+        assert (whole.state, state(bill)) == ("succeeded", ("due", 5_339)), "what came back may leave again"
 
     @pytest.mark.parametrize("cents", [0, -1, 5_340])
     def test_refuses_more_than_was_received(self, double, bill, accountant, cents):

@@ -53,7 +53,6 @@ class TestAMandate:
 
 class TestADocument:
     def test_keeps_every_rule_and_is_a_purchase_in_the_books(self, settings):
-        settings.EINVOICE_SWITCH_ON = "2026-01-01"
         clerk = staff()
         row = mandate(CompanyFactory(vat_no="FR40303265045"), actor=clerk)
         made = self_billed(row, line(10_000), line(2_000, 550), actor=clerk)
@@ -62,6 +61,9 @@ class TestADocument:
         assert all(word in xml.decode() for word in (">389<", made.number, "Autofacturation", row.siren))
         assert ledger.balance(AccountKind.SUPPLIERS) == -made.gross_cents
         assert faults(bytes(printing.self_billed_file(made, at=AT).content)) == []
+        settings.EINVOICE_SWITCH_ON = "2026-03-04"  # the day after it was issued
+        assert exchange.hand_over(made, at=AT) is None
+        settings.EINVOICE_SWITCH_ON = "2026-03-03"
         exchange.hand_over(made, at=AT)
         assert exchange.flow_type(Transmission.objects.get(self_billed=made).about) == "SupplierInvoice"
 
