@@ -13,6 +13,7 @@ ENUMS = {
     "PriceListLineKind": "purchasing.models.price.PriceListRow.Kind",
     "ClaimVerdict": "purchasing.models.claim.ClaimAnswer.Verdict",
     "RequestState": "purchasing.states.RequestState",
+    "ReceiptState": "purchasing.states.ReceiptState",
     "RequestLineState": "purchasing.states.LineState",
     "UnitTyped": "purchasing.api.requests.UNITS_TYPED",
     "Unit": "purchasing.models.Unit",

@@ -1,5 +1,6 @@
 """Hand-overs over REST: what is ready for a company, handed over with its proof, confirmed or contested."""
 
+import json
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -82,8 +83,11 @@ class HandOverAnswer(CompanyHandOverList):
 
 
 class GiveIn(serializers.Serializer[Any]):
+    """`signature`: strokes of [x, y] on a pad of 600 × 240, with the name in `signed_by`; the drawing is made here."""
+
     method = serializers.ChoiceField(choices=["button", "scan"], default="button")
     signed_by = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+    signature = serializers.JSONField(required=False, allow_null=True, default=None)
 
 
 class Give(Orders):
@@ -97,7 +101,10 @@ class Give(Orders):
         require(access.can_run_pool(self.actor, part.receipt.order.pool))
         form = GiveIn(data=request.data)
         form.is_valid(raise_exception=True)
-        part = service.hand_over(actor=self.actor, row=part, at=timezone.now(), **form.validated_data)
+        data = dict(form.validated_data)
+        drawn = data.pop("signature")
+        strokes = None if drawn is None else service.strokes_of(json.dumps(drawn))
+        part = service.hand_over(actor=self.actor, row=part, at=timezone.now(), strokes=strokes, **data)
         return Response(HandOverOut(part).data)
 
 

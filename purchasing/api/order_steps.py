@@ -76,7 +76,7 @@ class OrderStep(Orders):
         return Response(OrderOut(self.order()).data)
 
 
-class ArrivalIn(serializers.Serializer[Any]):
+class OrderArrivalIn(serializers.Serializer[Any]):
     """`receipt`: the announced delivery that is here; none for one that nobody announced."""
 
     receipt = serializers.IntegerField(required=False, allow_null=True, default=None)
@@ -86,12 +86,12 @@ class ArrivalIn(serializers.Serializer[Any]):
 class OrderArrived(Orders):
     """A delivery is at the drop point; it is counted later, with its `number`, by POST to the receipts."""
 
-    serializer_class: Any = ArrivalIn
+    serializer_class: Any = OrderArrivalIn
 
-    @extend_schema(request=ArrivalIn, responses={201: ReceiptOut})
+    @extend_schema(request=OrderArrivalIn, responses={201: ReceiptOut})
     def post(self, request: Request, pk: int) -> Response:
         order = self.order()
-        form = ArrivalIn(data=request.data)
+        form = OrderArrivalIn(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
         announced = get_object_or_404(order.receipts, pk=data["receipt"]) if data["receipt"] else None

@@ -19,7 +19,7 @@ from companies.access import has_role, require
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company, Role
-from purchasing import access, history
+from purchasing import access, goods_papers, history
 from purchasing.forms.claim import ClaimAnswerForm, ClaimEndForm, ClaimForm
 from purchasing.forms.delivery import PhotosField
 from purchasing.models import Claim, Commitment, HandOver, Pool, PurchaseOrder, PurchaseOrderLine, Receipt
@@ -27,6 +27,7 @@ from purchasing.services import claims as service
 from purchasing.services import decide_claim
 from purchasing.states import ClaimState, CommitmentState
 from purchasing.views.doors import attempt, company_of, reader
+from purchasing.views.hand_over import printed
 from purchasing.views.order import order_of
 
 # What waits for a person first.
@@ -279,6 +280,33 @@ def _show(
         **forms,
     }
     return render(request, "purchasing/claim.html", context)
+
+
+@never_cache
+@require_GET
+def paper(request: HttpRequest, pk: int) -> HttpResponse:
+    """A claim as PDF: for its company with its own credit, for whoever runs the pool with what they may see."""
+    user = reader(request)
+    rows = Claim.objects.visible_to(user).select_related("order__pool", "order__supplier", "company")
+    row = get_object_or_404(rows, pk=pk)
+    runs = access.can_run_pool(user, row.order.pool)
+    if not (runs or (row.company is not None and has_role(user, row.company, *access.READERS))):
+        raise Http404
+    own = None if runs else row.company
+    shown = goods_papers.claim(row, company=own, credits_shown=access.sees_members(user), at=timezone.now())
+    return printed(shown, row.number)
+
+
+@login_not_required  # the signed link is the login
+@never_cache
+@require_GET
+def supplier_paper(request: HttpRequest, token: str) -> HttpResponse:
+    """The same for the supplier, by its link; the companies' credits are not its business."""
+    row = service.by_token(token, at=timezone.now())
+    if row is None:
+        raise Http404
+    shown = goods_papers.claim(row, company=None, credits_shown=False, at=timezone.now(), of_supplier=True)
+    return printed(shown, row.number)
 
 
 @never_cache

@@ -13,7 +13,7 @@ from companies.access import has_role, require
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company
-from purchasing import access, labels
+from purchasing import access, goods_papers, labels
 from purchasing.forms.delivery import SignForm
 from purchasing.models import HandOver, Pool, PurchaseOrder, Receipt
 from purchasing.services import hand_over as service
@@ -97,6 +97,28 @@ def signature(request: HttpRequest, pk: int) -> HttpResponse:
 
 @never_cache
 @require_GET
+def paper(request: HttpRequest, pk: int) -> HttpResponse:
+    """The proof of a hand-over as PDF: for the company, and for whoever runs the pool."""
+    user = reader(request)
+    rows = HandOver.objects.select_related(
+        "receipt__order__pool", "receipt__order__supplier", "company", "handed_by", "signature"
+    )
+    row = get_object_or_404(rows, pk=pk)
+    if not (access.can_run_pool(user, row.receipt.order.pool) or has_role(user, row.company, *access.READERS)):
+        raise Http404
+    return printed(goods_papers.hand_over(row, at=timezone.now()), f"remise-{row.pk}")
+
+
+def printed(content: bytes, name: str) -> HttpResponse:
+    """A PDF made for this reader, shown in the browser and kept by no cache."""
+    response = HttpResponse(content, content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{name}.pdf"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+@never_cache
+@require_GET
 def scan(request: HttpRequest, code: str) -> HttpResponse:
     """Where the QR of a label leads: the hand-over for who hands out, the own deliveries for who collects."""
     pair, user = labels.read_code(code), reader(request)
@@ -137,7 +159,4 @@ def supplier_labels(request: HttpRequest, token: str) -> HttpResponse:
 def _labels(order: PurchaseOrder) -> HttpResponse:
     if order.sent_at is None:
         raise Http404
-    response = HttpResponse(labels.pdf(order), content_type="application/pdf")
-    response.headers["Content-Disposition"] = f'inline; filename="etiquettes-{order.number}.pdf"'
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return printed(labels.pdf(order), f"etiquettes-{order.number}")

@@ -114,6 +114,7 @@ VISITS = [
     Visit(A + "commitment_decide", {"approver", "accountant", "admin"}, mine, "post"),
     Visit(A + "pool_commitments", {"buyer"}, mine, "put"),
     Visit(A + "commitment_proofs", READERS, company),
+    Visit(A + "commitment_proof_pdf", READERS, lambda w: company(w) | {"pk": w.commitment_proof.pk}),
     Visit(A + "commitment_change", {"buyer"}, lambda w: {"company": w.company.pk, "answer": w.answer.pk}, "post"),
     Visit(A + "shares", READERS, company),
     Visit(A + "company_orders", READERS, company),

@@ -145,6 +145,13 @@ VISITS = [
         P + "hand_over_scan", {"staff"}, lambda w: {"code": labels.code_for(w.goods_order.pk, w.hand_over.company_id)}
     ),
     Visit(P + "hand_over_page", {"staff"}, of("hand_over")),
+    Visit(A + "proof", READERS, lambda w: {"company": w.company.pk, "pk": w.shared_pool.pk}),
+    Visit(A + "proof_pdf", READERS, lambda w: {"company": w.company.pk, "pk": w.shared_pool.pk}),
+    Visit(P + "hand_over_paper", READERS, of("own_hand_over")),
+    Visit(P + "claim_paper", READERS, of("own_claim")),
+    Visit(P + "supplier_claim_paper", EVERYBODY, lambda w: {"token": w.claim_token}),
+    Visit(A + "hand_over_pdf", READERS, own_part),
+    Visit(A + "company_claim_pdf", READERS, own_claim),
     Visit(P + "hand_over_signature", READERS, of("own_hand_over")),
     Visit(A + "hand_overs", READERS, company),
     Visit(A + "hand_over_answer", READERS, own_part),

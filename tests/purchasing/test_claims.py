@@ -2,11 +2,14 @@
 
 import io
 import re
+from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from PIL import Image
+from pypdf import PdfReader
 
 from companies.billing.models import CreditNote, Invoice
 from companies.errors import NotAllowed
@@ -251,3 +254,13 @@ class TestThePages:
         ended = {"outcome": "credit", "credit": "6.98", "reason": "Accord"}
         done = client.post(f"/api/v1/claims/{made.json()['id']}/decide/", ended, "application/json").json()
         assert done["credits"][0]["net"] == "6.98" and done["credits"][0]["credit_notes"]
+        paper = client.get(f"/claims/{made.json()['id']}/paper/").content
+        client.force_login(c.w.buyers["A"])
+        for content in (paper, client.get(f"{base}{made.json()['id']}/pdf/").content):
+            text = PdfReader(BytesIO(content)).pages[0].extract_text()
+            for word in (made.json()["number"], "Deux", "6,98", done["credits"][0]["credit_notes"][0], "Accord"):
+                assert word in text
+        sheet = client.get(f"/api/v1/companies/{c.w.companies['A'].pk}/pools/{c.w.pool.pk}/proof/").json()
+        steps = [(s["to_share"], s["weight"], s["of"], s["net"], s["vat"]) for s in sheet[0]["steps"]]
+        assert steps[0] == ("125.70", 11, 36, "38.41", "7.68") and sheet[0]["net"] == "44.49"
+        assert sum(Decimal(s["net"]) for s in sheet[0]["steps"]) == Decimal(sheet[0]["net"])

@@ -109,6 +109,12 @@ class TestASignature:
         assert b"M10 10L80 40L120 20M130 30L200 90" in page.content
         client.force_login(d.w.buyers["A"])
         assert client.get(f"/hand-overs/{d.part.pk}/signature/").status_code == 404
+        assert client.get(f"/hand-overs/{d.part.pk}/paper/").status_code == 404
+        client.force_login(d.w.buyers["B"])
+        page = PdfReader(BytesIO(client.get(f"/hand-overs/{d.part.pk}/paper/").content)).pages[0]
+        text = page.extract_text()
+        for word in ("Jeanne Roux", "7 ", "Gants nitrile M", d.order.number, d.part.signature.sha256[:20]):
+            assert word in text
 
     def test_that_is_none_changes_nothing(self, client, d):
         client.force_login(d.w.staff)
@@ -131,15 +137,15 @@ class TestARestClient:
         assert (row["state"], row["lines"][0]["quantity"]) == ("ready", 7)
         assert client.post(f"/api/v1/hand-overs/{d.part.pk}/give/").status_code == 404
         client.force_login(d.w.staff)
-        assert (
-            client.post(f"/api/v1/hand-overs/{d.part.pk}/give/", {"method": "scan"}, "application/json").json()[
-                "method"
-            ]
-            == "scan"
-        )
+        give = f"/api/v1/hand-overs/{d.part.pk}/give/"
+        for drawn, code in (([[[1, 2]]], "signature_invalid"), (json.loads(SIGNED), "signature_name_missing")):
+            assert client.post(give, {"signature": drawn}, "application/json").json()["code"] == code
+        signed = {"signature": json.loads(SIGNED), "signed_by": "Jeanne Roux"}
+        assert client.post(give, signed, "application/json").json()["method"] == "signature"
         client.force_login(d.w.buyers["B"])
         done = client.post(f"{base}{d.part.pk}/", {"verdict": "confirm"}, "application/json")
         assert done.json()["state"] == "confirmed"
+        assert client.get(f"{base}{d.part.pk}/pdf/").content.startswith(b"%PDF")
 
 
 class TestACorrection:

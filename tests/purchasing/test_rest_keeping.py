@@ -12,7 +12,12 @@ from purchasing.api.keeping import BudgetOut
 from purchasing.models import Article, Budget, Price, PurchaseOrder, RecurringNeed, Supplier
 from purchasing.services import budget as budgets
 from tests.factories.companies import CompanyFactory, member, staff
-from tests.factories.purchasing import ArticleFactory, RequestFactory, RequestLineFactory, SupplierFactory
+from tests.factories.purchasing import (
+    ArticleFactory,
+    RequestFactory,
+    RequestLineFactory,
+    SupplierFactory,
+)
 from tests.purchasing.back import Delivered
 
 pytestmark = pytest.mark.django_db
