@@ -48,6 +48,17 @@ class TestARequest:
         assert PurchaseRequest.objects.filter(state="draft").count() == 1  # nothing typed is lost
         assert self.submit(400).state == "approved"
 
+    def test_stops_when_4600_are_firm_in_a_pool_and_450_asked_of_5000(self):
+        """case: Budget 5,000: 4,600 committed + 450 asked → stop; the firm word itself counts, not its request."""
+        w = world(tiers=((1, 1_000_000),), pack=1, freight_cents=0)
+        self.company, self.buyer = w.company("A"), w.buyers["A"]
+        keeps(self.company, 5_000)
+        w.commit("A", 46, cost_centre="ATELIER")
+        with pytest.raises(budget.BudgetExceeded) as refused:
+            self.submit(450)
+        assert "50,00" in refused.value.sentence
+        assert self.submit(400).state == "approved"
+
     def test_stops_at_a_blank_cost_centre(self):
         """case: blank cost centre → stop too (not a silent pass)."""
         keeps(self.company, 5_000)

@@ -217,6 +217,11 @@ CASES = [
         "test_is_asked_when_freight_lifts_980_to_1012_and_drops_out_unanswered",
     ),
     ("Budget 5,000: 4,600 + 450 → stop.", "test_budget.py", "test_stops_when_4600_are_committed_and_450_asked_of_5000"),
+    (
+        "Budget 5,000: 4,600 committed + 450 asked → stop, a firm word in a pool.",
+        "test_budget.py",
+        "test_stops_when_4600_are_firm_in_a_pool_and_450_asked_of_5000",
+    ),
     ("Blank cost centre → stop.", "test_budget.py", "test_stops_at_a_blank_cost_centre"),
     (
         "Paid 1,200.00 by SEPA on 2 March, disputed on 20 April.",

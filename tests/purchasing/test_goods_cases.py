@@ -67,13 +67,6 @@ class TestReceived:
 
 
 class TestFreight:
-    def test_is_the_suppliers_real_one_once_a_refused_line_breaks_the_franco(self):
-        """case: franco 500 €; after a refused line drops the total the supplier's real freight is split, not the planned 0."""
-        b = Billed(freight=3_500, freight_cents=3_500, franco_cents=12_570)
-        assert b.invoice.state == "disputed"  # the order had reached the franco
-        b.share("La ligne refusée fait perdre le franco")
-        assert sum(b.cents("freight")) == 3_500 and len(b.cents("freight")) == 4
-
     def test_is_split_by_delivery_place(self):
         """Each place counts once: A with two sites would carry twice B's part, had it goods in both."""
         d = Delivered(freight="drop_point")

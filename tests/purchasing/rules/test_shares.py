@@ -1,5 +1,7 @@
 """Money to the cent: acceptance cases, then properties."""
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,8 +80,14 @@ class TestShare:
         assert share(total, [1] * count) == expected
 
     def test_of_9_999_99_over_4_000_employees_is_exact(self):
-        """case: 9,999.99 € over 4,000 employees → 3,999 × 2.50 + 1 × 2.49."""
+        """case: 9,999.99 € over 4,000 employees → 3,999 × 2.50 + 1 × 2.49; total exact; stable if rows are shuffled."""
         assert share(999_999, [1] * 4_000) == [250] * 3_999 + [249]
+        names = [f"{n:04d}" for n in range(4_000)]
+        parties, paid = [Party(name) for name in names], []
+        for order in (names, Random(7).sample(names, 4_000)):  # the same shuffle every time
+            statement = shares.settle(parties, [Goods("goods", 2000, 999_999, dict.fromkeys(order, 1))])
+            paid.append([statement.total(name, "goods") for name in names])
+        assert paid[0] == paid[1] == [250] * 3_999 + [249]
 
     @given(st.integers(-(10**9), 10**9), st.lists(st.integers(0, 10**7), min_size=1, max_size=40).filter(any))
     def test_always_sums_and_never_strays_a_cent(self, total, weights):
