@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from companies.access import require
 from companies.api import ApiView
-from companies.models import ApiToken, Company, Site, User
+from companies.models import Company, Site, User
 from companies.pagination import Pages
 from purchasing import access
 from purchasing.api.fields import Cents, UnitPrice
@@ -59,10 +59,7 @@ class _Company(ApiView):
 
     def company(self) -> Company:
         """The company of the address, else 404; the token's own company only."""
-        rows = Company.objects.visible_to(self.actor)
-        if isinstance(self.request.auth, ApiToken):
-            rows = rows.filter(pk=self.request.auth.company_id)
-        company = get_object_or_404(rows, pk=self.kwargs["company"])
+        company = get_object_or_404(self.own(Company.objects.visible_to(self.actor), "pk"), pk=self.kwargs["company"])
         require(access.can_see_requests(self.actor, company))
         return company
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from companies.access import require
 from companies.api import ApiView
-from companies.models import ApiToken, Company, User
+from companies.models import Company, User
 from companies.pagination import Pages
 from purchasing import employee_access as access
 from purchasing import employee_pages as pages
@@ -112,10 +112,7 @@ class _AtWork(ApiView):
 
     def company(self) -> Company:
         """The company of the address, for those who count and hand out there; the token's own company only."""
-        rows = Company.objects.visible_to(self.actor)
-        if isinstance(self.request.auth, ApiToken):
-            rows = rows.filter(pk=self.request.auth.company_id)
-        row = get_object_or_404(rows, pk=self.kwargs["company"])
+        row = get_object_or_404(self.own(Company.objects.visible_to(self.actor), "pk"), pk=self.kwargs["company"])
         require(access.can_count(self.actor, row))
         return row
 

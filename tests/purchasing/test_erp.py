@@ -128,6 +128,10 @@ class TestTheErpOfAMember:
         heard = erp.hears()
         assert heard["commitment.locked"] == said["id"]
         assert erp.own("commitments/", pool=w.pool.pk)["results"][0]["granted"] == 14
+        elsewhere = CompanyFactory()  # who made the token buys there too; the token is of one company
+        elsewhere.memberships.create(user=erp.admin, role=Role.BUYER, granted_at=now)
+        erp.call("GET", f"companies/{elsewhere.pk}/commitments/")
+        assert erp.status == 404
         return w, told["pool_line"]
 
     def follows_the_order(self, erp, w, line):
