@@ -69,6 +69,7 @@ def till_texts() -> dict[str, Any]:
             "not_combinable": _("Not combinable"),
             "card_expired": pgettext("till", "Expired"),
             "card_replaced": _("Replaced card"),
+            "merchant_suspended": pgettext("till", "Stopped"),
             "wrong_slot": _("Old code"),
             "code_seen_elsewhere": _("Already shown"),
             "code_malformed": _("Check the code"),

@@ -17,6 +17,7 @@ from rest_framework.exceptions import APIException
 
 from companies.errors import DomainError
 from deploy.api_schema import Drawn
+from merchants.till_auth import SUSPENDED
 
 ROOMS = ["companies", "merchants", "benefit_card", "purchasing"]
 # Codes that no exception class of ours stands for.
@@ -25,6 +26,7 @@ OTHERS = {
     "csrf": (403, _("This page was open too long. Go back, reload it and send the form again.")),
     "server_error": (500, _("Something went wrong on our side. Nothing was lost; try again in a moment.")),
     "second_factor_needed": (403, _("Confirm your second factor in the browser first.")),
+    "merchant_suspended": (403, SUSPENDED),
     "till_not_paired": (401, _("This till is not linked any more. Link it again from the merchant space.")),
     "no_card": (404, _("You have no card yet.")),
 }

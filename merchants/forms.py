@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.forms import CHOOSE
 from merchants import opening
 from merchants.models import Category, Merchant, Shop
+from merchants.services.applications import AgreementMissing, SiretRefused, check_siret
 
 
 class ApplicationForm(forms.Form):
@@ -28,7 +29,16 @@ class ApplicationForm(forms.Form):
         label=_("Your e-mail address"), help_text=_("You sign in with a code sent to this address.")
     )
     phone = forms.CharField(label=_("Telephone"), max_length=20, required=False)
-    agreed = forms.BooleanField(label=_("I accept the merchant agreement"), required=False)
+    agreed = forms.BooleanField(
+        label=_("I accept the merchant agreement"), error_messages={"required": AgreementMissing.message}
+    )
+
+    def clean_siret(self) -> str:
+        """Told with the other fields, not after them; the service has the last word."""
+        try:
+            return check_siret(self.cleaned_data["siret"])
+        except SiretRefused as error:
+            raise ValidationError(error.sentence) from error
 
 
 class ShopForm(forms.Form):

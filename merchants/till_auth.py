@@ -16,6 +16,7 @@ from merchants.models import Till
 from merchants.services.tills import digest
 
 SEEN_EVERY = timedelta(minutes=5)
+SUSPENDED = _("ERB has stopped the card in this shop for the time being. The till stays linked; the owner knows why.")
 
 
 @cache
@@ -25,7 +26,11 @@ def by_token() -> Found[Till]:
 
 
 class TillAuthentication(BaseAuthentication):
-    """`request.user` is the till, with its shop and merchant, in one query. A revoked till gets 401 from then on."""
+    """`request.user` is the till, with its shop and merchant, in one query.
+
+    A revoked till gets 401 from then on and forgets what it knows. A till of a suspended merchant gets 403 until the
+    suspension is lifted: it keeps its token and the sales that wait on it.
+    """
 
     def authenticate(self, request: Request) -> tuple[Till, None] | None:
         scheme, _space, token = get_authorization_header(request).decode(errors="replace").partition(" ")
@@ -33,6 +38,8 @@ class TillAuthentication(BaseAuthentication):
             return None
         till = by_token().of(digest(token.strip()))
         if till is None:
+            if Till.objects.stopped().filter(token_hash=digest(token.strip())).exists():
+                raise exceptions.PermissionDenied(SUSPENDED, code="merchant_suspended")
             raise exceptions.AuthenticationFailed(
                 _("This till is not linked any more. Link it again from the merchant space."), code="till_not_paired"
             )

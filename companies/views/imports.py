@@ -215,7 +215,9 @@ def _describe(row: ImportRow, sites: dict[int, str]) -> None:
         return str(value or "")
 
     row.changes = [  # type: ignore[attr-defined]  # for the template
-        (FIELD_NAMES[name], shown(name, row.before.get(name)), shown(name, value))
-        for name, value in row.values.items()
+        (label, shown(name, row.before.get(name)), shown(name, value))
+        for name, label in FIELD_NAMES.items()  # one order on every line: the database keeps none
+        if name in row.values
+        for value in [row.values[name]]
         if row.kind != "joiner" or (value and name not in ("first_name", "last_name"))
     ]

@@ -9,6 +9,12 @@ from merchants.models.merchant import Merchant, MerchantStatus, Shop
 
 
 class TillQuerySet(models.QuerySet["Till"]):
+    def stopped(self) -> "TillQuerySet":
+        """Tills that are linked, and may scan again once the association lets their merchant in again."""
+        return self.filter(revoked_at__isnull=True, shop__closed_at__isnull=True).exclude(
+            shop__merchant__status=MerchantStatus.ACTIVE
+        )
+
     def paired(self) -> "TillQuerySet":
         """Tills that may scan now: not revoked, of an active merchant, in a shop that is open for business.
 

@@ -88,13 +88,15 @@ def apply(
     city: str,
     agreed: bool,
     reading: str = "",
+    language: str = "fr",
     address: str | None = None,
     at: datetime,
 ) -> Merchant:
     """Record an application: merchant, first shop, and an account for the owner, who signs in with a code sent to `email`.
 
     The account gives access to this merchant only; nothing is public until the association approves. `reading` is the
-    language of the copy that stood beside the agreement, "" when the French text stood alone: the proof keeps it.
+    language of the copy that stood beside the agreement, "" when the French text stood alone: the proof keeps it. A new
+    account reads its mails in `language`.
     """
     if not agreed:
         raise AgreementMissing(field="agreed")
@@ -114,7 +116,9 @@ def apply(
         raise MerchantKnown(field="siret")
     Shop.objects.create(merchant=merchant, name=name, street=street, postcode=postcode, city=city)
     mailbox = email.strip().lower()
-    owner = User.objects.filter(email=mailbox).first() or User.objects.create_user(mailbox, owner_name)
+    owner = User.objects.filter(email=mailbox).first() or User.objects.create_user(
+        mailbox, owner_name, language=language
+    )
     MerchantRole.objects.create(user=owner, merchant=merchant)
     _keep_proof(merchant, owner, signer=owner_name, reading=reading, address=address, at=at)
     audit.record(

@@ -22,6 +22,7 @@ def apply(request: HttpRequest) -> HttpResponse:
         try:
             merchant = services.apply(
                 **form.cleaned_data,
+                language=get_language() or "fr",
                 reading=agreement.copy_for(request.POST.get("reading")),
                 address=request.META.get("REMOTE_ADDR") or None,
                 at=timezone.now(),

@@ -78,7 +78,10 @@ class TestApplication:
     def test_keeps_what_was_typed_when_the_form_is_refused(self, client: Client):
         answer = client.post(reverse("merchants:apply"), {"name": "Cordonnerie Vial", "siret": "1"})
         assert answer.status_code == 400
-        assert "Cordonnerie Vial" in answer.content.decode()
+        page = answer.content.decode()
+        assert "Cordonnerie Vial" in page
+        for refusal in (SiretRefused(), AgreementMissing()):
+            assert refusal.sentence in page, "each field says at once what it lacks"
 
     def test_can_be_sent_by_a_stranger_who_reads_english_and_the_proof_says_what_was_shown(self, client: Client):
         values = application()
@@ -91,6 +94,7 @@ class TestApplication:
         assert '<input type="hidden" name="reading" value="en">' in page
         assert client.post(reverse("merchants:apply"), values).status_code == 200
         assert Merchant.objects.get().name == "Cordonnerie Vial"
+        assert User.objects.get().language == "en", "and its mails come in English"
         proof = Merchant.objects.get().acceptances.get()
         assert (proof.reading, proof.reading_sha256) == ("en", agreement.fingerprint(agreement.CURRENT, "en"))
         paper = PdfReader(BytesIO(bytes(proof.document.content)))

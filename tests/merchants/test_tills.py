@@ -147,10 +147,18 @@ class TestRevokedTill:
         answer = self.scan(till)
         assert (answer.status_code, answer.json()["code"]) == (401, "till_not_paired")
 
-    def test_is_what_every_till_of_a_suspended_merchant_becomes(self):
-        till = TillFactory()
+    def test_is_not_what_a_till_of_a_suspended_merchant_becomes(self):
+        """It accepts nothing, is told so without the reason, and goes on by itself once the suspension is lifted."""
+        till, cut = TillFactory(), TillFactory()
         services.suspend(actor=staff(), merchant=till.shop.merchant, reason="Fermé pour impayés.", at=PAST)
-        assert self.scan(till).status_code == 401
+        answer = self.scan(till)
+        assert (answer.status_code, answer.json()["code"]) == (403, "merchant_suspended")
+        assert "impayés" not in answer.content.decode()
+        Till.objects.filter(pk=cut.pk).update(revoked_at=PAST)
+        services.suspend(actor=staff(), merchant=cut.shop.merchant, reason="Aussi.", at=PAST)
+        assert self.scan(cut).status_code == 401
+        services.approve(actor=staff(), merchant=till.shop.merchant, at=timezone.now())
+        assert self.scan(till).status_code == 200
 
     def test_is_what_every_till_of_a_closed_shop_becomes(self):
         till = TillFactory()

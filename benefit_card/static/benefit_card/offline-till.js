@@ -56,6 +56,7 @@ export class OfflineTill {
     if (!this.api.paired || !this.supported) return false;
     const pack = await this.api.get(this.urls.pack);
     if (pack.kind === "revoked") this.onRevoked();
+    if (pack.code === "merchant_suspended") await this.#forget();
     if (!pack.ok) { this.onChange(); return pack.kind !== "network"; }
     try {
       await this.#renew(pack.data);
@@ -70,6 +71,12 @@ export class OfflineTill {
     this.onChange();
     if (this.queue.length) this.queue.flush();
     return true;
+  }
+
+  /** No selling without network either, until the server gives out offers again; sales that wait stay. */
+  async #forget() {
+    this.pack = this.documents = null;
+    await put("documents", null);
   }
 
   /** Keys, and what changed since the list that is kept; the whole list when there is none or the changes do not fit it. */
