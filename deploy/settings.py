@@ -389,7 +389,7 @@ if TESTING:
 elif STANDALONE or DEMO:
     EMAIL_BACKEND = "deploy.standalone.mailbox.Backend"
 else:
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_BACKEND = "companies.smtp.Backend"
 EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", 25)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")

@@ -4,6 +4,7 @@ A destination charge is the supplier's: of it only Stripe's fee, our commission,
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from companies.billing.mentions import amount
 from companies.billing.models import (
     AccountKind,
     ConnectedAccount,
+    HandedOn,
     Invoice,
     LedgerEntry,
     Payment,
@@ -117,15 +119,6 @@ def commission_again(payment: Payment, cents: int) -> int:
     return divide(payment.commission_cents * cents, payment.amount_cents)
 
 
-def post_handed_on(key: str, cents: int, payment: Payment, *, at: datetime) -> None:
-    """Money that came back to us went to the supplier again, less our commission. Once per key."""
-    kept = commission_again(payment, cents)
-    if post_laid_out(key, cents, payment, at=at) and kept:
-        reason = f"{payment.invoice.number} · {key}"
-        if ledger.post(key=f"{key}-commission", kind="commission", at=at, reason=reason, sides=_earned(0, kept)):
-            _to_invoice(payment, f"{key}-commission", 0, kept, at=at)
-
-
 def _net(cents: int) -> int:
     return divide(cents * 10_000, 10_000 + COMMISSION_VAT_BP)
 
@@ -140,10 +133,10 @@ def _earned(before: int, after: int) -> list[ledger.Side]:
     ]
 
 
-def _to_invoice(payment: Payment, key: str, before: int, after: int, *, at: datetime) -> None:
+def _to_invoice(payment: Payment, key: str, before: int, after: int, *, at: datetime, of: str = "") -> None:
     """What was booked goes on an invoice to the supplier, or back on a credit note (supplier_invoicing.py)."""
     net = _net(after) - _net(before)
-    earned = SupplierFee.objects.filter(key=f"commission-{payment.pk}").first() if after < before else None
+    earned = SupplierFee.objects.filter(key=of or f"commission-{payment.pk}").first() if after < before else None
     supplier_fees.write(
         party=payment.invoice.seller, key=key, kept=True, net_cents=net, vat_cents=after - before - net,
         vat_bp=COMMISSION_VAT_BP, at=at, corrects=earned,
@@ -162,32 +155,86 @@ def post_laid_out(key: str, cents: int, payment: Payment, *, at: datetime) -> bo
     return ledger.post(key=key, kind="connect", at=at, sides=sides, reason=reason) is not None
 
 
-def to_settle(payment: Payment) -> Sequence[tuple[str, int]]:
-    """What is open between us and the supplier of a payment: (mark, cents) to get back (positive) or to hand on (negative).
+@dataclass(frozen=True)
+class Step:
+    """What is open between us and the supplier of a payment, and which transfer it is about.
 
-    A claim was taken from our balance: the transfer is reversed. One that was won, or a refund that bounced, came back to
-    us: it is the supplier's and is transferred again, less the commission that had gone back with it.
+    Positive cents are to be got back, of `source` or when it is None of the payment's own transfer; negative ones to hand on.
     """
-    ids = [
-        *payment.disputes.values_list("dispute_id", flat=True),
-        *payment.refunds.exclude(refund_id="").values_list("refund_id", flat=True),
+
+    key: str
+    cents: int
+    source: HandedOn | None = None
+    left_cents: int = 0  # of the source, before this step
+
+
+def to_settle(payment: Payment) -> list[Step]:
+    """A claim was taken from our balance: what the supplier got is reversed. One that was won, or a refund that bounced, came
+    back to us: it is the supplier's and is transferred again, less the commission that had gone back with it.
+
+    What was transferred again is recovered first: the payment's own transfer was reversed before.
+    """
+    claims = list(payment.disputes.order_by("pk").values_list("dispute_id", flat=True))
+    refunds = payment.refunds.filter(state="failed").exclude(refund_id="").values_list("refund_id", flat=True)
+    sources = list(payment.handed_on.order_by("-pk"))
+    taken = _posted([f"connect-{mark}-{claim}" for claim in claims for mark in ("taken", "won", "returned")])
+    back = {claim: dict(_recovered(claim, sources)) for claim in claims}
+    room = {source.pk: source.cents - sum(parts.get(source.pk, 0) for parts in back.values()) for source in sources}
+    found: list[Step] = []
+    for claim in claims:
+        open_cents = taken.get(f"connect-taken-{claim}", 0) - sum(back[claim].values())
+        won = f"connect-won-{claim}" in taken
+        if open_cents > 0 and not won:
+            for source in sources:
+                if (part := min(open_cents, room[source.pk])) > 0 and source.pk not in back[claim]:
+                    found.append(Step(f"connect-recovered-{claim}-{source.pk}", part, source, room[source.pk]))
+                    open_cents -= part
+            if open_cents > 0 and None not in back[claim]:
+                found.append(Step(f"connect-recovered-{claim}", open_cents))
+        if won and back[claim] and f"connect-returned-{claim}" not in taken:
+            found.append(Step(f"connect-returned-{claim}", -sum(back[claim].values())))
+    bounced = _posted([f"connect-{mark}-{refund}" for refund in refunds for mark in ("bounced", "returned")])
+    found += [
+        Step(f"connect-returned-{refund}", bounced[f"connect-bounced-{refund}"])
+        for refund in refunds
+        if bounced.get(f"connect-bounced-{refund}") and f"connect-returned-{refund}" not in bounced
     ]
-    marks = ("taken", "won", "recovered", "bounced", "returned")
-    posted = LedgerEntry.objects.filter(
-        account__kind=AccountKind.CONNECT,
-        transaction__key__in=[f"connect-{mark}-{key}" for mark in marks for key in ids],
-    )
-    sums = dict(posted.values_list("transaction__key", "cents"))
-    found = []
-    for dispute_id in payment.disputes.values_list("dispute_id", flat=True):
-        taken, back = sums.get(f"connect-taken-{dispute_id}"), sums.get(f"connect-won-{dispute_id}")
-        recovered = f"connect-recovered-{dispute_id}" in sums
-        if taken and back is None and not recovered:
-            found.append((f"recovered-{dispute_id}", taken))
-        if back and recovered and f"connect-returned-{dispute_id}" not in sums:
-            found.append((f"returned-{dispute_id}", back))
-    for refund_id in payment.refunds.filter(state="failed").exclude(refund_id="").values_list("refund_id", flat=True):
-        back = sums.get(f"connect-bounced-{refund_id}")
-        if back and f"connect-returned-{refund_id}" not in sums:
-            found.append((f"returned-{refund_id}", back))
     return found
+
+
+def _posted(keys: Sequence[str]) -> dict[str, int]:
+    rows = LedgerEntry.objects.filter(account__kind=AccountKind.CONNECT, transaction__key__in=keys)
+    return dict(rows.values_list("transaction__key", "cents"))
+
+
+def _recovered(claim: str, sources: Sequence[HandedOn]) -> list[tuple[int | None, int]]:
+    """What of a claim was got back, by the transfer it came from; None for the payment's own."""
+    keys: dict[str, int | None] = {f"connect-recovered-{claim}": None}
+    keys |= {f"connect-recovered-{claim}-{source.pk}": source.pk for source in sources}
+    return [(keys[key], -cents) for key, cents in _posted(list(keys)).items()]
+
+
+def post_settled(step: Step, payment: Payment, *, transfer_id: str, at: datetime) -> None:
+    """Book one step that Stripe carried out, once, inside the caller's transaction."""
+    if not post_laid_out(step.key, -step.cents, payment, at=at):
+        return
+    if step.cents < 0:
+        HandedOn.objects.create(payment=payment, key=step.key, transfer_id=transfer_id, cents=-step.cents)
+        _post_kept(payment, step.key, 0, commission_again(payment, -step.cents), at=at)
+    elif step.source is not None:
+        _post_kept(payment, step.key, *commission_of(payment, step), at=at, of=f"{step.source.key}-commission")
+
+
+def commission_of(payment: Payment, step: Step) -> tuple[int, int]:
+    """Our commission on what is left of a transfer, before and after a step takes a part of it back."""
+    return commission_again(payment, step.left_cents), commission_again(payment, step.left_cents - step.cents)
+
+
+def _post_kept(payment: Payment, key: str, before: int, after: int, *, at: datetime, of: str = "") -> None:
+    """Our commission on money that was handed on, or a part of it given back with what was recovered."""
+    if before == after:
+        return
+    reason = f"{payment.invoice.number} · {key}"
+    mine = f"{key}-commission"
+    if ledger.post(key=mine, kind="commission", at=at, reason=reason, sides=_earned(before, after)):
+        _to_invoice(payment, mine, before, after, at=at, of=of)

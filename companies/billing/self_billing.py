@@ -19,7 +19,7 @@ from stdnum.fr import siren as siren_rules
 from companies import audit
 from companies.access import has_role, is_staff, require
 from companies.billing import claims, invoices, ledger, numbering, seller, terms
-from companies.billing.billing_mandates import NoMandate, VatNumberAsked, in_force, require_vat_number
+from companies.billing.billing_mandates import NoMandate, VatNumberAsked, hold, in_force, require_vat_number
 from companies.billing.models import AccountKind, MandatePurpose, SelfBilled, SelfBillingMandate
 from companies.documents import store
 from companies.errors import DomainError, Invalid
@@ -79,6 +79,7 @@ def give(
         identity.get(name) for name in ("name", "street", "postcode", "city")
     ):
         raise PartyRefused
+    hold([siren])
     of_seller = SelfBillingMandate.objects.filter(siren=siren, purpose=purpose)
     if of_seller.filter(revoked_at=None).select_for_update().exists():
         raise MandateInForce

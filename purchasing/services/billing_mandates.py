@@ -36,10 +36,15 @@ class SirenBound(Invalid):
 
 
 def require_siren_free(supplier: Supplier, siren: str) -> None:
-    """Raises SirenBound when invoices in a supplier's name depend on the SIREN it has now, and it would get another."""
-    was = Supplier.objects.filter(pk=supplier.pk).values_list("siren", flat=True).first()
+    """Raises SirenBound when invoices in a supplier's name depend on the SIREN it has now, and it would get another.
+
+    Nobody gives a mandate on either number or relies on one until the caller's transaction ends.
+    """
+    row = Supplier.objects.select_for_update().filter(pk=supplier.pk)
+    was = row.values_list("siren", flat=True).first()
     if not was or was == siren:
         return
+    billing_mandates.hold([was, siren])
     won = AwardLine.objects.filter(award__state="confirmed", quote_line__quote__invitation__supplier=supplier)
     orders = PurchaseOrder.objects.filter(supplier=supplier).exclude(state="cancelled")
     depends = Q(pk__in=won.values("award__tender__pool")) | Q(pk__in=orders.values("pool"))
@@ -56,8 +61,16 @@ def without(suppliers: Iterable[Supplier]) -> list[Supplier]:
 
 
 def require_mandates(suppliers: Iterable[Supplier], legal_model: str) -> None:
-    """Raises MandateMissing when the model asks for mandates and a supplier has given none."""
-    if legal_model == Pool.LegalModel.MANDATE and (missing := without(suppliers)):
+    """Raises MandateMissing when the model asks for mandates and a supplier has given none; until commit it stays so.
+
+    Call it inside a transaction.
+    """
+    if legal_model != Pool.LegalModel.MANDATE:
+        return
+    known = [row.pk for row in suppliers]
+    rows = list(Supplier.objects.select_for_update().filter(pk__in=known).order_by("pk"))  # their numbers stay
+    billing_mandates.hold(row.siren for row in rows)
+    if missing := without(rows):
         raise MandateMissing(suppliers=", ".join(row.name for row in missing))
 
 

@@ -19,7 +19,7 @@ from companies.billing import (
     supplier_links,
     third_party,
 )
-from companies.billing.models import AccountKind, ConnectedAccount, Invoice, LedgerEntry, Payment
+from companies.billing.models import AccountKind, ConnectedAccount, Invoice, LedgerEntry, Payment, SupplierFee
 from companies.billing.payments import connect
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, Role
@@ -167,6 +167,23 @@ class TestAPayment:
         for _twice in range(2):
             s.read(payment)
         assert (s.state()[0], s.has, ours()) == ("paid", 5_339 - 160, before)
+        # The bank thinks again: what was transferred the second time is recovered, once, and handed on once more when won.
+        for won in (False, True):
+            double.lever("dispute", payment_intent=payment.intent_id) if not won else double.lever(
+                "decide", dispute=_newest(double), status="won"
+            )
+            for _twice in range(2):
+                s.read(payment)
+            after = ("paid", 5_339 - 160, before) if won else ("charged_back", 0, {"stripe": -105, "bank_charges": 105})
+            assert (s.state()[0], s.has, ours()) == after
+            assert ledger.balance(AccountKind.CONNECT) == 0
+        earned = SupplierFee.objects.values_list("net_cents", "vat_cents")
+        assert [sum(sums) for sums in zip(*earned, strict=True)] == [133, 27]
+        with double.store.transaction():
+            assert (
+                len(list(double.store.newest("transfer"))),
+                len(list(double.store.newest("transfer_reversal"))),
+            ) == (3, 2)
         assert checking.first_break() == ""
 
     def test_whose_supplier_has_nothing_left_stays_laid_out_until_it_has(self, double):
@@ -234,6 +251,11 @@ class TestAPayment:
             )
         assert (s.has, ours()) == (0, {"stripe": -105, "bank_charges": 105})
         assert checking.first_break() == ""
+
+
+def _newest(double):
+    with double.store.transaction():
+        return next(double.store.newest("dispute"))["id"]
 
 
 def _dies_on(prefix, real):

@@ -34,9 +34,9 @@ from companies.billing import (
     write_offs,
 )
 from companies.billing.bank import importing, matching
-from companies.billing.channel import exchange
+from companies.billing.channel import collected, exchange
 from companies.billing.invoices import InvoiceRefused
-from companies.billing.models import AccountKind, BankLine, Invoice, LedgerEntry, Mandate, Transmission
+from companies.billing.models import AccountKind, BankLine, Invoice, LedgerEntry, Mandate, Status, Transmission
 from companies.errors import NotAllowed
 from companies.models import Role
 from tests.billing.pdfa import faults
@@ -79,6 +79,16 @@ class TestAnInvoiceInASuppliersName:
         exchange.hand_over(row, at=AT)
         transmission = Transmission.objects.get(invoice=row)
         assert exchange.flow_type(transmission.about) == "CustomerInvoice"
+        # 212 is told for the supplier, as it says, and taken back with its word
+        Transmission.objects.update(state="sent")
+        row.refresh_from_db()
+        in_name.tell_paid(invoice=row, cents=2_000, seen=row.balance_cents, actor=None, at=LATER)
+        assert [collected.say(at=LATER), collected.say(at=LATER)] == [1, 0]
+        in_name.take_back_word(invoice=row, actor=None, at=LATER)
+        assert collected.say(at=LATER) == 1
+        said = Status.objects.filter(code="212").order_by("pk")
+        assert [status.cents for status in said] == [2_000, -2_000]
+        assert mandate.siren.encode() in exchange._message(said[0])
         assert invoice().number == "ERB-2026-00001"  # nothing of it in the association's own series
         assert checking.first_break() == ""
 

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import pytest
 import stripe
 from cryptography.hazmat.primitives.serialization import Encoding
+from django.core.mail import EmailMessage
 
 from benefit_card import sms
 from benefit_card.models import WalletRegistration
 from benefit_card.services import google_passes, wallets
 from benefit_card.wallet_authority import signer
-from companies import deadlines, outward
+from companies import deadlines, outward, smtp
 from companies.billing.channel.http import Platform
 from companies.billing.channel.port import ChannelDown, Parcel
 from companies.billing.payments import gateway
@@ -29,8 +30,8 @@ DRIPS = 400  # four seconds, at the end of which a call without a limit would ha
 class Dripper:
     """Says `begin` to whoever calls, then a byte every hundredth of a second; `cut` once somebody hung up."""
 
-    def __init__(self, begin, tls=None):
-        self.begin, self.tls, self.cut = begin, tls, threading.Event()
+    def __init__(self, begin, tls=None, first=False):
+        self.begin, self.tls, self.first, self.cut = begin, tls, first, threading.Event()
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self.socket.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -44,7 +45,8 @@ class Dripper:
             try:
                 if self.tls:
                     line = self.tls.wrap_socket(line, server_side=True)
-                line.recv(65_536)
+                if not self.first:
+                    line.recv(65_536)
                 line.sendall(self.begin)
                 for _byte in range(DRIPS):
                     line.sendall(b"a")
@@ -73,6 +75,17 @@ def drips(monkeypatch):
 
 def over(dripper):
     assert dripper.cut.wait(10), "the connection was held until the end"
+
+
+@pytest.mark.parametrize(("begin", "more"), [(b"220-", {}), (TLS, {"use_ssl": True})], ids=["in words", "in TLS"])
+def test_a_mail_server_that_drips_is_given_up_after_the_whole_time(drips, begin, more, monkeypatch):
+    monkeypatch.setattr(smtp, "SECONDS", 0.2)
+    dripper = drips(begin, first=True)
+    host, port = dripper.host.split(":")
+    backend = smtp.Backend(host=host, port=int(port), timeout=20, **more)
+    with pytest.raises(TimeoutError, match="too long"):
+        backend.send_messages([EmailMessage("x", "y", to=["a@b.fr"])])
+    over(dripper)
 
 
 @pytest.mark.parametrize("begin", [HEAD, BODY], ids=["in its head", "in its body"])

@@ -1,9 +1,11 @@
 """Pools in the listing model whose invoices the association writes in the supplier's name (decision 0052)."""
 
 from datetime import date
+from threading import Thread
 
 import pytest
 from django.conf import settings
+from django.db import connection, transaction
 from django.urls import reverse
 
 from companies.billing import billing_mandates, checking, exports, ledger, self_billing
@@ -15,6 +17,7 @@ from purchasing.services import catalogue
 from purchasing.services import pool as pools
 from tests.factories.billing import SUPPLIER, billing_mandate
 from tests.factories.companies import staff
+from tests.factories.purchasing import SupplierFactory
 from tests.purchasing.billed import AT, Billed
 from tests.purchasing.test_claims import Claimed
 from tests.purchasing.test_tender_service import awarded_pool
@@ -125,3 +128,36 @@ class TestAPool:
         assert gate.awarded(pool)[0].siren == SUPPLIER["siren"]
         Pool.objects.filter(pk=pool.pk).update(legal_model="listing")
         assert save("732829320").siren == "732829320"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtTheSameMoment:
+    def test_a_mandate_is_given_and_its_number_changed_one_after_the_other(self):
+        """Whoever changes the number waits until the mandate stands, and is refused then; without the lock both would be done."""
+        supplier, clerk, refused = SupplierFactory(siren="732829320"), staff(), []
+
+        def change() -> None:
+            values, contact = {"siren": "552100554"}, {"name": "Ana", "email": "ana@savonnerie.example"}
+            try:
+                catalogue.save_supplier(actor=clerk, values=values, contact=contact, supplier=supplier, at=AT)
+            except gate.SirenBound as error:
+                refused.append(error)
+            finally:
+                connection.close()
+
+        thread = Thread(target=change)
+        with transaction.atomic():
+            self_billing.give.__wrapped__(
+                company=None, party=SUPPLIER | {"siren": "732829320"}, text="Mandat",
+                signed_on=date(2026, 1, 5), signed_by="Ana", paper=b"%PDF-1.7",
+                actor=clerk, at=AT, purpose="members",
+            )  # fmt: skip
+            thread.start()
+            with connection.cursor() as cursor:
+                waiting = 0
+                while thread.is_alive() and not waiting:
+                    cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+                    (waiting,) = cursor.fetchone()
+        thread.join()
+        supplier.refresh_from_db()
+        assert (len(refused), supplier.siren) == (1, "732829320")

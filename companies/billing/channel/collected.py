@@ -2,6 +2,8 @@
 
 Source: XP Z12-012 and Z12-014, use case 34 (partial collection, cancelled collection): one message for each payment, the
 amount with its VAT by rate (MEN, MDT-207, 215 and 224), a negative amount cancels; their sum is what stands on the invoice.
+For an invoice in a supplier's name it is told for the supplier, on the way the invoice went: a payment through Stripe
+Connect, or what the supplier says it received, and taken back with its word.
 """
 
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, Sum
 
 from companies import money
 from companies.billing.advance_books import CASH, gross_by_rate
-from companies.billing.models import AccountKind, LedgerEntry, Status, StatusCode, Transmission, TransmissionState
+from companies.billing.models import CLAIMS, LedgerEntry, Status, StatusCode, Transmission, TransmissionState
 
 TOLD_OF = (TransmissionState.SENT, TransmissionState.DELIVERED, TransmissionState.APPROVED)
 BATCH = 200
@@ -24,7 +26,7 @@ def say(*, at: datetime) -> int:
     told = told.filter(code=StatusCode.COLLECTED)
     earlier = Q(posting=OuterRef("transaction")) | Q(posting=None, at__gte=OuterRef("transaction__at"))
     rows = (
-        LedgerEntry.objects.filter(CASH, account__kind=AccountKind.RECEIVABLE, invoice__transmission__state__in=TOLD_OF)
+        LedgerEntry.objects.filter(CASH, account__kind__in=CLAIMS, invoice__transmission__state__in=TOLD_OF)
         .exclude(Exists(told.filter(earlier)))  # without a posting: told as a whole, before each was
         .values("invoice__transmission", "transaction")
         .annotate(sum=Sum("cents"))

@@ -17,7 +17,7 @@ from companies.billing.models.collection import (
     SuspensionProposal,
     WriteOff,
 )
-from companies.billing.models.connect import ConnectedAccount
+from companies.billing.models.connect import ConnectedAccount, HandedOn
 from companies.billing.models.contest import Contest
 from companies.billing.models.credit_note import CreditNote, CreditNoteLine
 from companies.billing.models.customer import Customer
@@ -82,6 +82,7 @@ __all__ = [
     "DuesState",
     "EInvoicing",
     "EReport",
+    "HandedOn",
     "Instalment",
     "InstalmentPlan",
     "Invoice",

@@ -1,12 +1,15 @@
 """Suppliers' own accounts at Stripe: what Connect carries never stands in the association's books."""
 
+import pgtrigger
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from companies.access import is_staff
+from companies.billing.models.payment import Payment
 from companies.models import User
+from companies.models.guards import never_emptied
 
 
 class ConnectedAccountQuerySet(models.QuerySet["ConnectedAccount"]):
@@ -51,3 +54,23 @@ class ConnectedAccount(models.Model):
     def can_charge(self) -> bool:
         """Whether the companies may pay through it today."""
         return bool(self.account_id) and self.charges_enabled and self.transfers_active
+
+
+class HandedOn(models.Model):
+    """A transfer to a supplier of money that had come back to us: what a later claim is recovered from."""
+
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="handed_on")
+    key = models.CharField(max_length=120, unique=True)  # of the posting: connect-returned-<claim or refund>
+    transfer_id = models.CharField(max_length=80, unique=True)
+    cents = models.BigIntegerField()  # with our commission, which the transfer itself is less by
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.CheckConstraint(name="handed_on_something", condition=Q(cents__gt=0))]
+        triggers = [
+            pgtrigger.Protect(name="handed_on_stays", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_emptied("handed_on_never_emptied"),
+        ]
+
+    def __str__(self) -> str:
+        return self.transfer_id

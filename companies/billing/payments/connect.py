@@ -11,7 +11,8 @@ from companies.billing.models import ConnectedAccount, Payment
 from companies.billing.payments.gateway import PaymentServiceDown, client, plain
 
 if TYPE_CHECKING:
-    from stripe.params import AccountCreateParams
+    from stripe import RequestOptions
+    from stripe.params import AccountCreateParams, TransferReversalCreateParams
 
 log = logging.getLogger(__name__)
 
@@ -89,33 +90,38 @@ def settle(payment: Payment, *, at: datetime) -> bool:
     import stripe
 
     done = False
-    for mark, cents in connected.to_settle(payment):
-        key = f"connect-{mark}"
+    for step in connected.to_settle(payment):
         try:
-            if mark.startswith("recovered"):
-                client().v1.transfers.reversals.create(
-                    payment.transfer_id, {"amount": cents, "refund_application_fee": True}, {"idempotency_key": key}
-                )
-            else:
-                client().v1.transfers.create(
-                    {
-                        "amount": -cents - connected.commission_again(payment, -cents),
-                        "currency": "eur",
-                        "destination": payment.destination,
-                        "metadata": {"for": mark},
-                    },
-                    {"idempotency_key": key},
-                )
+            transfer_id = _carried_out(step, payment)
         except stripe.InvalidRequestError as refusal:
-            log.warning("payment %s, %s: %s", payment.pk, mark, refusal)
+            log.warning("payment %s, %s: %s", payment.pk, step.key, refusal)
             continue
         except stripe.StripeError as error:
             raise PaymentServiceDown from error
         with transaction.atomic(durable=True):
-            post = connected.post_laid_out if cents > 0 else connected.post_handed_on
-            post(key, -cents, payment, at=at)
+            connected.post_settled(step, payment, transfer_id=transfer_id, at=at)
         done = True
     return done
+
+
+def _carried_out(step: connected.Step, payment: Payment) -> str:
+    """Ask Stripe for one step; the id of the transfer it made, empty for a reversal."""
+    options: RequestOptions = {"idempotency_key": step.key}
+    if step.cents < 0:
+        cents = -step.cents - connected.commission_again(payment, -step.cents)
+        marks = {"for": step.key.removeprefix("connect-")}
+        made = client().v1.transfers.create(
+            {"amount": cents, "currency": "eur", "destination": payment.destination, "metadata": marks}, options
+        )
+        return made.id
+    if step.source is None:
+        whole: TransferReversalCreateParams = {"amount": step.cents, "refund_application_fee": True}
+        client().v1.transfers.reversals.create(payment.transfer_id, whole, options)
+    else:  # no commission was taken of this transfer, it was less by it
+        before, after = connected.commission_of(payment, step)
+        part: TransferReversalCreateParams = {"amount": step.cents - (before - after)}
+        client().v1.transfers.reversals.create(step.source.transfer_id, part, options)
+    return ""
 
 
 def sweep(*, at: datetime) -> None:

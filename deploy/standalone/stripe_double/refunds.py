@@ -12,7 +12,8 @@ def open_dispute(world: World, intent_id: str, reason: str = "") -> JSON:
     """The payer claims the money back; for SEPA that is lost at once, for a card it awaits an answer."""
     intent = world.find(intent_id, "payment_intent")
     charge = world.find(intent["latest_charge"] or "", "charge")
-    if intent["status"] != "succeeded" or charge["disputed"]:
+    earlier = [row for row in world.store.newest("dispute") if row["charge"] == charge["id"]]
+    if intent["status"] != "succeeded" or any(row["status"] != "won" for row in earlier):
         raise invalid("This payment cannot be disputed.")
     sepa = charge["payment_method_details"]["type"] == "sepa_debit"
     dispute = world.create(
