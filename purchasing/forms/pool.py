@@ -102,6 +102,7 @@ class PoolForm(forms.ModelForm):
     def __init__(self, *args: Any, staff: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["category"].choices = [("", _("Several")), *Category.choices]  # type: ignore[attr-defined]  # a field of choices has it
+        self.fields["dearer"].required = False
         if staff:
             buyers = Membership.objects.filter(role=Role.BUYER).values("user")
             people = User.objects.filter(pk__in=buyers) | User.objects.filter(staff_role__isnull=False)
@@ -109,6 +110,9 @@ class PoolForm(forms.ModelForm):
             self.fields["lead"].queryset = people.distinct().order_by("full_name")  # type: ignore[attr-defined]  # a field of choices has it
         else:
             del self.fields["lead"]
+
+    def clean_dearer(self) -> str:
+        return self.cleaned_data["dearer"] or Pool.Dearer.ORDER
 
     def draft(self) -> PoolDraft:
         data = {name: value for name, value in self.cleaned_data.items() if name != "lead"}
