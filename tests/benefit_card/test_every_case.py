@@ -29,6 +29,7 @@ THREATS = {
     "stale list on purpose": [
         (CARD + "sync", "test_holds_the_till_to_the_age_of_its_list_and_the_offers_policy"),
         (BROWSER + "offline_till", "test_with_an_old_list_takes_what_the_policy_allows"),
+        (CARD + "credential", "test_lead_to_no_older_list_however_well_it_was_signed"),
     ],
     "parallel redemption": [
         (CARD + "exactly_once", "test_is_redeemed_exactly_once_by_sixteen_tills_in_a_hundred_rounds")
@@ -39,7 +40,8 @@ THREATS = {
     ],
     "merchant invents redemptions": [(CARD + "fraud", "test_raises_a_merchant_with_typed_codes_only")],
     "merchant staff browse people": [
-        (CARD + "threats", "test_people_by_guessed_codes_or_ids_gets_one_answer_and_then_none")
+        (CARD + "threats", "test_people_by_guessed_codes_or_ids_gets_one_answer_and_then_none"),
+        (CARD + "threats", "test_is_locked_for_an_hour_after_thirty_wrong_codes"),
     ],
     "card-status oracle": [(CARD + "threats", "test_is_not_to_be_had_without_a_paired_till")],
     "employer or ERB insider tracks a person": [
@@ -52,6 +54,9 @@ THREATS = {
         ("companies/test_staff_list_reading", "test_says_where_and_what_is_wrong"),
         ("companies/test_staff_list_reading", "test_refuses_a_file_that_is_no_staff_list"),
         ("companies/test_people_pages", "test_list_errors_by_line_and_as_a_harmless_file"),
+        ("companies/test_staff_list_reading", "test_refuses_a_workbook_that_would_unpack_to_more_than_memory_holds"),
+        (CARD + "threats", "test_is_text_in_every_file_that_a_spreadsheet_opens"),
+        (CARD + "retention", "test_is_for_the_association_alone_and_leaves_no_formula_in_a_file"),
     ],
     "scan of hostile QR": [(BROWSER + "card_scripts", "test_is_named_foreign_and_never_anything_else")],
     "credential in logs/referrer": [
@@ -192,6 +197,11 @@ EXACTLY_ONCE = {
         (CARD + "sync", "test_limits_a_card_to_the_network_after_two_conflicts"),
         (CARD + "sync", "test_keeps_what_comes_after_seven_days_for_a_person_to_decide"),
     ],
+    "a queue in runs": [
+        (CARD + "sync", "test_answers_and_keeps_what_the_same_sales_one_by_one_do"),
+        (CARD + "sync", "test_that_dies_before_its_end_never_happened_and_is_taken_in_again"),
+        (CARD + "exactly_once", "test_of_queues_with_the_same_cards_in_any_order_holds_the_limit_without_deadlock"),
+    ],
     "merchants: agreement anew, suspension, pictures": [
         ("merchants/test_offer_plans", "test_of_a_new_text_leaves_time_and_then_stops_new_offers_only"),
         ("merchants/test_offer_plans", "test_is_accepted_once_by_an_owner_with_proof"),
@@ -201,6 +211,7 @@ EXACTLY_ONCE = {
 }
 SIGNING = {
     "signing in one Celery queue": [
+        (CARD + "signing", "test_makes_what_is_on_its_list_and_calls_nothing_else"),
         (CARD + "signing", "test_serves_the_list_it_has_and_asks_for_a_new_one_once"),
     ],
 }

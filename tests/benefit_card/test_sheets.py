@@ -20,7 +20,6 @@ from . import degrade
 from .test_credential import PRINT_KEY, SEED
 
 LABELS = sheets.Labels("Cartes", "Carte d’avantages", "Code à dicter", "Trouvée ? Déposez-la chez un commerçant.")
-MARGIN = round((297 - 5 * 53.98) / 2 / 25.4 * 150)  # pixels above the first card at 150 dpi
 NAMES = ["Élodie M.", "Jean-Baptiste-Emmanuel-Maximilien de la Roche-Guyon V.", "Øyvind Ł.", "Li W.", "Zoé"]
 
 
@@ -92,34 +91,6 @@ class TestSheet:
             found = zxingcpp.read_barcodes(Image.open(page), formats=zxingcpp.BarcodeFormat.QRCode)
             found.sort(key=lambda code: (round(code.position.top_left.y / 100), code.position.top_left.x))
             texts += [code.text for code in found]
-        assert texts == [card.text for card in cards]
-
-    def test_decodes_completely_with_zbar(self, sheet):
-        cards, folder, pages = sheet
-        if shutil.which("zbarimg") is None:
-            pytest.skip("zbarimg (zbar-tools) is not installed")
-        texts = []
-        for page in pages:  # card by card, as at a till: among ten codes zbar mixes up corners once in 200
-            picture = Image.open(page)
-            width, height = picture.width // 2, (picture.height - 2 * MARGIN) // 5
-            for place in range(10):
-                left, top = place % 2 * width, MARGIN + place // 2 * height
-                picture.crop((left, top, left + width, top + height)).save(folder / f"card-{place}.png")
-            done = subprocess.run(
-                [
-                    "zbarimg",
-                    "-q",
-                    "--raw",
-                    "-Sdisable",
-                    "-Sqrcode.enable",
-                    *(f"card-{place}.png" for place in range(10)),
-                ],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            texts += done.stdout.split("\n")[:-1]
         assert texts == [card.text for card in cards]
 
     def test_decodes_completely_at_the_designs_degradations(self, sheet, tmp_path):

@@ -297,6 +297,7 @@ class TestARun:
         return [*entries, {"client_id": "x", "seq": shop.device.seq}, entries[0], {**entries[1], "amount": "1.00"}]
 
     def test_answers_and_keeps_what_the_same_sales_one_by_one_do(self, shop, monkeypatch):
+        """Case: one queue with every fate in it, as runs and one by one."""
         together = shop.verdicts(*self.queue(shop))
         counts = [model.objects.count() for model in (OfflineEntry, Redemption, Quota, AuditEntry)]
         monkeypatch.setattr(offline_runs, "MOST", 1)
@@ -315,7 +316,7 @@ class TestARun:
             assert set(shop.verdicts(*entries)) == {("accepted", "")}
 
     def test_that_dies_before_its_end_never_happened_and_is_taken_in_again(self, shop, monkeypatch):
-        """Issue 4: nothing lost when the server dies at any moment; a run is kept whole or not at all."""
+        """Case: nothing lost when the server dies at any moment; a run is kept whole or not at all."""
         row = offer(shop.till.merchant, per_person_limit=1)
         entries = [shop.device.entry(card(), row, at=NOON) for _sale in range(3)]
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from companies.employees import table
 from companies.employees.problems import Unreadable
 from companies.employees.reading import Line, parse_date, read
 from companies.employees.table import MAX_BYTES, MAX_LINES
@@ -115,6 +116,16 @@ class TestReading:
         with pytest.raises(Unreadable) as refused:
             read(content)
         assert refused.value.code == code
+
+    def test_refuses_a_workbook_that_would_unpack_to_more_than_memory_holds(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Threat: malicious CSV, bombs: an XLSX says what it unpacks to before anything of it is unpacked."""
+        assert read(BOOK).lines
+        monkeypatch.setattr(table, "MAX_UNPACKED", 1_000)
+        with pytest.raises(Unreadable) as refused:
+            read(BOOK)
+        assert refused.value.code == "too_big"
 
     def test_accepts_as_many_lines_as_promised(self) -> None:
         assert len(read(b"Nom;Prenom\n" + b"A;B\n" * MAX_LINES).lines) == MAX_LINES
