@@ -39,6 +39,7 @@ REASONS = [
     "Prix proches, mais délai et colisage plus favorables.",
 ]
 ANSWERED = (QuoteState.SUBMITTED,)
+TOLD = (*ANSWERED, QuoteState.DECLINED)
 
 
 @dataclass
@@ -73,25 +74,31 @@ def open_tender(made: Tendering, *, opened: bool, at: datetime) -> None:
         created_at=made.sent - timedelta(hours=3),
     )
     contacts = [supplier.contacts.first() for supplier in made.suppliers]
+    over = opened or made.deadline <= at
+    states = [_state(number, len(made.suppliers), over) for number in range(len(made.suppliers))]
     made.invitations = TenderInvitation.objects.bulk_create(
         TenderInvitation(
             tender=made.tender,
             supplier=supplier,
             contact=contact,
             email=contact.email if contact else "",
-            state=_state(number, len(made.suppliers), opened or made.deadline <= at),
+            state=state,
             token_hash=hashlib.sha256(f"demo-{made.pool.pk}-{supplier.pk}".encode()).hexdigest(),
             expires_at=made.deadline + GRACE,
             invited_at=made.sent,
-            opened_at=made.sent + timedelta(hours=5),
-            answered_at=min(made.sent + timedelta(days=1 + number % 4, hours=number % 6, minutes=7 * number), at),
+            opened_at=None if state == QuoteState.INVITED else made.sent + timedelta(hours=5),
+            answered_at=min(_answered(made, number), at) if state in TOLD else None,
             decline_reason="",
         )
-        for number, (supplier, contact) in enumerate(zip(made.suppliers, contacts, strict=True))
+        for number, (supplier, contact, state) in enumerate(zip(made.suppliers, contacts, states, strict=True))
     )
     for invitation in made.invitations:
         if invitation.state in ANSWERED:
             _quote(made, invitation)
+
+
+def _answered(made: Tendering, number: int) -> datetime:
+    return made.sent + timedelta(days=1 + number % 4, hours=number % 6, minutes=7 * number)
 
 
 def _state(number: int, count: int, over: bool) -> str:

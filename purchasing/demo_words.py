@@ -143,7 +143,7 @@ FREE_WORDS: list[tuple[str, str, str]] = [
 ]
 
 TITLES = {
-    "protection": ["Protection de l’atelier", "EPI du trimestre", "Gants et masques", "Équipement des intérimaires"],
+    "protection": ["Protection de l’atelier", "EPI courants", "Gants et masques", "Équipement des intérimaires"],
     "hygiene": ["Produits d’entretien", "Hygiène des vestiaires", "Consommables sanitaires"],
     "packaging": ["Emballages expédition", "Cartons et adhésifs", "Préparation des soldes"],
     "office": ["Fournitures de bureau", "Papier et petit matériel"],

@@ -185,6 +185,18 @@ class TestAReservation:
         with pytest.raises(NotAllowed):
             market.reserve(1)
 
+    def test_of_an_offer_whose_day_or_whose_seller_is_gone_is_refused_before_the_clock_says_so(self):
+        market = Market()
+        end = market.offer.expires_at
+        market.reserve(1, at=end - timedelta(seconds=1))
+        with pytest.raises(surplus.NotOnOffer):
+            market.reserve(1, at=end)
+        market.seller.status, market.seller.suspended_at = CompanyStatus.SUSPENDED, AT
+        market.seller.save()
+        with pytest.raises(surplus.NotOnOffer):
+            market.reserve(1)
+        assert ExchangeOffer.objects.get().state == "open" and Reservation.objects.count() == 1
+
     def test_ends_when_nobody_collects_and_the_units_are_on_offer_again(self):
         market = Market()
         kept = market.reserve(10)
