@@ -76,16 +76,42 @@ class TestTheFec:
         entries = fec_reader.read("".join(fec.lines(date(2026, 4, 1), date(2026, 4, 30))), "732829320FEC20260430.txt")
         assert {entry.number for entry in entries} == {LedgerTransaction.objects.count()}
 
-    @pytest.mark.parametrize(
-        ("search", "replace"),
-        [(",", "."), ("\t", ";"), ("20260303", "2026033"), ("VT\tVentes\t1\t", "VT\tVentes\t7\t"), ("\r\n", "\n")],
-    )
-    def test_with_a_fault_is_refused_by_the_reader(self, search, replace):
+    def test_with_a_fault_is_refused_by_the_reader(self):
+        """case: 18 columns, tabs, CRLF, dates, amounts, unbroken numbers: each rule of the reader is broken once."""
         a_month_of_business()
-        content = "".join(fec.lines(MARCH, date(2026, 3, 31)))
-        assert search in content
-        with pytest.raises(fec_reader.Refused):
-            fec_reader.read(content.replace(search, replace, 1), "732829320FEC20260331.txt")
+        content, name = "".join(fec.lines(MARCH, date(2026, 3, 31))), "732829320FEC20260331.txt"
+        fec_reader.read(content, name)
+        first, *rest = content.splitlines(keepends=True)
+        one = rest[0].rstrip("\r\n").split("\t")
+
+        def spoilt(place, words):
+            return first + "\t".join([*one[:place], words, *one[place + 1 :]]) + "\r\n" + "".join(rest[1:])
+
+        debit, credit = one[11], one[12]
+        faults = [
+            (content.replace("\r\n", "\n"), "does not end"),
+            (content.replace("\t", ";", 1), "header"),
+            (content.replace("EcritureNum\tEcritureDate", "EcritureDate\tEcritureNum"), "header"),
+            (first + rest[0].replace("\t", " ", 1) + "".join(rest[1:]), "17 fields"),
+            *[(spoilt(place, " "), "is empty") for place in (0, 1, 2, 4, 5, 8, 10)],
+            (spoilt(4, "41"), "account"),
+            (spoilt(5, "Autre"), "two labels"),
+            (spoilt(7, ""), "half of a pair"),
+            (spoilt(13, "AA" if not one[13] else ""), "half of a pair"),
+            *[(spoilt(place, "2026033"), "is no date") for place in (3, 9, 15)],
+            (spoilt(11, debit.replace(",", ".")), "is no amount"),
+            (spoilt(12, debit), "debit and credit"),
+            (spoilt(17, "USD"), "foreign currency"),
+            (spoilt(2, "7"), "after"),
+            (spoilt(3, "20260331"), "after"),
+            (spoilt(11, "999,99"), "does not balance"),
+        ]
+        assert credit == "0,00"
+        for text, why in faults:
+            with pytest.raises(fec_reader.Refused, match=why):
+                fec_reader.read(text, name)
+        with pytest.raises(fec_reader.Refused, match="name"):
+            fec_reader.read(content, "FEC.txt")
 
     def test_knows_the_number_of_every_account(self):
         assert set(AccountKind) - set(BESIDE) == set(chart.NUMBERS)  # what is a supplier's stands in no file

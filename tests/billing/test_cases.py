@@ -1,8 +1,10 @@
-"""Where each promise of money.md, and each money case of buying_centre.md, is a test: none may lose its test unseen."""
+"""Where each promise of money.md, and each money case of buying_centre.md, is a test: none may lose its test unseen.
 
+Where the design gives numbers, the test must hold the same ones: they are looked for in its source.
+"""
+
+import ast
 from pathlib import Path
-
-import pytest
 
 HERE = Path(__file__).parent.parent
 B, P = "billing", "purchasing"
@@ -54,6 +56,13 @@ PROMISES = [
     ("389: only with a mandate.", f"{B}/test_self_billing.py", "test_is_asked_before_anything_is_written_and_ends_it"),
     ("60 days, or 45 and the month.", f"{B}/test_documents.py", "test_are_at_most_60_days_or_45_to_the_end_of_the_month"),
     ("No money for suppliers.", f"{B}/test_documents.py", "test_in_listing_is_paid_its_fee_and_never_the_suppliers_goods"),
+    ("386: of its company and order.", f"{B}/test_guards.py", "test_is_deducted_by_an_own_invoice_of_its_company_and_order_alone"),
+    ("386: deducted, its VAT is due.", f"{B}/test_guards.py", "test_that_was_deducted_owes_its_vat_whatever_becomes_of_its_payment"),
+    ("389: each refusal.", f"{B}/test_guards.py", "test_writes_nothing_that_is_not_for_the_staff_lawful_and_of_something"),
+    ("384: paid late.", f"{B}/test_guards.py", "test_that_is_paid_too_late_pays_the_new_one_as_far_as_it_asks"),
+    ("Locks of documents.", f"{B}/test_locks.py", "test_is_written_by_who_holds_its_counter_and_what_it_changes"),
+    ("Locks of kept money.", f"{B}/test_locks.py", "test_is_used_by_who_holds_the_company"),
+    ("No money for suppliers, unnamed.", f"{B}/test_guards.py", "test_and_what_arrives_unnamed_never_pay_a_supplier"),
     # Payments
     ("Mandate with its evidence.", f"{B}/test_debits.py", "test_keeps_the_evidence_of_the_signature_and_not_the_iban"),
     ("Any SEPA country.", f"{B}/test_debits.py", "test_takes_an_account_of_any_sepa_country"),
@@ -128,6 +137,70 @@ PROMISES = [
     ("A key Stripe forgot.", f"{B}/test_killed_anywhere.py", "test_is_looked_for_before_it_is_sent_again"),
     ("The browser journey.", "journeys/test_collection.py", "test_goes_from_a_mandate_to_a_claim"),
 ]  # fmt: skip
+# sentence of the design with its numbers, file, test (or a function whose examples are run), what stands there
+NUMBERS = [
+    ("125.70 € → 38.41+24.44+48.88+13.97; freight 19.90 by value → 6.08+3.87+7.74+2.21", f"{P}/rules/test_shares.py",
+     "test_splits_goods_freight_and_vat", "[3_841, 2_444, 4_888, 1_397]", "[608, 387, 774, 221]"),
+    ("net 44.49+28.31+56.62+16.18=145.60; VAT 20 % 8.90+5.66+11.32+3.24=29.12", f"{P}/rules/test_shares.py",
+     "test_splits_goods_freight_and_vat", "[4_449, 2_831, 5_662, 1_618]", "[890, 566, 1_132, 324]", "(14_560, 2_912)"),
+    ("The same through the settlement.", f"{P}/test_settlement.py",
+     "test_as_expected_is_matched_and_shared_as_in_the_worked_example", "14_560", "[4_449, 2_831, 5_662, 1_618]"),
+    ("50.00 € over 3; 100.00 over 7; 0.01 over 4; 0.02 over 3", f"{P}/rules/test_shares.py",
+     "test_gives_the_left_over_cents_to_the_earliest", "(5_000, 3, [1_667, 1_667, 1_666])",
+     "(10_000, 7, [1_429] * 4 + [1_428] * 3)", "(1, 4, [1, 0, 0, 0])", "(2, 3, [1, 1, 0])"),
+    ("9,999.99 € over 4,000 employees → 3,999 × 2.50 + 1 × 2.49; stable if rows are shuffled",
+     f"{P}/rules/test_shares.py", "test_of_9_999_99_over_4_000_employees_is_exact", "999_999", "[250] * 3_999 + [249]",
+     "paid[0] == paid[1]"),
+    ("Freight 10.00 € on goods 60.00 at 5.5 % and 40.00 at 20 % → 6.00 and 4.00", f"{P}/rules/test_shares.py",
+     "test_follows_freight_to_each_rate", "6_000", "4_000", "1_000", "{550: 6_600, 2000: 4_400}"),
+    ("… each with its rate, through the settlement.", f"{P}/test_acceptance.py", "test_without_a_rate_follows_the_goods",
+     "[(550, 600), (2000, 400)]", "(550, 600, 33), (2000, 400, 80)"),
+    ("Four × 12.33 € at 5.5 %: 2.72 against 2.71", f"{P}/rules/test_shares.py",
+     "test_of_four_times_12_33_at_5_5_percent_rounds_per_invoice_in_resale", "4_932", "(272, 1)", "(271, 0)"),
+    ("… the difference goes to a named rounding account (I4).", f"{P}/test_spending.py",
+     "test_of_resale_hold_the_purchase_and_the_rounding", "(272, 271)", "AccountKind.ROUNDING) == -1"),
+    ("… rounded once per rate of one invoice.", f"{B}/test_invoices.py", "test_computes_vat_once_on_the_base_of_each_rate",
+     "line(1_233, 550)] * 4", "(4_932, 271)"),
+    ("125.73 instead of 125.70: if accepted 38.42, 24.45, 48.89, 13.97", f"{P}/test_acceptance.py",
+     "test_is_an_alert_and_shared_as_accepted", "12_573", "[3_842, 2_445, 4_889, 1_397]"),
+    ("if refused, claim open and members keep 125.70", f"{P}/test_settlement.py",
+     "test_three_cents_higher_and_refused_leaves_the_companies_at_what_was_expected", "12_573",
+     "[3_841, 2_444, 4_888, 1_397]", '("open", "price", 3, b.invoice)'),
+    ("after a refused line drops the total to 480 the supplier's real freight is split", f"{P}/test_acceptance.py",
+     "test_is_the_suppliers_real_one_once_a_refused_line_breaks_the_franco", "(50_000, 0)", "48_000", "3_500",
+     "[2_115, 1_385]"),
+    ("Paid 1,200.00 by SEPA on 2 March, disputed on 20 April (49 days)", f"{B}/test_debits.py",
+     "test_paid_on_2_march_and_disputed_on_20_april_reopens_only_that_invoice", "MONDAY", "2026, 4, 20",
+     '("charged_back", 120_000)', '("paid", 0)'),
+    ("Partial payment 500.00 on 320.10 (older) and 400.00 → 320.10 + 179.90; left 220.10", f"{B}/test_bank.py",
+     "test_case_500_on_two_invoices_fills_the_older_one_first", "50_000", "32_010", "40_000", "(0, 22_010)"),
+    ("subsidy 10 % capped 15.00 on 180.00 → 15.00", "../purchasing/rules/subsidy.py", "subsidy",
+     ">>> subsidy(18000, 10, 1500)", "1500"),
+    ("refund of half → 90.00 with 7.50 back to the company, 82.50 to the person", f"{B}/test_personal.py",
+     "test_of_half_goes_back_in_proportion", "cents=9_000", "(750, 8_250"),
+    ("Import of the same CSV twice: one effect.", f"{B}/test_bank.py",
+     "test_of_the_same_file_or_line_twice_is_impossible", "StatementKnown"),
+    ("until the 56-day window ends, then final", f"{B}/test_ledger.py", "test_closes_after_56_days", "days=56)) == 0",
+     "days=56, seconds=1)) == 1", '"final"'),
+    ("10,000 € a debit", f"{B}/test_debits.py", "test_above_10_000_euros_is_not_planned", "833_334", "833_333"),
+    ("card or SEPA on session; no surcharge for card payment; key invoice-<id>-<attempt>; never inside a transaction",
+     f"{B}/test_guards.py", "test_asks_for_what_is_owed_by_whatever_means_under_the_key_of_its_attempt", "833_333",
+     "833_334", "row.gross_cents", 'f"invoice-{row.pk}-1"', "TransactionManagementError"),
+    ("Mandate lapses after 36 months unused.", f"{B}/test_debits.py", "test_lapses_after_36_months_without_use",
+     '("2023-03-15T12:00", "2026-03-15T23:30")'),
+    ("Collections on TARGET2 days.", f"{B}/test_debits.py", "test_is_never_sent_while_the_banks_rest", '"2026-04-07"',
+     "(3, 4, 5, 6)"),
+    ("late-payment rate (≥ 3× legal rate), 40 € recovery indemnity", f"{B}/test_invoices.py",
+     "test_makes_the_file_with_every_mention_and_mails_it_once_to_each_accountant", '"40,00 €"', '"3 fois le taux"'),
+    ("scheme 0225; notes PMT/PMD/AAB; BT-30 SIREN; option for debits", f"{B}/test_facturx.py",
+     "test_names_both_parties_the_order_and_the_terms", '"PMD", "PMT", "AAB"', "0225", "après les débits"),
+    ("Terms ≤ 60 days or 45 days end of month", f"{B}/test_guards.py",
+     "test_end_on_the_latest_of_the_three_days_the_law_knows", "date(2026, 5, 15)", "date(2026, 3, 31)",
+     "date(2026, 4, 1)"),
+    ("16 threads issuing with random failures leave no gap", f"{B}/test_numbering.py",
+     "test_are_unbroken_under_16_threads_that_fail_at_random", "ThreadPoolExecutor(16)", ":05d"),
+    ("FEC: 18 tab-separated columns", f"{B}/test_books.py", "test_with_a_fault_is_refused_by_the_reader", "18 columns"),
+]  # fmt: skip
 STEPS = [
     *("issue", "issue_and_stumble", "try_to_pay", "stripe_decides", "payer_claims", "staff_refunds", "news_arrive"),
     *("old_news_arrive", "credit", "receive", "import_bank_line", "undo_bank_line", "use_what_was_kept", "give_up"),
@@ -136,10 +209,25 @@ STEPS = [
 ]
 
 
+def source(path, name):
+    """A function of a file as it is written, its decorators with it."""
+    text = path.read_text()
+    (found,) = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef) and node.name == name]
+    first = min([found.lineno, *(one.lineno for one in found.decorator_list)])
+    return "\n".join(text.splitlines()[first - 1 : found.end_lineno])
+
+
 class TestEveryPromise:
-    @pytest.mark.parametrize(("promise", "file", "name"), PROMISES, ids=[row[0] for row in PROMISES])
-    def test_is_a_test(self, promise, file, name):
-        assert f"def {name}(" in (HERE / file).read_text()
+    def test_is_a_test(self):
+        assert [row for row in PROMISES if f"def {row[2]}(" not in (HERE / row[1]).read_text()] == []
+
+    def test_with_numbers_holds_those_of_the_design(self):
+        lost = {}
+        for sentence, file, name, *wanted in NUMBERS:
+            text = source(HERE / file, name)
+            if missing := [words for words in wanted if words not in text]:
+                lost[sentence] = missing
+        assert lost == {}
 
     def test_of_the_machine_is_a_step_of_it(self):
         """Issue 5: issue, pay, partly pay, fail, refund, charge back, credit, import bank lines, replay webhooks."""

@@ -151,7 +151,7 @@ class TestAPayment:
         assert {row["number"] for row in exports.balances(date(2099, 12, 31)) if row["balance"]} == {"517000", "627000"}
         assert checking.first_break() == ""
 
-    def test_whose_claim_is_won_is_the_suppliers_again_less_our_commission(self, double):
+    def test_whose_claim_is_won_is_the_suppliers_again_less_our_commission(self, double, monkeypatch):
         """The commission given back with the claim is charged again, once, and stands in the books as at first."""
         s = Supplier(double, commission_bp=300)
         payment = s.pay()
@@ -164,8 +164,16 @@ class TestAPayment:
         with double.store.transaction():
             dispute = next(double.store.newest("dispute"))
         double.lever("decide", dispute=dispute["id"], status="won")
+        with (
+            monkeypatch.context() as patch,
+            pytest.raises(ConnectionError),
+        ):  # we die between the transfer and its booking
+            patch.setattr(connected, "post_handed_on", _dies_on("connect-returned", connected.post_handed_on))
+            s.read(payment)
         for _twice in range(2):
             s.read(payment)
+        with double.store.transaction():
+            assert len(list(double.store.newest("transfer"))) == 2
         assert (s.state()[0], s.has, ours()) == ("paid", 5_339 - 160, before)
         # The bank thinks again: what was transferred the second time is recovered, once, and handed on once more when won.
         for won in (False, True):

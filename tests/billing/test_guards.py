@@ -31,6 +31,7 @@ from companies.billing.models import (
     Refund,
     SelfBilled,
 )
+from companies.billing.payments import attempts, gateway
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, Role
 from tests.billing.statements import IBAN, camt, entry
@@ -352,3 +353,18 @@ class TestMoneyKept:
         row.refresh_from_db()
         assert (row.state, allocation.kept_for(company)) == ("cancelled", 5_339)
         assert (LedgerTransaction.objects.filter(kind="refund").count(), checking.first_break()) == (0, "")
+
+
+class TestACallToStripe:
+    def test_asks_for_what_is_owed_by_whatever_means_under_the_key_of_its_attempt(self):
+        """case: no surcharge for cards (CMF L112-12); SEPA to 10,000.00 only; a key of our row; never in a transaction."""
+        for net, methods in ((833_333, ["card", "sepa_debit"]), (833_334, ["card"])):
+            row = invoice(None, line(net))
+            page = payment(row)
+            asked = attempts.session_params(page, "cus_1")
+            (item,) = asked["line_items"]
+            assert (item["quantity"], item["price_data"]["unit_amount"]) == (1, row.gross_cents)
+            assert (item["price_data"]["currency"], asked["allowed_payment_method_types"]) == ("eur", methods)
+            assert page.idempotency_key == f"invoice-{row.pk}-1"
+        with pytest.raises(transaction.TransactionManagementError), transaction.atomic():
+            gateway.client()

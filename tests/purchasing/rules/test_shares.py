@@ -33,6 +33,7 @@ class TestTheWorkedExample:
         assert [statement.total(m, "freight") for m in "ABCD"] == [608, 387, 774, 221]
         assert net(statement) == [4_449, 2_831, 5_662, 1_618]
         assert vat(statement) == [890, 566, 1_132, 324]
+        assert (sum(net(statement)), sum(vat(statement))) == (14_560, 2_912)
 
     def test_splits_a_bill_that_is_three_cents_higher(self):
         """case: Supplier bills 125.73: 38.42, 24.45, 48.89, 13.97."""
