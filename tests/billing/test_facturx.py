@@ -119,6 +119,8 @@ class TestABrokenFile:
             (r"<ram:GrandTotalAmount>[\d.]+", "<ram:GrandTotalAmount>1.00", "BR-CO-15"),
             (r"<ram:SubjectCode>PMT", "<ram:SubjectCode>AAI", "BR-FR-05"),
             (r'(schemeID="0009">)\d{9}', r"\g<1>111111111", "BR-FR-09"),
+            (r"<ram:TypeCode>380</ram:TypeCode>", "", "Expected is ( {"),  # the schema
+            (r"<ram:LineID>1</ram:LineID>", "<ram:LineID>1</ram:LineID><ram:LineID>1</ram:LineID>", "not expected"),
         ],
     )
     def test_is_found_out(self, search, replace, rule):
