@@ -1,11 +1,13 @@
 """The pages and routes from commitment to settlement, as people and programs use them."""
 
+import io
 import json
 import subprocess
 import sys
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from companies.models import Role
@@ -208,16 +210,32 @@ class TestSimulatePool:
         )
         return done.returncode, json.loads(done.stdout), done.stderr
 
-    def test_reads_a_file_or_standard_input(self, tmp_path):
+    def inside(self, capsys, monkeypatch, *arguments, text=""):
+        """The same command without a process of its own."""
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        code = 0
+        try:
+            call_command("simulate_pool", *arguments)
+        except SystemExit as end:
+            code = end.code
+        return code, json.loads(capsys.readouterr().out)
+
+    def test_reads_a_file_or_standard_input(self, tmp_path, capsys, monkeypatch):
         text = json.dumps(worked())
         file = tmp_path / "pool.json"
         file.write_text(text)
-        for code, result, _ in (self.run(str(file)), self.run("-", text=text), self.run(text=text)):
-            assert (code, result["granted"]) == (0, {"A": 11, "B": 7, "C": 14, "D": 4})
+        code, result, _errors = self.run("-", text=text)
+        for got in (
+            (code, result),
+            self.inside(capsys, monkeypatch, str(file)),
+            self.inside(capsys, monkeypatch, text=text),
+        ):
+            assert (got[0], got[1]["granted"]) == (0, {"A": 11, "B": 7, "C": 14, "D": 4})
 
-    @pytest.mark.parametrize("arguments", [["-"], ["/does/not/exist"], ["."]])
-    def test_ends_with_2_and_a_named_error_on_bad_input(self, arguments):
-        code, result, errors = self.run(*arguments, text="{nonsense")
-        assert code == 2
-        assert set(result["error"]) == {"code", "message", "field"}
+    def test_ends_with_2_and_a_named_error_on_bad_input(self, capsys, monkeypatch):
+        code, result, errors = self.run("-", text="{nonsense")
         assert "Traceback" not in errors
+        found = [(code, result)]
+        found += [self.inside(capsys, monkeypatch, path) for path in ("/does/not/exist", ".")]
+        for code, result in found:
+            assert (code, set(result["error"])) == (2, {"code", "message", "field"})

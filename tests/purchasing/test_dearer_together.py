@@ -121,7 +121,12 @@ class TestTogetherDearerThanAlone:
         assert "<strong>D</strong>" in pages["D"] and "84.00" in pages["D"] and "320.00" in pages["D"]
         client.force_login(w.staff)
         goods = client.get(reverse("purchasing:goods", args=[w.pool.pk])).content.decode()
-        assert "<strong>D</strong>" in goods and "4,320.00" in goods and "are released" in goods
+        assert (
+            "<strong>D</strong>" in goods
+            and "4,320.00" in goods
+            and "are released" in goods
+            and "ask the companies to take back" in goods
+        )
         body = client.get(f"/api/v1/pools/{w.pool.pk}/").json()["together"]
         assert (body["excess"], body["total"], body["order_alone"]) == ("44.00", "4320.00", [w.companies["D"].pk])
         found = PoolTogether.objects.get().found

@@ -259,7 +259,7 @@ class TestAnyPool:
         run_state_machine_as_test(
             PoolMachine,
             settings=settings(
-                max_examples=14,
+                max_examples=11,
                 stateful_step_count=14,
                 deadline=None,
                 derandomize=True,
