@@ -12,7 +12,15 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from companies.billing import (
     advances,
@@ -85,6 +93,26 @@ class Books(RuleBasedStateMachine):
         self.steps += 1
         self.at += timedelta(hours=1)
         return self.at
+
+    @initialize(target=truths, cents=st.integers(2, 900_000), outcome=st.sampled_from(["processing", "succeeded"]))
+    def somebody_pays_at_once(self, cents, outcome):
+        """Else most walks would end before a payment, let alone a claim or a refund."""
+        truth = self.try_to_pay_with(self.due(invoice(self.companies[0], line(cents), at=self.now())), 100)
+        truth.outcome = outcome
+        self.news_of(truth)
+        return truth
+
+    @initialize(target=invoices, cents=st.integers(2, 900_000))
+    def somebody_owes(self, cents):
+        return self.due(invoice(self.companies[1], line(cents), at=self.now()))
+
+    @initialize(place=st.integers(0, 1), cents=st.integers(2, 900_000))
+    def something_is_kept(self, place, cents):
+        allocation.receive(company=self.companies[place], cents=cents, key="kept", at=self.now(), actor=None)
+
+    def news_of(self, truth, told=True):
+        if told:
+            settlement.apply(payment_id=truth.payment_id, seen=truth.tell(), at=self.now())
 
     @rule(
         target=invoices,
@@ -175,15 +203,25 @@ class Books(RuleBasedStateMachine):
             settlement.set_invoice(made, "due", at=self.at, label="ERB")
         return made.pk
 
-    @rule(target=truths, pk=invoices, part=st.integers(1, 100))
-    def try_to_pay(self, pk, part):
-        return self.try_to_pay_with(pk, part)
+    @rule(
+        target=truths,
+        pk=invoices,
+        part=st.one_of(st.just(100), st.integers(1, 100)),
+        outcome=st.sampled_from(["processing", "succeeded", "failed"]),
+        told=st.booleans(),
+    )
+    def try_to_pay(self, pk, part, outcome, told):
+        truth = self.try_to_pay_with(pk, part)
+        if isinstance(truth, Truth):
+            truth.outcome = outcome
+            self.news_of(truth, told)
+        return truth
 
     def try_to_pay_with(self, pk, part, destination="", commission=0):
         row = Invoice.objects.get(pk=pk)
         under_way = row.payments.filter(state__in=UNDER_WAY).first()
         if not row.is_payable or under_way is not None:
-            return None
+            return multiple()
         cents = max(1, row.balance_cents * part // 100)
         more = {"destination": destination, "commission_cents": cents * commission // 100}
         made = Truth(payment(row, amount_cents=cents, **more).pk, cents)
@@ -195,14 +233,15 @@ class Books(RuleBasedStateMachine):
         if truth and truth.outcome == "processing":
             truth.outcome = outcome
 
-    @rule(truth=truths, won=st.booleans())
-    def payer_claims(self, truth, won):
+    @rule(truth=truths, won=st.booleans(), told=st.booleans())
+    def payer_claims(self, truth, won, told):
         if truth is None or truth.outcome != "succeeded":
             return
         if not truth.disputes:
             truth.disputes.append(Dispute(f"du_{truth.payment_id}", truth.cents, returned=False))
         elif won:
             truth.disputes = [Dispute(truth.disputes[0].id, truth.cents, returned=True, status="won")]
+        self.news_of(truth, told)
 
     @rule(truth=truths, part=st.integers(1, 100))
     def staff_refunds(self, truth, part):
