@@ -156,7 +156,7 @@ def observation(kind: str, n: int) -> Observation:
 
 
 class TestApply:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(kinds=st.lists(st.sampled_from(KINDS), max_size=8))
     def test_keeps_the_books_whole_in_any_order(self, kinds):
         """I9: invoice − payments + refunds + chargebacks is the balance, in any order of the news."""
