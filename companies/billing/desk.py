@@ -126,7 +126,7 @@ def due_list_csv(rows: Iterable[Invoice], *, today: date) -> str:
         sent = len(row.reminders.all())
         writer.writerow(
             [
-                _safe(row.buyer["name"]),
+                _safe(row.company.name if row.company else row.buyer["name"]),
                 row.buyer["siren"],
                 row.number,
                 row.issued_on,
