@@ -386,10 +386,8 @@ DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "ERB <ne-pas-repondre@erb.example>")
 MAIL_DIR = STATE_DIR / "mails"
 if TESTING:
     EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-elif STANDALONE or DEMO:
-    EMAIL_BACKEND = "deploy.standalone.mailbox.Backend"
 else:
-    EMAIL_BACKEND = "companies.smtp.Backend"
+    EMAIL_BACKEND = "deploy.standalone.mailbox.Backend" if STANDALONE or DEMO else "companies.smtp.Backend"
 EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", 25)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
