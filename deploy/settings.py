@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
-from deploy import identity, openapi_names
+from deploy import clock, identity, openapi_names
 from deploy.standalone import servers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -193,65 +192,7 @@ CELERY_TASK_ROUTES = {  # the one queue whose worker opens private keys of cards
 CELERY_TASK_IGNORE_RESULT = True  # results are rows of ours, not the broker's
 CELERY_TIMEZONE = "Europe/Paris"
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE = {
-    "seal the audit log": {"task": "companies.seal_audit", "schedule": 5.0},
-    "tell members' programs": {"task": "companies.feed_webhooks", "schedule": 5.0},
-    "forget old messages to programs": {
-        "task": "companies.forget_webhooks",
-        "schedule": crontab(hour="3", minute="30"),
-    },
-    "send what mail stayed behind": {"task": "companies.sweep_mail", "schedule": 30.0},
-    "resume work that stopped": {"task": "companies.sweep_jobs", "schedule": 30.0},
-    "beat": {"task": "companies.heartbeat", "schedule": 20.0},
-    "forget old imports": {"task": "companies.forget_imports", "schedule": crontab(hour="3", minute="20")},
-    "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
-    "exchange with the invoicing platform": {"task": "billing.exchange", "schedule": 120.0},
-    "report sales to persons and abroad": {"task": "billing.ereport", "schedule": crontab(hour="5", minute="10")},
-    "invoice suppliers": {"task": "billing.invoice_suppliers", "schedule": crontab(hour="6", minute="20")},
-    "check the books": {"task": "billing.check_books", "schedule": crontab(hour="4", minute="40")},
-    "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
-    "announce and send debits": {"task": "billing.collect", "schedule": 300.0},
-    "remind who is late": {"task": "billing.remind", "schedule": 900.0},
-    "end unused mandates": {"task": "billing.lapse_mandates", "schedule": crontab(hour="4", minute="40")},
-    "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
-    "close tenders": {"task": "purchasing.close_tenders", "schedule": 60.0},
-    "write recurring needs": {"task": "purchasing.write_recurring_needs", "schedule": crontab(hour="5", minute="10")},
-    "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
-    "expire quotes": {"task": "purchasing.expire_quotes", "schedule": crontab(hour="2", minute="15")},
-    "watch framework agreements": {"task": "purchasing.watch_frameworks", "schedule": crontab(hour="5", minute="20")},
-    "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
-    "price what companies would pay alone": {"task": "purchasing.price_alone", "schedule": 300.0},
-    "employee pools": {"task": "purchasing.sweep_employee_pools", "schedule": 20.0},
-    "ask employees to pay": {"task": "purchasing.ask_employees_to_pay", "schedule": 900.0},
-    "tell that pools close": {"task": "purchasing.warn_closing", "schedule": 900.0},
-    "finish proofs of commitment": {"task": "purchasing.sweep_proofs", "schedule": 120.0},
-    "ask approvers again": {"task": "purchasing.ask_approvals", "schedule": 1_800.0},
-    "end offers between members": {"task": "purchasing.sweep_exchange", "schedule": 300.0},
-    "conclude suppliers' changes": {"task": "purchasing.conclude_changes", "schedule": 60.0},
-    "refresh card keys and revoked cards": {"task": "benefit_card.refresh_lists", "schedule": 300.0},
-    "forget what may no longer be known": {"task": "benefit_card.forget", "schedule": crontab(hour="3", minute="40")},
-    "make coming months' tables": {"task": "benefit_card.prepare_months", "schedule": crontab(hour="2", minute="50")},
-    "count closed months": {"task": "benefit_card.count_months", "schedule": crontab(hour="4", minute="50")},
-    "close the merchants' months": {
-        "task": "benefit_card.close_statements",
-        "schedule": crontab(hour="5", minute="10"),
-    },
-    "tell new offers": {"task": "merchants.send_digests", "schedule": crontab(hour="10", minute="5")},
-    "compare statements with lines": {
-        "task": "benefit_card.check_statements",
-        "schedule": crontab(hour="5", minute="30"),
-    },
-    "tell Google Wallet what it missed": {"task": "benefit_card.sweep_google", "schedule": 900.0},
-    "send what texts stayed behind": {"task": "benefit_card.sweep_texts", "schedule": 30.0},
-    "publish planned offers": {"task": "merchants.follow_plans", "schedule": 30.0},
-    "forget pictures nobody sees": {"task": "merchants.forget_pictures", "schedule": crontab(hour="4", minute="40")},
-    "ask merchants to agree again": {
-        "task": "merchants.ask_for_agreement",
-        "schedule": crontab(hour="9", minute="35"),
-    },
-    "look for misuse": {"task": "benefit_card.look_for_misuse", "schedule": crontab(minute="25")},
-    "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
-}
+CELERY_BEAT_SCHEDULE = clock.SCHEDULE
 
 # --- People -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "companies.User"
@@ -414,9 +355,9 @@ EINVOICE_CLIENT_ID = env.str("EINVOICE_CLIENT_ID", "")
 EINVOICE_CLIENT_SECRET = env.str("EINVOICE_CLIENT_SECRET", "")
 EINVOICE_SWITCH_ON = env.str("EINVOICE_SWITCH_ON", "2027-09-01")  # small and medium companies must issue from then
 EREPORT_FROM = env.str("EREPORT_FROM", "2027-09-01")  # the first period of sales to persons and abroad that is reported
-# A supplier's invoice that differs from order and receipt by at most both passes without a person.
 # What keeps a leaving member from being closed: each function takes the company and says what is open, in words.
 COMPANY_TIES = ["companies.billing.ties.open_business", "purchasing.ties.open_business"]
+# A supplier's invoice that differs from order and receipt by at most both passes without a person.
 INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 0)  # by default every cent is shown to a person
 INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
 # Private keys of cards are opened here: the signer says so; a command, or one process alone, does unless told otherwise.

@@ -1,0 +1,65 @@
+"""What happens by itself, and when: seconds between two times, or a time of day in Paris. The runbook says what each is for."""
+
+from typing import Any
+
+from celery.schedules import crontab
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "seal the audit log": {"task": "companies.seal_audit", "schedule": 5.0},
+    "tell members' programs": {"task": "companies.feed_webhooks", "schedule": 5.0},
+    "forget old messages to programs": {
+        "task": "companies.forget_webhooks",
+        "schedule": crontab(hour="3", minute="30"),
+    },
+    "send what mail stayed behind": {"task": "companies.sweep_mail", "schedule": 30.0},
+    "resume work that stopped": {"task": "companies.sweep_jobs", "schedule": 30.0},
+    "beat": {"task": "companies.heartbeat", "schedule": 20.0},
+    "forget old imports": {"task": "companies.forget_imports", "schedule": crontab(hour="3", minute="20")},
+    "ask Stripe about silent payments": {"task": "billing.sweep", "schedule": 60.0},
+    "exchange with the invoicing platform": {"task": "billing.exchange", "schedule": 120.0},
+    "report sales to persons and abroad": {"task": "billing.ereport", "schedule": crontab(hour="5", minute="10")},
+    "invoice suppliers": {"task": "billing.invoice_suppliers", "schedule": crontab(hour="6", minute="20")},
+    "check the books": {"task": "billing.check_books", "schedule": crontab(hour="4", minute="40")},
+    "close claim windows": {"task": "billing.close_windows", "schedule": crontab(hour="4", minute="20")},
+    "announce and send debits": {"task": "billing.collect", "schedule": 300.0},
+    "remind who is late": {"task": "billing.remind", "schedule": 900.0},
+    "end unused mandates": {"task": "billing.lapse_mandates", "schedule": crontab(hour="4", minute="40")},
+    "remind suppliers": {"task": "purchasing.remind_suppliers", "schedule": 600.0},
+    "close tenders": {"task": "purchasing.close_tenders", "schedule": 60.0},
+    "write recurring needs": {"task": "purchasing.write_recurring_needs", "schedule": crontab(hour="5", minute="10")},
+    "expire needs": {"task": "purchasing.expire_needs", "schedule": crontab(hour="2", minute="10")},
+    "expire quotes": {"task": "purchasing.expire_quotes", "schedule": crontab(hour="2", minute="15")},
+    "watch framework agreements": {"task": "purchasing.watch_frameworks", "schedule": crontab(hour="5", minute="20")},
+    "lock pools": {"task": "purchasing.sweep_deadlines", "schedule": 15.0},
+    "price what companies would pay alone": {"task": "purchasing.price_alone", "schedule": 300.0},
+    "employee pools": {"task": "purchasing.sweep_employee_pools", "schedule": 20.0},
+    "ask employees to pay": {"task": "purchasing.ask_employees_to_pay", "schedule": 900.0},
+    "tell that pools close": {"task": "purchasing.warn_closing", "schedule": 900.0},
+    "finish proofs of commitment": {"task": "purchasing.sweep_proofs", "schedule": 120.0},
+    "ask approvers again": {"task": "purchasing.ask_approvals", "schedule": 1_800.0},
+    "end offers between members": {"task": "purchasing.sweep_exchange", "schedule": 300.0},
+    "conclude suppliers' changes": {"task": "purchasing.conclude_changes", "schedule": 60.0},
+    "refresh card keys and revoked cards": {"task": "benefit_card.refresh_lists", "schedule": 300.0},
+    "forget what may no longer be known": {"task": "benefit_card.forget", "schedule": crontab(hour="3", minute="40")},
+    "make coming months' tables": {"task": "benefit_card.prepare_months", "schedule": crontab(hour="2", minute="50")},
+    "count closed months": {"task": "benefit_card.count_months", "schedule": crontab(hour="4", minute="50")},
+    "close the merchants' months": {
+        "task": "benefit_card.close_statements",
+        "schedule": crontab(hour="5", minute="10"),
+    },
+    "tell new offers": {"task": "merchants.send_digests", "schedule": crontab(hour="10", minute="5")},
+    "compare statements with lines": {
+        "task": "benefit_card.check_statements",
+        "schedule": crontab(hour="5", minute="30"),
+    },
+    "tell Google Wallet what it missed": {"task": "benefit_card.sweep_google", "schedule": 900.0},
+    "send what texts stayed behind": {"task": "benefit_card.sweep_texts", "schedule": 30.0},
+    "publish planned offers": {"task": "merchants.follow_plans", "schedule": 30.0},
+    "forget pictures nobody sees": {"task": "merchants.forget_pictures", "schedule": crontab(hour="4", minute="40")},
+    "ask merchants to agree again": {
+        "task": "merchants.ask_for_agreement",
+        "schedule": crontab(hour="9", minute="35"),
+    },
+    "look for misuse": {"task": "benefit_card.look_for_misuse", "schedule": crontab(minute="25")},
+    "clean sessions": {"task": "companies.clear_sessions", "schedule": crontab(hour="3", minute="10")},
+}
