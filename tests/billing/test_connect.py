@@ -168,7 +168,7 @@ class TestAPayment:
             monkeypatch.context() as patch,
             pytest.raises(ConnectionError),
         ):  # we die between the transfer and its booking
-            patch.setattr(connected, "post_handed_on", _dies_on("connect-returned", connected.post_handed_on))
+            patch.setattr(connected, "post_laid_out", _dies_on("connect-returned", connected.post_laid_out))
             s.read(payment)
         for _twice in range(2):
             s.read(payment)
