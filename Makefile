@@ -3,6 +3,8 @@ SHELL := /bin/bash
 UV := $(shell command -v uv || echo "$(CURDIR)/.tools/bin/uv")
 RUN := "$(UV)" run --no-sync
 PYTHON ?= python3
+# Some machines forbid to keep compiled code: each of the many processes that we start would compile all of it again, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo serve test lint bench e2e setup format
 
