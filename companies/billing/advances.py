@@ -39,7 +39,7 @@ def issue(
     at: datetime,
     legal_model: str = LegalModel.RESALE,
 ) -> Invoice:
-    """Ask a company for an advance on an order; once per key. Raises NotAllowed, OrderAsked, InvoiceRefused, TermsRefused."""
+    """Ask a company for an advance on an order; once per company and key. Raises NotAllowed, OrderAsked, InvoiceRefused, TermsRefused."""
     require(access.can_collect(actor))
     if not order_reference.strip():
         raise OrderAsked
@@ -51,7 +51,7 @@ def issue(
         at=at,
         due_on=due_on,
         source="advance",
-        key=f"advance-{key}",
+        key=f"advance-{company.pk}-{key}",
         actor=actor,
         legal_model=legal_model,
         supply_on=timezone.localdate(at),

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import money
 from companies.access import require
-from companies.billing import invoices, ledger, personal
-from companies.billing.models import AccountKind, Invoice, LegalModel, PersonalState
+from companies.billing import credit_notes, invoices, ledger, personal
+from companies.billing.models import AccountKind, Invoice, LegalModel, PersonalRefund, PersonalState
 from companies.billing.payments import PaymentServiceDown
 from companies.errors import DomainError
 from companies.models import Company, User
@@ -104,12 +104,12 @@ def carry_out(*, pool: EmployeePool, at: datetime) -> int:
         if made.state == "failed":  # another try is another refund at Stripe
             EmployeePayBack.objects.filter(pk=row.pk, attempt=row.attempt).update(attempt=F("attempt") + 1)
         elif made.state == "succeeded":
-            sent += _paid(row.pk, made.pk, made.to_person_cents, at)
+            sent += _paid(row.pk, made, at)
     return sent
 
 
 @transaction.atomic(durable=True)
-def _paid(pk: int, refund_id: int, cents: int, at: datetime) -> int:
+def _paid(pk: int, made: PersonalRefund, at: datetime) -> int:
     row = (
         EmployeePayBack.objects.select_for_update(of=("self",))
         .select_related("line__purchase__person__user", "line__purchase__pool", "line__purchase__company")
@@ -119,9 +119,13 @@ def _paid(pk: int, refund_id: int, cents: int, at: datetime) -> int:
         return 0
     move(
         row, PayBackState.PAID, table=PAY_BACK, at=at, actor=row.decided_by, company=row.line.purchase.company,
-        refund_id=refund_id,
+        refund_id=made.pk,
     )  # fmt: skip
-    mails_employees.paid_back(row.line.purchase, cents, at=at, number=row.pk)
+    mails_employees.paid_back(row.line.purchase, made.to_person_cents, at=at, number=row.pk)
+    if row.line.purchase.pool.state == EmployeePoolState.CLOSED:  # a parcel that was collected, and refused, later
+        _take_back(row, at)
+        if made.to_company_cents:
+            _credit(row, made.to_company_cents, at)
     return 1
 
 
@@ -259,6 +263,23 @@ def _invoice_rest(pool: EmployeePool, actor: User, at: datetime) -> None:
 
 def _book_sale(pool: EmployeePool, at: datetime) -> None:
     """What employees paid in advance becomes a sale, with the VAT inside each rate's total."""
+    kept = _kept(pool)
+    sides = [ledger.Side(AccountKind.EMPLOYEES, sum(kept.values()))]
+    for rate, gross in sorted(kept.items()):
+        net = _net(gross, rate)
+        sides.append(ledger.Side(AccountKind.SALES, -net))
+        if rate:
+            sides.append(ledger.Side(AccountKind.VAT_COLLECTED, net - gross, vat_bp=rate))
+    if sum(kept.values()):
+        ledger.post(key=f"employee-sale-{pool.pk}", kind="personal_sale", at=at, reason=pool.title, sides=sides)
+
+
+def _net(gross: int, rate: int) -> int:
+    return money.divide(gross * 10_000, 10_000 + rate)
+
+
+def _kept(pool: EmployeePool) -> dict[int, int]:
+    """What was taken for goods and not given back, with its VAT, by rate."""
     kept: dict[int, int] = {}
     lines = EmployeePurchaseLine.objects.filter(
         purchase__pool=pool, purchase__payment__state=PersonalState.CAPTURED, ordered__gt=0
@@ -272,14 +293,55 @@ def _book_sale(pool: EmployeePool, at: datetime) -> None:
     for line in lines:
         cents = line.worth(line.ordered) - back.get(line.pk, 0)
         kept[line.article.vat_bp] = kept.get(line.article.vat_bp, 0) + cents
-    sides = [ledger.Side(AccountKind.EMPLOYEES, sum(kept.values()))]
-    for rate, gross in sorted(kept.items()):
-        net = money.divide(gross * 10_000, 10_000 + rate)
-        sides.append(ledger.Side(AccountKind.SALES, -net))
-        if rate:
-            sides.append(ledger.Side(AccountKind.VAT_COLLECTED, net - gross, vat_bp=rate))
-    if sum(kept.values()):
-        ledger.post(key=f"employee-sale-{pool.pk}", kind="personal_sale", at=at, reason=pool.title, sides=sides)
+    return kept
+
+
+def _take_back(row: EmployeePayBack, at: datetime) -> None:
+    """Lessen the sale by a refund that came after it. Split by running totals: the parts come to the whole."""
+    rate = row.line.article.vat_bp
+    left = _kept(row.line.purchase.pool).get(rate, 0)  # this refund is already off
+    net = _net(left + row.cents, rate) - _net(left, rate)
+    sides = [ledger.Side(AccountKind.EMPLOYEES, -row.cents), ledger.Side(AccountKind.SALES, net)]
+    if rate:
+        sides.append(ledger.Side(AccountKind.VAT_COLLECTED, row.cents - net, vat_bp=rate))
+    ledger.post(
+        key=f"employee-sale-back-{row.pk}",
+        kind="personal_sale",
+        at=at,
+        reason=row.line.purchase.pool.title,
+        sides=sides,
+    )
+
+
+def _credit(row: EmployeePayBack, cents: int, at: datetime) -> None:
+    """Credit the company with its part of a refund that came after its contributions were invoiced."""
+    company = row.line.purchase.company
+    place = row.line.purchase.pool.places.select_related("invoice").get(company=company)
+    assert place.invoice is not None
+    try:
+        with transaction.atomic():
+            note = credit_notes.issue(
+                invoice=place.invoice,
+                nets={place.invoice.lines.get().pk: cents},
+                reason=str(row.get_cause_display()),
+                key=f"employee-pay-back-{row.pk}",
+                actor=row.decided_by,
+                at=at,
+            )
+    except (credit_notes.CreditRefused, credit_notes.CreditElsewhere) as refusal:
+        # The staff corrected that invoice by hand: the money is back all the same, and the account of contributions shows it.
+        log.warning("employee pay-back %s: %s", row.pk, refusal)
+        return
+    ledger.post(
+        key=f"employee-subsidy-back-{row.pk}",
+        kind="personal_subsidy",
+        at=at,
+        reason=note.number,
+        sides=[
+            ledger.Side(AccountKind.REBILLED, -cents),
+            ledger.Side(AccountKind.SUBSIDIES, cents, company=company),
+        ],
+    )
 
 
 # Asking ---------------------------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companies.billing.models import Invoice, PersonalPayment, PersonalRefund
+from companies.billing import ereporting, ledger
+from companies.billing.models import AccountKind, CreditNote, Invoice, PersonalPayment, PersonalRefund
 from companies.errors import DomainError, NotAllowed
 from companies.models import AuditEntry, OutboxMail, Role
 from purchasing.models import EmployeePayBack, EmployeePickUp, EmployeePool, EmployeePurchase
@@ -306,6 +308,29 @@ class TestClosing:
         assert (invoice.company, invoice.gross_cents, invoice.vat_cents) == (ordered.company, kept, 0)
         assert "Palette" not in line.description and line.quantity == 1
         check(ordered.pool)
+
+    def test_a_parcel_refused_later_lessens_the_sale_and_what_the_company_owes(self, ordered):
+        ordered.arrive(5)
+        ordered.close()
+        sold = ledger.balance(AccountKind.SALES), ledger.balance(AccountKind.VAT_COLLECTED, vat_bp=2_000)
+        for units, row in zip((1, 3), ordered.rows, strict=True):
+            ordered.hand_over(row, refused=units)
+        for row in EmployeePayBack.objects.all():
+            employee_money.decide(actor=ordered.staff, row=row, granted=True, at=AFTER)
+        for _twice in range(2):
+            employee_money.carry_out(pool=ordered.pool, at=AFTER)
+        given = list(PersonalRefund.objects.order_by("pk"))
+        back, part = sum(made.cents for made in given), sum(made.to_company_cents for made in given)
+        assert back == 4 * 8_000 and part > 0
+        notes = CreditNote.objects.filter(invoice__company=ordered.company)
+        assert sum(note.gross_cents for note in notes) == part and notes.count() == 2
+        check(ordered.pool)  # nothing is left on the accounts of advances and contributions
+        now = ledger.balance(AccountKind.SALES), ledger.balance(AccountKind.VAT_COLLECTED, vat_bp=2_000)
+        assert sum(now) - sum(sold) == back
+        assert -now[0] == round((5 * 8_000 - back) / 1.2)  # the rest is one sale with its VAT, as if sold so
+        day = timezone.localdate(AFTER)
+        (told,) = ereporting.collect("sales", ereporting.Period(day, day, day))["days"]
+        assert (told["net"], told["vat"]) == (-now[0], -now[1])
 
     def test_leaves_out_a_purchase_whose_card_could_not_be_charged(self, double):
         w = EmployeeWorld(double)
