@@ -1,7 +1,7 @@
 """Reading needs by likeness: who asks for the same already, and which pools suggest themselves. Index-backed; read only."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.contrib.postgres.search import SearchQuery, SearchVector, TrigramSimilarity
 from django.db.models import Q, QuerySet
@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from companies.models import Company
 from purchasing.models import Article, Pool, PoolLine, Price, QuoteLine, RequestLine
 from purchasing.rules.matching import Need, cluster, read, same
-from purchasing.rules.units import MEASURES, kind_of, recount
+from purchasing.rules.units import COUNTED, MEASURES, kind_of, recount
 from purchasing.rules.units import alike as same_measure
 from purchasing.selectors import NeedGroup
 from purchasing.states import LineState, PoolState, RequestState
@@ -26,6 +26,7 @@ class Asked:
 
     companies: int
     pools: tuple[Pool, ...]
+    unit: str = ""  # what the others count in, where it is not what was typed
 
 
 NOBODY = Asked(0, ())
@@ -51,6 +52,19 @@ def asked_for(text: str, *, unit: str, company: Company) -> Asked:
         if alike[words]:
             companies.add(company_id)
     return Asked(len(companies), tuple(_open_pools(wanted, unit)))
+
+
+def asked_by_count(text: str, *, unit: str, company: Company) -> Asked:
+    """As `asked_for`; where nobody asks in that unit, what is asked for by another count: pieces instead of boxes, say.
+
+    A form begins with pieces: who types before choosing would be told that nobody asks, and ask alone.
+    """
+    found = asked_for(text, unit=unit, company=company)
+    for other in sorted(COUNTED - {unit}) if unit in COUNTED and not (found.companies or found.pools) else ():
+        elsewhere = asked_for(text, unit=other, company=company)
+        if elsewhere.companies or elsewhere.pools:
+            return replace(elsewhere, unit=other)
+    return found
 
 
 def candidates(text: str) -> QuerySet[RequestLine]:

@@ -20,5 +20,5 @@ def asked(request: HttpRequest, company: int) -> HttpResponse:
     unit = next((str(value) for name, value in request.GET.items() if name.endswith("unit")), "")
     if unit in ("", PACK):  # the article's own; pieces for free words
         unit = Article.objects.filter(name__iexact=text.strip()).values_list("unit", flat=True).first() or Unit.PIECE
-    found = likeness.asked_for(text, unit=unit, company=row) if unit in Unit.values else likeness.NOBODY
+    found = likeness.asked_by_count(text, unit=unit, company=row) if unit in Unit.values else likeness.NOBODY
     return render(request, "purchasing/parts/asked.html", {"found": found, "company": row})

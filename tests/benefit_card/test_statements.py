@@ -204,7 +204,10 @@ class TestPages:
         cache.clear()  # not compared since the cache was emptied: the page asks the worker instead of waiting
         with patch("benefit_card.tasks.check_statements.delay_on_commit") as asked:
             pages = [client.get(reverse("benefit_card:staff_statements")).content.decode() for _turn in range(2)]
-        assert all("en cours de rapprochement" in page for page in pages) and asked.call_count == 1
+        assert all("rapprochement avec les lignes en cours" in page for page in pages) and asked.call_count == 1
         statements.check()
-        assert "en cours de rapprochement" not in client.get(reverse("benefit_card:staff_statements")).content.decode()
+        assert (
+            "rapprochement avec les lignes en cours"
+            not in client.get(reverse("benefit_card:staff_statements")).content.decode()
+        )
         assert client.post(reverse("benefit_card:staff_statements")).status_code == 302

@@ -96,7 +96,7 @@ class TestCamera:
 
 
 class TestUsbScanner:
-    @pytest.mark.parametrize(("focused", "rest"), [("#code", 0), ("#today-open", 0), ("#code", 250)])
+    @pytest.mark.parametrize(("focused", "rest"), [("#code", 0), ("#today-open", 0), ("#code", 1_200)])
     def test_is_understood_on_a_french_keyboard_wherever_the_cursor_stands(self, open_till, focused, rest):
         till, made = TillFactory(), card()
         offer(till.merchant)

@@ -56,6 +56,17 @@ class TestWhileTyping:
         needs(1, text="Gants nitrile taille M", unit="pair")
         assert asked("gants nitrile taille M").companies == 0
 
+    @pytest.mark.parametrize(("unit", "told"), [("piece", True), ("kilo", False)])
+    def test_tells_by_what_others_count(self, unit, told):
+        """A form begins with pieces, gloves come in boxes: who has chosen no unit yet would hear that nobody asks."""
+        needs(1, text="Gants nitrile taille M", unit="box")
+        buyer = member(CompanyFactory(), Role.BUYER)
+        browser = Client(headers={"accept-language": "fr"})
+        browser.force_login(buyer)
+        address = reverse("purchasing:asked", args=[buyer.memberships.get().company_id])
+        page = browser.get(address, {"lines-0-text": "gant nitril M", "lines-0-unit": unit}).content.decode()
+        assert ("compté en boîtes" in page) is told and ("autre entreprise" in page) is told
+
     def test_names_pools_one_may_join(self):
         pool = PoolFactory(state="gathering", lead=UserFactory())
         PoolLineFactory(pool=pool, text="Gants nitrile, taille M", unit="box")

@@ -84,7 +84,7 @@ class TestAnAnnouncedDelivery:
         assert Receipt.objects.get().state == "announced"
         said = client.post(f"/api/v1/orders/{d.order.pk}/arrivals/", {"receipt": row.pk}, "application/json").json()
         assert (said["state"], said["parcels"], said["counted_at"]) == ("arrived", 4, None)
-        assert [t.title for t in todo_back.for_staff(d.w.staff, timezone.now())].count("Count a delivery") == 1
+        assert [t.title for t in todo_back.for_staff(d.w.staff, timezone.now())].count("Compter une livraison") == 1
         form = client.get(f"/orders/{d.order.pk}/receive/").content.decode()
         assert 'name="number" value="1"' in form and 'value="BL-1"' in form
         client.force_login(d.w.buyers["A"])

@@ -6,10 +6,10 @@
  * the computer understood and what the keys mean on an American keyboard. `choose(readings)` picks one.
  *
  * A wireless scanner or a busy computer pauses in the middle of a code: keys carry the moment they were pressed, and
- * what begins like one of our codes may rest for a second anywhere without being torn in two.
+ * what begins like one of our codes may rest for three seconds anywhere without being torn in two.
  */
 const GAP_MS = 60; // a hand needs longer between two keys, a scanner 2 to 30 ms
-const REST_MS = 1_000;
+const REST_MS = 3_000;
 const OURS = ["ERB1:", "ERB-TILL:", "HTTPS://"];
 const SHORTEST = 8;
 const LONG = 40; // a printed code has 115 characters, a phone code 164
@@ -33,7 +33,7 @@ const oursFrom = (keys) => Math.max(...["typed", "american"].map((way) => {
 }));
 
 export function listen(choose, onCode) {
-  let keys = []; // since the last rest of a second
+  let keys = []; // since the last rest of three seconds
   let run = 0; // where, among them, the last fast run begins
   document.addEventListener("keydown", (event) => {
     const rest = event.timeStamp - (keys.at(-1)?.at ?? -Infinity);
