@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from django.utils import timezone
 from django.utils.text import slugify
 from stdnum import luhn
 
@@ -152,7 +153,7 @@ def _employees(
                 last = LAST_NAMES[rng.randrange(len(LAST_NAMES))]
                 yield Person(first_name=first, last_name=last), company, index
 
-    today = at.date()
+    today = timezone.localdate(at)
     for chunk in _chunks(rows(), CHUNK):
         people = Person.objects.bulk_create(person for person, _company, _index in chunk)
         employments = []

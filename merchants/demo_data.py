@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
+
 from companies.demo_data import World, siret
 from companies.models import User
 from merchants import agreement, demo_data_offers
@@ -176,7 +178,7 @@ def _offers(rng: random.Random, merchants: list[Merchant], kinds: list[str], at:
         OfferVersion(
             offer=offer,
             number=1,
-            starts_on=(at - timedelta(days=rng.randrange(250, 380))).date(),
+            starts_on=timezone.localdate(at - timedelta(days=rng.randrange(250, 380))),
             **_terms(rng, idea, at),
         )
         for offer, idea, _state in drafts
@@ -197,5 +199,5 @@ def _terms(rng: random.Random, idea: dict[str, Any], at: datetime) -> dict[str, 
         del terms["happy"]
         terms |= {"hours": [["14:00", "18:00"]], "weekdays": 0b0011110}
     if rng.random() < 0.12:
-        terms["ends_on"] = (at + timedelta(days=rng.randrange(5, 120))).date()
+        terms["ends_on"] = timezone.localdate(at + timedelta(days=rng.randrange(5, 120)))
     return terms

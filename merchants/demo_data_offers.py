@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from companies.demo_data import World
@@ -30,7 +31,7 @@ PAPER, LEATHER, AMBER = "#faf7f2", "#8a4420", "#e0a84c"
 def seed(*, merchants: list[Merchant], kinds: list[str], world: World, at: datetime) -> None:
     """A few offers at the merchant visitors see, and one of each other kind around town."""
     first = merchants[0]
-    today = at.date()
+    today = timezone.localdate(at)
     _write(first, _plain("15 % sur l'entretien, deux fois en 30 jours", 15, today, per_person_limit=2,
                          period=Period.ROLLING, window_days=30, offline=OfflinePolicy.DYNAMIC), at=at)  # fmt: skip
     _write(first, _plain("40 % sur la fin de série", 40, today, combine=Combine.ALONE, picture_id=_picture(first, at),

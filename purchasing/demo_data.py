@@ -219,7 +219,7 @@ def _request(
         site=story.rng.choice(story.world.sites[company.pk]),
         title=story.rng.choice(TITLES[category]),
         cost_centre=story.rng.choice(["", "ATELIER", "LOGISTIQUE", "SIÈGE", "MAINT"]),
-        needed_by=(made + timedelta(days=needed_in)).date(),
+        needed_by=timezone.localdate(made + timedelta(days=needed_in)),
         state=state,
         requester=story.buyer(company),
         created_at=made,

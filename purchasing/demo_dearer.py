@@ -114,7 +114,9 @@ def _award(pool: Pool, lines: dict[str, PoolLine], at: datetime) -> None:
             answered_at=at - timedelta(days=4),
         )
         quote = Quote.objects.create(
-            invitation=invitation, valid_until=(at + timedelta(days=60)).date(), saved_at=at - timedelta(days=4)
+            invitation=invitation,
+            valid_until=timezone.localdate(at + timedelta(days=60)),
+            saved_at=at - timedelta(days=4),
         )
         for text, tiers in prices.items():
             row = QuoteLine.objects.create(quote=quote, pool_line=lines[text])

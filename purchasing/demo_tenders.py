@@ -5,6 +5,8 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.utils import timezone
+
 from companies.models import User
 from purchasing.models import (
     Award,
@@ -117,7 +119,7 @@ def _quote(made: Tendering, invitation: TenderInvitation) -> None:
         version=1,
         submitted_at=invitation.answered_at,
         saved_at=invitation.answered_at or made.sent,
-        valid_until=(made.deadline + timedelta(days=rng.choice([60, 75, 90]))).date(),
+        valid_until=timezone.localdate(made.deadline + timedelta(days=rng.choice([60, 75, 90]))),
         minimum_cents=supplier.minimum_cents,
         freight_cents=made.freight[supplier.name],
         franco_cents=supplier.franco_cents,

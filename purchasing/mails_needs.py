@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
+from django.utils import timezone
 
 from companies import mail
 from companies.models import Role, User
@@ -72,7 +73,7 @@ def budget_short(pool: Pool, check: "Check", *, at: datetime) -> None:
     people = User.objects.filter(
         memberships__company=company, memberships__role__in=[Role.BUYER, Role.ACCOUNTANT], is_active=True
     )
-    key = f"budget:{pool.pk}:{company.pk}:{at:%Y-%m-%d}"
+    key = f"budget:{pool.pk}:{company.pk}:{timezone.localdate(at)}"
     for user in people.distinct().order_by("pk"):
         context: dict[str, object] = {"pool": pool, "company": company, "stops": check.stops, "link": link}
         _send(user, "budget_short", context, key, at)

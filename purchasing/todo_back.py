@@ -155,7 +155,7 @@ def _of_runner(pools: "object", at: datetime, *, staff: bool = False) -> list[To
     coming = [OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.ACCEPTED, OrderState.PART_RECEIVED]
     found += [
         Todo(_("Delivery late"), f"{o.number} · {o.supplier}", reverse("purchasing:order", args=[o.pk]), tone="danger")
-        for o in orders.filter(state__in=coming, expected_on__lt=at.date())
+        for o in orders.filter(state__in=coming, expected_on__lt=timezone.localdate(at))
     ]
     found += [
         Todo(

@@ -1,5 +1,6 @@
 """The habits of the house that a machine can check."""
 
+import ast
 import os
 import re
 import subprocess
@@ -45,6 +46,35 @@ def files(ending, *, tests=False):
 
 def pages():
     return list(files("html"))
+
+
+def utc_days(text):
+    """The places where a day is taken from a moment as it is stored, in UTC: between midnight and two it is yesterday."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "date":
+            of = node.func.value
+            name = of.id if isinstance(of, ast.Name) else of.attr if isinstance(of, ast.Attribute) else ""
+            if not node.args and (name in ("at", "now") or name.endswith(("_at", "deadline"))):
+                yield node.lineno
+            if isinstance(of, ast.BinOp | ast.BoolOp):
+                yield node.lineno
+        if isinstance(node, ast.FormattedValue) and node.format_spec is not None:
+            form = ast.unparse(node.format_spec)  # a mark with its seconds may be in UTC, a day or a month may not
+            if isinstance(node.value, ast.Name) and node.value.id == "at" and "%m" in form and "%S" not in form:
+                yield node.lineno
+
+
+class TestDays:
+    def test_are_those_of_paris(self):
+        found = [f"{path.relative_to(ROOT)}:{line}" for path in files("py") for line in utc_days(path.read_text())]
+        assert found == []
+
+    @pytest.mark.parametrize(
+        "text", ["at.date()", "row.sent_at.date()", "(at - DAY).date()", "(last or now()).date()", "f'{at:%Y-%m}'"]
+    )
+    def test_check_finds_each_of_them(self, text):
+        assert list(utc_days(text)) == [1]
+        assert list(utc_days("timezone.localdate(at), at.astimezone(PARIS).date()")) == []
 
 
 class TestImports:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from benefit_card import refusals
@@ -99,7 +100,7 @@ def _without_phone(at: datetime) -> Iterable[Signal]:
     HAVING count(*) >= %(least)s AND count(*) FILTER (WHERE shown = 'phone') = 0"""
     for merchant, sales, typed in _rows(sql, {"since": at - TYPED_DAYS, "least": TYPED_SALES}):
         yield Signal(
-            kind=SignalKind.TYPED, key=f"typed:{merchant}:{at:%Y-%m}", merchant_id=merchant,
+            kind=SignalKind.TYPED, key=f"typed:{merchant}:{timezone.localtime(at):%Y-%m}", merchant_id=merchant,
             facts={"sales": sales, "typed": typed}, raised_at=at,
         )  # fmt: skip
 

@@ -57,9 +57,9 @@ def uses_left(user: User, offers: list[Offer]) -> dict[int, int | None]:
     ):
         if scope == STOCK and key in stocks:
             taken[stocks[key]] += used
-        elif key in mine and period == period_of(versions[mine[key]].period, now.date()):
+        elif key in mine and period == period_of(versions[mine[key]].period, timezone.localdate(now)):
             version = versions[mine[key]]
-            used = in_window(days or [], now.date(), version.window_days) if version.window_days else used
+            used = in_window(days or [], timezone.localdate(now), version.window_days) if version.window_days else used
             left[mine[key]] = max(0, (version.per_person_limit or 0) - used)
     for pk in stocks.values():
         rest = max(0, (versions[pk].stock or 0) - taken[pk])

@@ -49,7 +49,9 @@ def seed(*, rng: random.Random, world: World, at: datetime) -> None:
 
 def _statement(rng: random.Random, world: World, at: datetime) -> None:
     """One statement of the last days: transfers that name their invoice, some that do not, charges, a payout of Stripe."""
-    waiting = Invoice.objects.filter(state=InvoiceState.DUE, balance_cents__lte=900_000, issued_on__lt=at.date())
+    waiting = Invoice.objects.filter(
+        state=InvoiceState.DUE, balance_cents__lte=900_000, issued_on__lt=timezone.localdate(at)
+    )
     rows = list(waiting.exclude(company=world.home).select_related("company").order_by("due_on", "pk")[:8])
     day = timezone.localdate(at)
     lines: list[tuple[int, str, str, str]] = []

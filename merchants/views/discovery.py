@@ -33,7 +33,10 @@ def offers(request: HttpRequest, uses: Uses | None = None) -> HttpResponse:
     filters: dict[str, Any] = form.cleaned_data if form.is_valid() else {"q": "", "category": None}
     now, user = timezone.localtime(), me(request)
     found = selectors.find_offers(
-        text=filters["q"], category=filters["category"], today=now.date(), person=getattr(user, "person", None)
+        text=filters["q"],
+        category=filters["category"],
+        today=timezone.localdate(now),
+        person=getattr(user, "person", None),
     )
     if filters.get("open_now"):
         found = selectors.open_at(found, now)

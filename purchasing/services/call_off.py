@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
@@ -64,7 +65,7 @@ def place(
         company=company,
         draft=requests.RequestDraft(
             title=title[:120],
-            lines=[_line(row, draft.quantities[row.pk], at.date()) for row in chosen],
+            lines=[_line(row, draft.quantities[row.pk], timezone.localdate(at)) for row in chosen],
             site=draft.site,
             cost_centre=draft.cost_centre,
             needed_by=draft.needed_by,

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
@@ -316,7 +317,7 @@ def open_commitments(*, actor: User, pool: Pool, calendar: Calendar, at: datetim
     if calendar.closes_at <= at:
         raise DeadlinePast(field="closes_at")
     last = calendar.completes_at or calendar.closes_at
-    if last < calendar.closes_at or (calendar.order_on is not None and calendar.order_on < last.date()):
+    if last < calendar.closes_at or (calendar.order_on is not None and calendar.order_on < timezone.localdate(last)):
         raise DatesWrong(field="closes_at")
     move(
         pool,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -220,7 +221,7 @@ def hand_in(*, actor: User, request: PurchaseRequest, at: datetime) -> PurchaseR
     """`submit` inside the caller's transaction. A call-off is checked against its agreement first."""
     require(access.can_request(actor, request.company))
     request = _locked(request)
-    if request.needed_by is not None and request.needed_by < at.date():
+    if request.needed_by is not None and request.needed_by < timezone.localdate(at):
         raise NeededByPast(field="needed_by")
     if request.state == RequestState.DRAFT:
         call_off_order.reserve(request, at=at)
@@ -396,7 +397,7 @@ def copy(*, actor: User, request: PurchaseRequest, at: datetime) -> PurchaseRequ
 def expire(*, request: PurchaseRequest, at: datetime) -> None:
     """Close the lines nobody pooled before they were needed; the request follows when no line is left."""
     request = _locked(request)
-    for line in request.lines.filter(state=LineState.APPROVED, needed_by__lt=at.date()).order_by("pk"):
+    for line in request.lines.filter(state=LineState.APPROVED, needed_by__lt=timezone.localdate(at)).order_by("pk"):
         move(
             line, LineState.EXPIRED, table=REQUEST_LINE, at=at, actor=None, actor_label="clock", company=request.company
         )

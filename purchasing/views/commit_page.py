@@ -168,7 +168,7 @@ def build(request: HttpRequest, company: Company, pool: Pool) -> CommitPage:
     prefetch_related_objects([mine[pk] for pk in shown if pk in mine], "versions")
     standing = standings.read(pool, waiting_of=company, lines=None if whole else shown)
     sites = {site.pk: site for site in company.sites.order_by("name")}
-    centres = budgets.centres(company, (standings.deadline_of(pool) or timezone.now()).date())
+    centres = budgets.centres(company, timezone.localdate(standings.deadline_of(pool) or timezone.now()))
     data = request.POST if request.method == "POST" else None
     now = timezone.now()
     lines = []

@@ -92,7 +92,13 @@ class TestWhileTyping:
         )
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE purchasing_requestline, purchasing_purchaserequest")
-            # Can the indexes serve it? With 3,000 rows a scan may cost less, of the table or along another index.
+            # Can the indexes serve it? With 3,000 rows a scan may cost less, of the table or along another index:
+            # which one does hangs on the pages that earlier tests left. So there is no other, until the rollback.
+            cursor.execute(
+                "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'purchasing_requestline'::regclass"
+                " AND NOT indisunique AND indexrelid::regclass::text NOT IN ('need_by_trigrams', 'need_by_stems')"
+            )
+            cursor.execute("DROP INDEX " + ", ".join(name for (name,) in cursor.fetchall()))
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
         plan = likeness.candidates("gants nitrile taille M").order_by().explain()
         assert "need_by_trigrams" in plan and "need_by_stems" in plan
