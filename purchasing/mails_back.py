@@ -20,6 +20,7 @@ from purchasing.models import (
     PooledNeed,
     PoolLine,
     PurchaseOrder,
+    Receipt,
     SupplierInvoice,
 )
 
@@ -310,3 +311,19 @@ def goods_ready(hand_overs: Iterable[HandOver], *, at: datetime) -> None:
     for row in hand_overs:
         link = mail.absolute(reverse("purchasing:delivery_list", args=[row.company_id]))
         _tell(row.company, "goods_ready", f"ready:{row.pk}", at, hand_over=row, link=link)
+
+
+def delivery_refused(receipt: Receipt, *, at: datetime) -> None:
+    """Tell the supplier that a delivery went back at the door, why, and with which photos."""
+    order = receipt.order
+    if _SILENT.get() or not order.email:
+        return
+    mail.queue(
+        to=order.email,
+        template="purchasing/mail/delivery_refused",
+        context={"receipt": receipt, "order": order},
+        key=f"delivery-refused:{receipt.pk}",
+        language="fr",
+        attachments=[row.document for row in receipt.photos.select_related("document")],
+        at=at,
+    )

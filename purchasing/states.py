@@ -277,12 +277,14 @@ class ReceiptState(TextChoices):
     ACCEPTED = "accepted", pgettext_lazy("feminine", "Accepted")
     ACCEPTED_WITH_RESERVES = "accepted_with_reserves", _("Accepted with reserves")
     REFUSED = "refused", pgettext_lazy("feminine", "Refused")
+    NEVER_CAME = "never_came", pgettext_lazy("delivery", "Never came")
     ALLOCATED = "allocated", pgettext_lazy("feminine", "Shared out")
     HANDED_OVER = "handed_over", pgettext_lazy("feminine", "Handed over")
 
 
+# arrived → refused: turned away at the door, uncounted. never_came: its order ended while it was on its way.
 RECEIPT: Table = {
-    "announced": frozenset({"arrived"}),
+    "announced": frozenset({"arrived", "never_came"}),
     "arrived": frozenset({"counted", "refused"}),
     "counted": frozenset({"accepted", "accepted_with_reserves", "refused"}),
     "accepted": frozenset({"allocated"}),
@@ -290,6 +292,7 @@ RECEIPT: Table = {
     "allocated": frozenset({"handed_over"}),
     "handed_over": frozenset(),
     "refused": frozenset(),
+    "never_came": frozenset(),
 }
 
 

@@ -31,6 +31,7 @@ urlpatterns = [
     path("orders/<int:pk>/conclude/", order.conclude, name="order_conclude"),
     path("orders/<int:pk>/cancel/", order.cancel, name="order_cancel"),
     path("orders/<int:pk>/receive/", delivery.receive, name="receive"),
+    path("orders/<int:pk>/refuse/", delivery.refuse, name="delivery_refuse"),
     path("orders/<int:pk>/close-short/", delivery.close_short, name="close_short"),
     path("receipts/<int:pk>/", delivery.receipt, name="receipt"),
     path("receipts/<int:pk>/correct/", delivery.correct, name="receipt_correct"),

@@ -22,7 +22,7 @@ from purchasing.api.fields import Cents
 from purchasing.api.hand_overs import HandOverOut
 from purchasing.api.orders import OrderOut, Orders, ReceiptOut
 from purchasing.models import Claim, ClaimAnswer, HandOver, Pool, PurchaseOrder, Receipt
-from purchasing.services import billing_end, changes, claims, delivery, hand_over, reserves, shipment
+from purchasing.services import billing_end, changes, claims, delivery, door, hand_over, reserves, shipment
 from purchasing.services import order as ordering
 
 PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
@@ -68,7 +68,7 @@ class OrderStep(Orders):
         elif action == "conclude":
             changes.conclude_change(**who)
         elif action == "expect-rest":
-            delivery.expect_rest(day=data["expected_on"], **who)
+            shipment.expect_rest(day=data["expected_on"], **who)
         elif action == "close-short":
             delivery.close_short(reason=data["reason"], **who)
         else:
@@ -98,6 +98,36 @@ class OrderArrived(Orders):
         row = shipment.arrive(
             actor=self.actor, order=order, receipt=announced, parcels=data["parcels"], at=timezone.now()
         )
+        return Response(ReceiptOut(row).data, status=201)
+
+
+class RefusalIn(serializers.Serializer[Any]):
+    """`number`: the delivery's number in the order, sent twice it is refused once; without it the one that waits longest."""
+
+    number = serializers.IntegerField(min_value=1, max_value=30_000, required=False, allow_null=True, default=None)
+    reason = serializers.CharField(max_length=1000)
+    delivery_note = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
+    parcels = serializers.IntegerField(min_value=1, max_value=9_999, required=False, allow_null=True, default=None)
+    photo = serializers.FileField(max_length=200, required=False, allow_null=True, default=None)
+
+
+class OrderRefused(Orders):
+    """A delivery was turned away whole at the door: the supplier is told why; a `photo` may come along (multipart)."""
+
+    serializer_class: Any = RefusalIn
+    parser_classes = [JSONParser, MultiPartParser, FormParser]
+
+    @extend_schema(request=RefusalIn, responses={201: ReceiptOut})
+    def post(self, request: Request, pk: int) -> Response:
+        order = self.order()
+        form = RefusalIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = dict(form.validated_data)
+        upload = data.pop("photo")
+        if upload is not None and upload.size > MOST_BYTES:
+            raise PictureRefused
+        photos = [upload.read()] if upload is not None else []
+        row = door.refuse(actor=self.actor, order=order, photos=photos, at=timezone.now(), **data)
         return Response(ReceiptOut(row).data, status=201)
 
 

@@ -88,6 +88,21 @@ class ReceiptForm(forms.Form):
         }
 
 
+class RefusalForm(forms.Form):
+    """A delivery that goes back as it came."""
+
+    number = forms.IntegerField(widget=forms.HiddenInput)
+    notes = forms.CharField(
+        label=_("Why it is refused"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("The supplier reads this. Write the same on the carrier's paper and keep a copy of it."),
+    )
+    delivery_note = forms.CharField(label=_("Delivery note number"), max_length=60, required=False)
+    parcels = QuantityField(label=_("Parcels counted at the door"), required=False)
+    photos = PhotosField(label=_("Photos of the damage"), help_text=_("JPEG, PNG or WebP, at most 12 MB each."))
+
+
 class PhotoForm(forms.Form):
     photos = PhotosField(label=_("Photo"), required=True, help_text=_("JPEG, PNG or WebP, at most 12 MB each."))
     caption = forms.CharField(label=_("What one sees"), max_length=120, required=False)

@@ -12,10 +12,10 @@ from companies.models import User
 from companies.states import move
 from purchasing.models import Pool, PurchaseOrder
 from purchasing.services.bulk import move_needs, needs_of
-from purchasing.services.order_end import finish
+from purchasing.services.order_end import check_counted, finish
 from purchasing.services.pool import locked
 from purchasing.services.three_way import all_billed
-from purchasing.states import ORDER, LineState, OrderState, SupplierInvoiceState
+from purchasing.states import ORDER, LineState, OrderState, ReceiptState, SupplierInvoiceState
 
 
 class EndNeedsReason(Invalid):
@@ -43,6 +43,7 @@ def end_billing(*, actor: User, order: PurchaseOrder, reason: str, at: datetime)
         raise BillingOpen
     if order.supplier_invoices.exclude(state=SupplierInvoiceState.INVOICED).exists():
         raise BillingOpen
+    check_counted(order)
     audit.record("purchaseorder.billing_ended", target=order, at=at, actor=actor, reason=reason.strip())
     close_billed(order, pool, actor=actor, at=at, nothing_more=True)
     return order
@@ -51,7 +52,10 @@ def end_billing(*, actor: User, order: PurchaseOrder, reason: str, at: datetime)
 def close_billed(order: PurchaseOrder, pool: Pool, *, actor: User, at: datetime, nothing_more: bool = False) -> None:
     """Once everything received is billed: the order closes, then the pool."""
     waiting = order.supplier_invoices.exclude(state=SupplierInvoiceState.INVOICED)
-    if order.state == OrderState.PART_RECEIVED or waiting.exists() or not (nothing_more or all_billed(order)):
+    at_the_door = order.receipts.filter(state=ReceiptState.ARRIVED)
+    if order.state == OrderState.PART_RECEIVED or waiting.exists() or at_the_door.exists():
+        return
+    if not (nothing_more or all_billed(order)):
         return
     lines = [line.pool_line_id for line in order.lines.all()]
     move_needs(needs_of(pool.pk, pool_line__in=lines), LineState.INVOICED, at=at, actor=actor)

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Sum
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies import audit
@@ -27,11 +26,11 @@ from purchasing.models import (
     ReceiptLine,
 )
 from purchasing.rules.shortage import Claim, allocate
-from purchasing.services import order_end, parcels, reserves, telling
+from purchasing.services import billing_end, order_end, parcels, reserves, telling
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.pool import locked
-from purchasing.services.shipment import AWAITED, COMING, DayWrong, NothingAwaited
+from purchasing.services.shipment import COMING
 from purchasing.states import (
     HAND_OVER,
     ORDER,
@@ -342,9 +341,13 @@ def _progress(order: PurchaseOrder, *, actor: User, at: datetime, reason: str) -
     to = OrderState.RECEIVED if complete else OrderState.PART_RECEIVED
     if order.state != to:
         move(order, to, table=ORDER, at=at, actor=actor, reason=reason)
+    if complete:
+        order_end.nothing_more_comes(order, reason=reason, actor=actor, at=at)
     if pool.state == PoolState.ORDERED:
         move(pool, PoolState.RECEIVING, table=POOL, at=at, actor=actor)
     order_end.settle_if_complete(pool, actor=actor, at=at)
+    if complete:
+        billing_end.close_billed(order, pool, actor=actor, at=at)  # what was billed ahead of its arrival
 
 
 def due_quantity(line: PurchaseOrderLine) -> int:
@@ -365,28 +368,6 @@ def open_quantity(line: PurchaseOrderLine) -> int:
 
 
 @transaction.atomic(durable=True)
-def expect_rest(*, actor: User, order: PurchaseOrder, day: date | None, at: datetime) -> PurchaseOrder:
-    """Note the day on which the back-order is expected now."""
-    require(access.can_run_pool(actor, order.pool))
-    if day is None or day < timezone.localdate(at):
-        raise DayWrong
-    order = PurchaseOrder.objects.select_for_update(of=("self",)).get(pk=order.pk)
-    if order.state not in AWAITED:
-        raise NothingAwaited
-    if order.expected_on != day:
-        before, order.expected_on = order.expected_on, day
-        order.save(update_fields=["expected_on"])
-        audit.record(
-            "purchaseorder.rest_expected",
-            target=order,
-            at=at,
-            actor=actor,
-            data={"day": str(day), "before": str(before or "")},
-        )
-    return order
-
-
-@transaction.atomic(durable=True)
 def close_short(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> PurchaseOrder:
     """Give up waiting for what is missing: the order is settled on what arrived."""
     require(access.can_run_pool(actor, order.pool))
@@ -395,7 +376,9 @@ def close_short(*, actor: User, order: PurchaseOrder, reason: str, at: datetime)
     pool = locked(order.pool)
     order = PurchaseOrder.objects.select_for_update(of=("self",)).select_related("pool").get(pk=order.pk)
     order.pool = pool
+    order_end.check_counted(order)
     move(order, OrderState.CLOSED_SHORT, table=ORDER, at=at, actor=actor, reason=reason.strip())
+    order_end.nothing_more_comes(order, reason=reason.strip(), actor=actor, at=at)
     telling.order_event(order, "closed_short", at=at, actor=actor, reason=reason.strip())
     order_end.settle_if_complete(pool, actor=actor, at=at)
     return order

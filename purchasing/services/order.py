@@ -228,7 +228,9 @@ def cancel(*, actor: User, order: PurchaseOrder, reason: str, at: datetime) -> P
         raise ReasonMissing
     pool = locked(order.pool)
     order = locked_order(order)
+    order_end.check_counted(order)
     move(order, OrderState.CANCELLED, table=ORDER, at=at, actor=actor, reason=reason.strip(), revoked_at=at)
+    order_end.nothing_more_comes(order, reason=reason.strip(), actor=actor, at=at)
     telling.order_event(order, "cancelled", at=at, actor=actor, reason=reason.strip())
     order_end.give_back(order, pool, reason=reason.strip(), actor=actor, at=at)
     return order

@@ -3,7 +3,9 @@
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
 
+from companies.errors import DomainError
 from companies.models import User
 from companies.states import move
 from purchasing import mails_back
@@ -13,12 +15,14 @@ from purchasing.states import (
     COMMITMENT,
     POOL,
     POOL_LINE,
+    RECEIPT,
     REQUEST,
     CommitmentState,
     LineState,
     OrderState,
     PoolLineState,
     PoolState,
+    ReceiptState,
     RequestState,
 )
 
@@ -29,6 +33,23 @@ DELIVERED = (
     OrderState.CLOSED_SHORT,
     OrderState.CANCELLED,
 )
+
+
+class Uncounted(DomainError):
+    code = "delivery_uncounted"
+    message = _("A delivery of this order stands at the drop point. Count it, or refuse it, first.")
+
+
+def check_counted(order: PurchaseOrder) -> None:
+    """Refuse to end an order of which goods stand at the door."""
+    if order.receipts.filter(state=ReceiptState.ARRIVED).exists():
+        raise Uncounted
+
+
+def nothing_more_comes(order: PurchaseOrder, *, reason: str, actor: User, at: datetime) -> None:
+    """What is still announced of an order that ended never came."""
+    rows = list(order.receipts.select_for_update(of=("self",)).filter(state=ReceiptState.ANNOUNCED).order_by("pk"))
+    move_many(rows, ReceiptState.NEVER_CAME, table=RECEIPT, at=at, actor=actor, reason=reason)
 
 
 def give_back(order: PurchaseOrder, pool: Pool, *, reason: str, actor: User, at: datetime) -> None:

@@ -20,6 +20,7 @@ from purchasing.states import RECEIPT, OrderState, ReceiptState
 
 AWAITED = (OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.ACCEPTED, OrderState.PART_RECEIVED)
 COMING = (ReceiptState.ANNOUNCED, ReceiptState.ARRIVED)
+UNCOUNTED = (*COMING, ReceiptState.REFUSED)
 MOST_ANNOUNCED = 20
 MOST_PARCELS = 9_999
 
@@ -72,7 +73,7 @@ def announce(
     if row is None:
         if order.receipts.filter(state=ReceiptState.ANNOUNCED).count() >= MOST_ANNOUNCED:
             raise TooManyAnnounced
-        row = _new(order, note, at=at)
+        row = new_delivery(order, note, at=at)
     elif (row.announced_for, row.parcels, row.delivery_note) == (day, parcels, note or row.delivery_note):
         return row
     row.announced_for, row.parcels, row.delivery_note = day, parcels, note or row.delivery_note
@@ -92,7 +93,8 @@ def _same(order: PurchaseOrder, note: str) -> Receipt | None:
     return next((row for row in waiting if row.delivery_note in (note, "")), None)
 
 
-def _new(order: PurchaseOrder, note: str, *, at: datetime) -> Receipt:
+def new_delivery(order: PurchaseOrder, note: str, *, at: datetime) -> Receipt:
+    """The row of a delivery of which nothing is known yet but its note."""
     last = order.receipts.aggregate(last=Max("number"))["last"] or 0
     return Receipt.objects.create(
         order=order, number=last + 1, delivery_note=note, place=order.deliver_to, created_at=at
@@ -117,7 +119,7 @@ def arrive(
             return receipt
     if order.state not in AWAITED:
         raise NothingAwaited
-    row = receipt or _new(order, "", at=at)
+    row = receipt or new_delivery(order, "", at=at)
     short = parcels is not None and row.parcels not in (None, parcels)
     data = {"parcels": parcels, "announced": row.parcels} if short else {"parcels": parcels or row.parcels}
     move(
@@ -132,3 +134,25 @@ def arrive(
     )
     telling.order_event(order, "arrived", at=at, actor=actor)
     return row
+
+
+@transaction.atomic(durable=True)
+def expect_rest(*, actor: User, order: PurchaseOrder, day: date | None, at: datetime) -> PurchaseOrder:
+    """Note the day on which the back-order is expected now."""
+    require(access.can_run_pool(actor, order.pool))
+    if day is None or day < timezone.localdate(at):
+        raise DayWrong
+    order = PurchaseOrder.objects.select_for_update(of=("self",)).get(pk=order.pk)
+    if order.state not in AWAITED:
+        raise NothingAwaited
+    if order.expected_on != day:
+        before, order.expected_on = order.expected_on, day
+        order.save(update_fields=["expected_on"])
+        audit.record(
+            "purchaseorder.rest_expected",
+            target=order,
+            at=at,
+            actor=actor,
+            data={"day": str(day), "before": str(before or "")},
+        )
+    return order

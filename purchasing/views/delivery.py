@@ -19,15 +19,15 @@ from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Role
 from purchasing import access
-from purchasing.forms.delivery import PhotoForm, ReceiptForm
+from purchasing.forms.delivery import PhotoForm, ReceiptForm, RefusalForm
 from purchasing.models import HandOver, PurchaseOrder, Receipt
 from purchasing.services import delivery as service
+from purchasing.services import door, parcels, reserves, shipment, surplus
 from purchasing.services import hand_over as hand_overs
-from purchasing.services import parcels, reserves, surplus
 from purchasing.services.shipment import COMING
 from purchasing.states import HandOverState
 from purchasing.views.doors import attempt, company_of, reader
-from purchasing.views.order import order_of
+from purchasing.views.order import order_of, whole
 
 # In the company's hands.
 GONE = (HandOverState.HANDED_OVER, HandOverState.CONFIRMED)
@@ -101,6 +101,31 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
     """Put a delivery right by a counter-receipt; the first entry stays as it is."""
     receipt = _receipt_of(request, pk)
     return _receipt_form(request, order_of(request, receipt.order_id), receipt)
+
+
+@require_http_methods(["GET", "POST"])
+def refuse(request: HttpRequest, pk: int) -> HttpResponse:
+    """Turn a delivery away at the door, whole; `?number=` says which of those that wait."""
+    order = order_of(request, pk)
+    coming = service.waiting(order, whole(request.GET.get("number", "")))
+    initial = {"number": (order.receipts.aggregate(last=Max("number"))["last"] or 0) + 1}
+    if coming is not None:
+        initial = {"number": coming.number, "delivery_note": coming.delivery_note, "parcels": coming.parcels}
+    form = RefusalForm(request.POST or None, request.FILES or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        data = dict(form.cleaned_data)
+        reason, photos = data.pop("notes"), data.pop("photos") or ()
+        who: dict[str, Any] = {"actor": reader(request), "order": order, "at": timezone.now()}
+        try:
+            receipt = door.refuse(reason=reason, photos=photos, **who, **data)
+        except DomainError as error:
+            if error.status == 403:
+                raise
+            form_error(form, error)
+        else:
+            messages.success(request, _("The delivery is refused. The supplier was told why."))
+            return redirect("purchasing:receipt", receipt.pk)
+    return render(request, "purchasing/refusal_form.html", {"order": order, "form": form, "coming": coming})
 
 
 def _receipt_form(request: HttpRequest, order: PurchaseOrder, corrects: Receipt | None) -> HttpResponse:
@@ -219,7 +244,7 @@ def expect_rest(request: HttpRequest, pk: int) -> HttpResponse:
     day = parse_date(request.POST.get("expected_on", "")[:10])
     attempt(
         request,
-        lambda: service.expect_rest(actor=reader(request), order=order, day=day, at=timezone.now()),
+        lambda: shipment.expect_rest(actor=reader(request), order=order, day=day, at=timezone.now()),
         _("The new date is noted. The companies see it with their deliveries."),
     )
     return redirect("purchasing:order", order.pk)

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone, translation
@@ -19,11 +18,11 @@ from companies.errors import DomainError
 from companies.forms import form_error
 from purchasing import access, history
 from purchasing.forms_back import AnswerForm
-from purchasing.models import CallOff, PurchaseOrder, Receipt
+from purchasing.models import CallOff, PurchaseOrder
 from purchasing.services import changes, claims, delivery, employee_supplier, shipment, three_way
 from purchasing.services import order as service
 from purchasing.services.answers import answerable
-from purchasing.services.shipment import AWAITED, COMING
+from purchasing.services.shipment import AWAITED, UNCOUNTED
 from purchasing.states import ORDER
 from purchasing.views import employee_order
 from purchasing.views.doors import attempt, led_pool, reader
@@ -71,7 +70,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "answered": sum(c.accepted is not None for c in consents),
         "consents": consents,
         "sees_members": access.sees_members(reader(request)),
-        "receipts": _receipts(row),
+        "receipts": row.receipts.prefetch_related("lines__order_line").order_by("number"),
         "awaited": row.state in AWAITED,
         "invoices": row.supplier_invoices.order_by("pk"),
         "can_receive": row.state in delivery.RECEIVABLE,
@@ -86,12 +85,6 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         "call_off": CallOff.objects.filter(pool=row.pool_id).select_related("agreement", "company").first(),
     }
     return render(request, "purchasing/order.html", context)
-
-
-def _receipts(row: PurchaseOrder) -> QuerySet[Receipt]:
-    """Deliveries; what was announced of an order that is over never came."""
-    rows = row.receipts.prefetch_related("lines__order_line").order_by("number")
-    return rows if row.state in AWAITED else rows.exclude(state__in=COMING)
 
 
 def whole(text: str) -> int | None:
@@ -220,7 +213,7 @@ def supplier_order(request: HttpRequest, token: str) -> HttpResponse:
             "token": token,
             "answerable": answerable(row),
             "ships": row.state in AWAITED and not answerable(row),
-            "announced": row.receipts.filter(state__in=COMING).order_by("number"),
+            "announced": row.receipts.filter(state__in=UNCOUNTED, counted_at__isnull=True).order_by("number"),
             "answer": row.acknowledgements.prefetch_related("lines__order_line").last(),
             "soonest": timezone.localdate() + timedelta(days=1),
             "supplier_view": True,

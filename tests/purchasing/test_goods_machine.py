@@ -1,11 +1,12 @@
 """An order from its sending to its credit notes through random legal and illegal steps; the invariants hold after each.
 
-Purchase order of two lines, deliveries, hand-overs contested and resolved, supplier's and member's invoices with freight and
-a discount on the whole document, claims: by their real services. Checked: I1–I16, and that a refused step changes nothing.
+Purchase order of two lines, deliveries announced, arrived, refused at the door and counted, hand-overs contested
+and resolved, supplier's and member's invoices with freight and a discount on the whole document, claims: by their real
+services. Checked: I1–I16, and that a refused step changes nothing.
 Before the lock it is `test_pool_machine`.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.db.models import F, Sum
@@ -38,7 +39,18 @@ from purchasing.models import (
     SupplierInvoiceLine,
 )
 from purchasing.rules.shortage import allocate
-from purchasing.services import changes, claims, decide_claim, delivery, hand_over, order, settlement
+from purchasing.services import (
+    changes,
+    claims,
+    decide_claim,
+    delivery,
+    door,
+    hand_over,
+    order,
+    order_end,
+    settlement,
+    shipment,
+)
 from purchasing.services import request as requests
 from purchasing.services.answers import Answer
 from purchasing.services.delivery import Count
@@ -51,7 +63,7 @@ LETTERS = "ABCD"
 LETTER = st.sampled_from(LETTERS)
 NEED_A_REASON = {
     "purchaseorder.closed_short", "purchaseorder.cancelled", "handover.contested", "handover.resolved",
-    "handover.taken_back", "claim.rejected", "claim.resolved",
+    "handover.taken_back", "claim.rejected", "claim.resolved", "receipt.refused",
 }  # fmt: skip
 SUMS = (PurchaseOrder, Receipt, SupplierInvoice)  # of few companies: for who runs the pool
 SECRETS = (
@@ -86,6 +98,7 @@ class GoodsMachine(RuleBasedStateMachine):
             for step in ("accept", "share", "issue"):
                 self.settle(step)
             assert Invoice.objects.exists()
+        self.supplier_announces(0, "BL-9", 3)  # of an order that ended: refused
 
     @property
     def order(self):
@@ -105,6 +118,7 @@ class GoodsMachine(RuleBasedStateMachine):
             self.order.state,
             list(Commitment.objects.order_by("pk").values_list("state", "granted")),
             list(HandOver.objects.order_by("pk").values_list("state")),
+            list(Receipt.objects.order_by("pk").values_list("state", "announced_for", "parcels")),
             list(SupplierInvoice.objects.order_by("pk").values_list("state")),
             list(Claim.objects.order_by("pk").values_list("state", "credit_net_cents")),
             list(PurchaseRequest.objects.order_by("pk").values_list("state")),
@@ -167,6 +181,23 @@ class GoodsMachine(RuleBasedStateMachine):
             self.back = True
             line = self.second if second else self.line
             self.count({line.pk: Count(-units)}, corrects=receipt, notes=why)
+
+    @rule(day=st.integers(-1, 3), note=st.sampled_from(["", "BL-1", "BL-2"]), parcels=st.sampled_from([None, 0, 3]))
+    def supplier_announces(self, day, note, parcels):
+        """A delivery is announced, corrected or refused in words; nothing is shared by it."""
+        said = {"day": date(2026, 4, 9) + timedelta(days=day), "delivery_note": note, "parcels": parcels}
+        self.attempt(lambda: shipment.announce(order=self.order, at=hours(899), **said))
+
+    @rule(step=st.sampled_from(["arrive", "arrive", "nobody announced it", "refuse", "refuse without a word"]))
+    def at_the_door(self, step):
+        who = {"actor": self.w.staff, "order": self.order, "at": hours(899)}
+        coming = None if step == "nobody announced it" else delivery.waiting(self.order)
+        if step.startswith("refuse"):
+            number = coming.number if coming else self.order.receipts.count() + 1
+            why = "Trempé" if step == "refuse" else ""
+            self.attempt(lambda: door.refuse(number=number, reason=why, **who))
+        else:
+            self.attempt(lambda: shipment.arrive(receipt=coming, **who))
 
     def count(self, counts, **rest):
         who = {"actor": self.w.staff, "order": self.order, "at": hours(900)}
@@ -280,6 +311,16 @@ class GoodsMachine(RuleBasedStateMachine):
         if not self.back:
             assert all(now.get(pk, 0) >= units for pk, units in self.had.items())  # rule 3 is monotone
         self.had, self.back = now, False
+
+    @invariant()
+    def only_what_was_counted_has_lines_and_nothing_is_announced_of_an_order_that_ended(self):
+        if not hasattr(self, "d"):
+            return
+        rows = self.d.order.receipts
+        assert not rows.filter(counted_at__isnull=True, lines__isnull=False).exists()
+        coming = set(rows.filter(state__in=shipment.COMING).values_list("state", flat=True))
+        if self.order.state in order_end.DELIVERED:
+            assert coming <= ({"arrived"} if self.order.state == "received" else set())
 
     @invariant()
     def i5_i6_i7_the_order_is_the_sum_of_its_parts_in_whole_packs_at_one_price(self):

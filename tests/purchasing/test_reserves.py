@@ -132,13 +132,13 @@ class TestABackOrder:
         d = Delivered()
         d.receive(30, 2)
         assert delivery.open_quantity(d.line) == 8
-        row = delivery.expect_rest(actor=d.w.staff, order=d.order, day=hours(1_000).date(), at=hours(901))
+        row = shipment.expect_rest(actor=d.w.staff, order=d.order, day=hours(1_000).date(), at=hours(901))
         assert row.expected_on == hours(1_000).date()
         with pytest.raises(shipment.DayWrong):
-            delivery.expect_rest(actor=d.w.staff, order=d.order, day=hours(10).date(), at=hours(901))
+            shipment.expect_rest(actor=d.w.staff, order=d.order, day=hours(10).date(), at=hours(901))
         d.receive(8)
         with pytest.raises(shipment.NothingAwaited):
-            delivery.expect_rest(actor=d.w.staff, order=d.order, day=hours(1_000).date(), at=hours(902))
+            shipment.expect_rest(actor=d.w.staff, order=d.order, day=hours(1_000).date(), at=hours(902))
 
     def test_given_up_closes_the_order_short(self):
         d = Delivered()

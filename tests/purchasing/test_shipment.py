@@ -1,14 +1,16 @@
-"""announced → arrived → counted: what the supplier says, what is noted at the door, what somebody counts."""
+"""announced → arrived → counted | refused: what the supplier says, what is noted at the door, what somebody counts."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from companies.models import AuditEntry, OutboxMail
 from purchasing import links, todo_back
-from purchasing.models import PurchaseOrder, Receipt
-from purchasing.services import delivery, order, shipment
+from purchasing.models import Allocation, PurchaseOrder, Receipt
+from purchasing.services import delivery, door, order, order_end, reserves, shipment
 from tests.purchasing.back import Delivered, hours
+from tests.purchasing.test_reserves import photo
 
 pytestmark = pytest.mark.django_db
 DAY = timezone.localdate(hours(800))
@@ -92,3 +94,59 @@ class TestAnAnnouncedDelivery:
         assert "Arrived, being counted" in mine and "parcel" not in mine
         told = client.get(f"/api/v1/companies/{d.w.companies['A'].pk}/orders/{d.order.pk}/").json()["coming"]
         assert [row["state"] for row in told] == ["arrived"] and "parcels" not in told[0]
+
+    def test_is_refused_whole_at_the_door_once_with_reason_and_photo_and_the_order_goes_on(self, client):
+        """States of a delivery: arrived → refused. The supplier is told with the photo; the order still waits for all of it."""
+        d = Delivered()
+        PurchaseOrder.objects.update(email="ventes@fournisseur.test")
+        first = shipment.announce(order=d.order, day=DAY, delivery_note="BL-1", parcels=4, at=hours(790))
+        who = {"actor": d.w.staff, "order": d.order, "number": 1, "at": hours(800)}
+        with pytest.raises(door.WhyRefused):
+            door.refuse(reason=" ", **who)
+        rows = [door.refuse(reason="Palette renversée", photos=[photo().read()], **who) for _time in range(2)]
+        assert rows == [first, first]
+        first.refresh_from_db()
+        assert (first.state, first.arrived_at, first.counted_at) == ("refused", hours(800), None)
+        assert (first.notes, first.reserves_until) == ("Palette renversée", reserves.deadline(hours(800)))
+        mail = OutboxMail.objects.get(to="ventes@fournisseur.test")
+        assert "Palette renversée" in mail.body and "BL-1" in mail.body and len(mail.attachments.all()) == 1
+        assert d.order.state == "sent" and not Allocation.objects.exists()
+        for refused in (lambda: d.receive(36, number=1), lambda: d.receive(-1, corrects=first, notes="Non")):
+            with pytest.raises((delivery.ReceiptTaken, delivery.TooMuchTakenBack)):
+                refused()
+        client.force_login(d.w.staff)
+        client.cookies["language"] = "en"
+        address = f"/orders/{d.order.pk}/refuse/"
+        form = {"number": 2, "notes": "", "parcels": "7", "photos": photo()}
+        assert 'value="7"' in client.post(address, form).content.decode()
+        page = client.post(address, form | {"notes": "Wrong goods", "photos": photo()}, follow=True).content.decode()
+        assert "Refused at the door" in page and "Wrong goods" in page and "7 parcels" in page
+        assert "Tell the carrier of the reserves" in page and "Open a claim" in page and "Correct this" not in page
+        api = f"/api/v1/orders/{d.order.pk}/refusals/"
+        said = client.post(api, {"reason": "Encore", "number": 3, "photo": photo()})
+        assert (said.status_code, said.json()["state"], said.json()["number"]) == (201, "refused", 3)
+        assert client.post(api, {"number": 4}).status_code == 400
+        assert d.receive(36, number=4).state == "allocated" and d.order.state == "received"
+        with pytest.raises(door.DeliveryDecided):
+            door.refuse(reason="Trop tard", **who | {"number": 4})
+
+    @pytest.mark.parametrize("end", ["received", "short", "cancelled"])
+    def test_announced_of_an_order_that_ends_never_came(self, end):
+        """An order ends: what is announced ends with it; what stands at the door is counted or refused first."""
+        d = Delivered()
+        row = shipment.announce(order=d.order, day=DAY, delivery_note="BL-1", at=hours(790))
+        if end != "cancelled":
+            d.receive(12, number=7)
+        here = shipment.arrive(actor=d.w.staff, order=d.order, at=hours(795))
+        who = {"actor": d.w.staff, "order": d.order, "reason": "Rupture", "at": hours(901)}
+        ending = {"short": delivery.close_short, "cancelled": order.cancel}.get(end)
+        if ending is not None:
+            with pytest.raises(order_end.Uncounted):
+                ending(**who)
+            door.refuse(actor=d.w.staff, order=d.order, reason="Abîmé", number=here.number, at=hours(900))
+            ending(**who)
+        else:
+            d.receive(24, number=here.number)
+        row.refresh_from_db()
+        last = AuditEntry.objects.get(action="receipt.never_came")
+        assert (row.state, last.reason) == ("never_came", "" if end == "received" else "Rupture")
