@@ -360,6 +360,9 @@ COMPANY_TIES = ["companies.billing.ties.open_business", "purchasing.ties.open_bu
 # A supplier's invoice that differs from order and receipt by at most both passes without a person.
 INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 0)  # by default every cent is shown to a person
 INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
+# Whether goods leave while their company's debits are uncertain: always | risk | paid; by `risk` up to so much on its way.
+GOODS_RELEASE = env.str("GOODS_RELEASE", "risk")
+GOODS_RELEASE_LIMIT_CENTS = env.int("GOODS_RELEASE_LIMIT_CENTS", 1_000_000)  # what one SEPA debit may carry
 # Private keys of cards are opened here: the signer says so; a command, or one process alone, does unless told otherwise.
 CARD_SIGNS = env.bool("CARD_SIGNS", STANDALONE or Path(sys.argv[0]).name == "manage.py")
 CARD_KEY_DIR = Path(env.str("CARD_KEY_DIR", str(STATE_DIR / "card-keys")))

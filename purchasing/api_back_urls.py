@@ -57,6 +57,7 @@ urlpatterns = [
     path("orders/<int:pk>/arrivals/", order_steps.OrderArrived.as_view(), name="order_arrived"),
     path("orders/<int:pk>/refusals/", order_steps.OrderRefused.as_view(), name="order_refused"),
     path("receipts/<int:pk>/carrier/", order_steps.ReceiptCarrier.as_view(), name="receipt_carrier"),
+    path("hand-overs/<int:pk>/release/", order_steps.HandOverRelease.as_view(), name="hand_over_release"),
     path("hand-overs/<int:pk>/resolve/", order_steps.HandOverResolve.as_view(), name="hand_over_resolve"),
     re_path(
         r"^claims/(?P<pk>[0-9]{1,18})/(?P<action>answer|remind|photos)/$",

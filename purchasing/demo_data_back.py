@@ -27,7 +27,18 @@ from purchasing.models import (
     Receipt,
     SupplierInvoice,
 )
-from purchasing.services import changes, claims, decide_claim, delivery, lock, order, parcels, settlement, three_way
+from purchasing.services import (
+    changes,
+    claims,
+    decide_claim,
+    delivery,
+    goods_release,
+    lock,
+    order,
+    parcels,
+    settlement,
+    three_way,
+)
 from purchasing.services.bulk import move_many, move_needs, needs_of
 from purchasing.services.pool import winning_lines
 from purchasing.services.settlement import InvoiceIn, Kind, LineIn
@@ -227,17 +238,14 @@ def _part(quantity: int, pack: int, share: float) -> int:
 
 
 def _hand_over(teller: _Teller, receipt: Receipt, aim: str, at: datetime) -> None:
-    """Companies come and collect; in the pool being received some parts still wait."""
-    rows = [
-        row
-        for row in receipt.hand_overs.select_related("company").order_by("pk")
-        if aim != "receiving" or teller.rng.random() >= 0.5
-    ]
+    """Companies come and collect; in the pool being received some parts still wait, and so do those the risk rule holds."""
+    parts, items = list(receipt.hand_overs.select_related("company").order_by("pk")), parcels.contents(receipt.order_id)
+    held = goods_release.holds(parts, items) if aim == "receiving" else {}
+    rows = [row for row in parts if aim != "receiving" or (teller.rng.random() >= 0.5 and row.pk not in held)]
     for row in rows:
         row.handed_at, row.handed_by = teller.past(at + timedelta(hours=5)), teller.staff
         row.method = HandOver.Method.SCAN if teller.rng.random() < 0.7 else HandOver.Method.BUTTON
     fields = ["handed_at", "handed_by", "method"]
-    items = parcels.contents(receipt.order_id)
     HandOverLine.objects.bulk_create(
         (
             HandOverLine(hand_over=row, commitment=item.commitment, quantity=item.quantity)

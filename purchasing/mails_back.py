@@ -1,6 +1,6 @@
 """The letters from commitment to hand-over. Queued inside the transaction that causes them, once per key."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -306,11 +306,16 @@ def invoice_differs(invoice: SupplierInvoice, found: Sequence[object], *, at: da
     )
 
 
-def goods_ready(hand_overs: Iterable[HandOver], *, at: datetime) -> None:
-    """A company's part of a delivery can be collected."""
+def goods_ready(hand_overs: Iterable[HandOver], *, held: Collection[int] = (), at: datetime) -> None:
+    """A company's part of a delivery can be collected, or (`held`, by id) has arrived and waits for the company's payment."""
     for row in hand_overs:
         link = mail.absolute(reverse("purchasing:delivery_list", args=[row.company_id]))
-        _tell(row.company, "goods_ready", f"ready:{row.pk}", at, hand_over=row, link=link)
+        if row.pk in held:
+            _tell(
+                row.company, "goods_held", f"held:{row.pk}", at, Role.BUYER, Role.ACCOUNTANT, hand_over=row, link=link
+            )
+        else:
+            _tell(row.company, "goods_ready", f"ready:{row.pk}", at, hand_over=row, link=link)
 
 
 def delivery_refused(receipt: Receipt, *, at: datetime) -> None:

@@ -17,18 +17,23 @@ from purchasing import access
 from purchasing.api.commitments import OfCompany
 from purchasing.api.orders import Orders
 from purchasing.models import HandOver, Receipt
+from purchasing.services import goods_release, parcels, reserves
 from purchasing.services import hand_over as service
-from purchasing.services import parcels, reserves
 
 
 class HandOverOut(serializers.ModelSerializer[HandOver]):
     order = serializers.IntegerField(source="receipt.order_id", read_only=True)
+    held = serializers.SerializerMethodField()
     lines = serializers.SerializerMethodField()
 
     class Meta:
         model = HandOver
         fields = ["id", "order", "receipt", "company", "state", "method", "handed_at", "signed_by", "answered_at",
-                  "note", "lines"]  # fmt: skip
+                  "note", "held", "released_at", "lines"]  # fmt: skip
+
+    def get_held(self, row: HandOver) -> bool:
+        """Whether the association keeps back what is ready; the cause is on the company's page, not for a lead buyer."""
+        return goods_release.hold_of(row) is not None
 
     def get_lines(self, row: HandOver) -> list[dict[str, Any]]:
         return [

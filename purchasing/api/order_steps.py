@@ -22,7 +22,17 @@ from purchasing.api.fields import Cents
 from purchasing.api.hand_overs import HandOverOut
 from purchasing.api.orders import OrderOut, Orders, ReceiptOut
 from purchasing.models import Claim, ClaimAnswer, HandOver, Pool, PurchaseOrder, Receipt
-from purchasing.services import billing_end, changes, claims, delivery, door, hand_over, reserves, shipment
+from purchasing.services import (
+    billing_end,
+    changes,
+    claims,
+    delivery,
+    door,
+    goods_release,
+    hand_over,
+    reserves,
+    shipment,
+)
 from purchasing.services import order as ordering
 
 PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
@@ -182,6 +192,25 @@ class HandOverResolve(Orders):
         form = NoteIn(data=request.data)
         form.is_valid(raise_exception=True)
         part = hand_over.resolve(actor=self.actor, row=part, at=timezone.now(), **form.validated_data)
+        return Response(HandOverOut(part).data)
+
+
+class ReleaseIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+
+
+class HandOverRelease(Orders):
+    """Let a part leave that the risk rule keeps back, with the reason (the association's staff)."""
+
+    serializer_class: Any = ReleaseIn
+
+    @extend_schema(request=ReleaseIn, responses=HandOverOut)
+    def post(self, request: Request, pk: int) -> Response:
+        rows = HandOver.objects.select_related("receipt__order__pool", "company")
+        part = get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(self.actor))
+        form = ReleaseIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        part = goods_release.release(actor=self.actor, row=part, at=timezone.now(), **form.validated_data)
         return Response(HandOverOut(part).data)
 
 

@@ -11,6 +11,7 @@ from companies.forms import QuantityField
 from companies.pictures import MOST_BYTES, PictureRefused
 from purchasing.models import PurchaseOrderLine
 from purchasing.services.delivery import Count
+from purchasing.services.goods_release import ReleaseReasonMissing
 
 
 class _Files(forms.ClearableFileInput):
@@ -32,6 +33,17 @@ class PhotosField(forms.FileField):
         if any((file.size or 0) > MOST_BYTES for file in files):
             raise forms.ValidationError(PictureRefused.message, code=PictureRefused.code)
         return [file.read() for file in files]
+
+
+class ReleaseForm(forms.Form):
+    """Why goods may leave although their company's money is not certain."""
+
+    reason = forms.CharField(
+        label=_("Why the goods may leave"),
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": ReleaseReasonMissing.message},
+    )
 
 
 class ReceiptForm(forms.Form):

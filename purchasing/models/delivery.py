@@ -185,6 +185,10 @@ class HandOver(models.Model):
     method = models.CharField(max_length=9, choices=Method, blank=True)
     signed_by = models.CharField(_("collected by"), max_length=120, blank=True)
     signature = models.OneToOneField(Document, models.PROTECT, null=True, blank=True, related_name="+")
+    # Set when staff let a part leave that the risk rule kept back (decision 0064).
+    released_at = models.DateTimeField(null=True, blank=True)
+    released_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    release_reason = models.CharField(max_length=300, blank=True, db_default="")
     answered_at = models.DateTimeField(null=True, blank=True)
     answered_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     note = models.TextField(_("remark"), blank=True)
@@ -199,6 +203,11 @@ class HandOver(models.Model):
             models.CheckConstraint(
                 condition=~Q(method="signature") | (Q(signature__isnull=False) & ~Q(signed_by="")),
                 name="hand_over_signature_is_kept",
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at__isnull=True, released_by__isnull=True, release_reason="")
+                | (Q(released_at__isnull=False, released_by__isnull=False) & ~Q(release_reason="")),
+                name="hand_over_release_has_reason",
             ),
         ]
         triggers = [machine("hand_over_states", HAND_OVER)]

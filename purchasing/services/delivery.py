@@ -26,7 +26,7 @@ from purchasing.models import (
     ReceiptLine,
 )
 from purchasing.rules.shortage import Claim, allocate
-from purchasing.services import billing_end, order_end, parcels, reserves, telling
+from purchasing.services import billing_end, goods_release, order_end, parcels, reserves, telling
 from purchasing.services import standing as standings
 from purchasing.services.bulk import move_needs, needs_of
 from purchasing.services.pool import locked
@@ -250,7 +250,8 @@ def _share_out(receipt: Receipt, rows: list[ReceiptLine], *, actor: User, at: da
             HandOver(receipt=receipt, company_id=company) for company in sorted(touched)
         )
         audit.record_many("handover.ready", hand_overs, at=at, actor=actor)
-        mails_back.goods_ready(hand_overs, at=at)
+        held = goods_release.holds(hand_overs, parcels.contents(receipt.order_id))
+        mails_back.goods_ready(hand_overs, held=held, at=at)
 
 
 def _why(receipt: Receipt) -> str:

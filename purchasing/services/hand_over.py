@@ -16,7 +16,7 @@ from purchasing.models import HandOver, HandOverLine
 from purchasing.rules import signature
 from purchasing.rules.errors import RuleError
 from purchasing.rules.signature import Strokes
-from purchasing.services import parcels
+from purchasing.services import goods_release, parcels
 from purchasing.services.delivery import ReasonMissing
 from purchasing.services.pool import locked
 from purchasing.states import HAND_OVER, RECEIPT, HandOverState, ReceiptState
@@ -68,6 +68,8 @@ def hand_over(
 ) -> HandOver:
     """The company's part leaves with its people. A second scan changes nothing: the first proof stays.
 
+    Raises GoodsHeld while the risk rule keeps the part back (`goods_release`).
+
     With `strokes` the collecting person signed on the screen; the drawing is kept as a file of ours.
     """
     require(access.can_run_pool(actor, row.receipt.order.pool))
@@ -82,6 +84,7 @@ def hand_over(
     items = parcels.items_of(row)
     if not items:
         raise NothingThere
+    goods_release.require_free(row, items)
     kept = None
     if drawing:
         method = HandOver.Method.SIGNATURE

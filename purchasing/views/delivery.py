@@ -22,7 +22,7 @@ from purchasing import access
 from purchasing.forms.delivery import PhotoForm, ReceiptForm, RefusalForm
 from purchasing.models import HandOver, PurchaseOrder, Receipt
 from purchasing.services import delivery as service
-from purchasing.services import door, parcels, reserves, shipment, surplus
+from purchasing.services import door, goods_release, parcels, reserves, shipment, surplus
 from purchasing.services import hand_over as hand_overs
 from purchasing.services.shipment import COMING
 from purchasing.states import HandOverState
@@ -48,8 +48,10 @@ def delivery_list(request: HttpRequest, company: int) -> HttpResponse:
     )
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
     mine = parcels.contents(*{part.receipt.order_id for part in page}, companies=[row.pk])
+    kept_back = goods_release.holds(page, mine)
     for part in page:
         part.items = mine.get(part.pk, [])  # type: ignore[attr-defined]  # for the template
+        part.held = kept_back.get(part.pk)  # type: ignore[attr-defined]  # for the template
     held = {item.commitment.pk: item.commitment for items in mine.values() for item in items}
     spare = surplus.spare_of(held.values())
     for part in page:
@@ -183,8 +185,9 @@ def receipt(request: HttpRequest, pk: int) -> HttpResponse:
     lines = list(row.lines.select_related("order_line").order_by("order_line__position"))
     items = parcels.contents(row.order_id)
     parts = list(row.hand_overs.select_related("company", "handed_by").order_by("company__name"))
+    held = goods_release.holds(parts, items)
     for part in parts:
-        part.items = items.get(part.pk, [])  # type: ignore[attr-defined]  # for the template
+        part.items, part.held = items.get(part.pk, []), held.get(part.pk)  # type: ignore[attr-defined]  # for the template
     context = {
         "receipt": row,
         "order": row.order,

@@ -1,5 +1,6 @@
 """The moment goods change hands: one company's part, found by the label's code, handed over with a proof."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,15 +10,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companies import documents
-from companies.access import has_role, require
+from companies.access import has_role, is_staff, require
 from companies.errors import DomainError
 from companies.forms import form_error
 from companies.models import Company
 from purchasing import access, goods_papers, labels
-from purchasing.forms.delivery import SignForm
+from purchasing.forms.delivery import ReleaseForm, SignForm
 from purchasing.models import HandOver, Pool, PurchaseOrder, Receipt
+from purchasing.services import goods_release, parcels
 from purchasing.services import hand_over as service
-from purchasing.services import parcels
 from purchasing.states import HandOverState
 from purchasing.views.doors import attempt, reader
 from purchasing.views.order import linked, order_of
@@ -27,7 +28,7 @@ def hand_over_of(request: HttpRequest, pk: int) -> HandOver:
     """A part of a delivery of a pool the user runs; 404 for all others."""
     user = reader(request)
     rows = HandOver.objects.select_related(
-        "receipt__order__pool", "receipt__order__supplier", "company", "handed_by", "signature"
+        "receipt__order__pool", "receipt__order__supplier", "company", "handed_by", "released_by", "signature"
     )
     row = get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(user))
     require(access.can_run_pool(user, row.receipt.order.pool))
@@ -41,14 +42,36 @@ def hand_over_page(request: HttpRequest, pk: int) -> HttpResponse:
     form = SignForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _give(request, row, form):
         return redirect("purchasing:hand_over_page", row.pk)
+    return _page(request, row, form, ReleaseForm())
+
+
+def _page(request: HttpRequest, row: HandOver, form: SignForm, release_form: ReleaseForm) -> HttpResponse:
+    items = parcels.items_of(row)
     context = {
         "row": row,
         "order": row.receipt.order,
-        "mine": parcels.items_of(row),
+        "mine": items,
+        "held": goods_release.hold_of(row, items),
+        "sees_sums": is_staff(reader(request)),
+        "rule": goods_release.Rule(settings.GOODS_RELEASE),
         "form": form,
+        "release_form": release_form,
         "scanned": request.GET.get("by") == "scan",
     }
     return render(request, "purchasing/hand_over.html", context)
+
+
+def _release(request: HttpRequest, row: HandOver) -> HttpResponse:
+    """Staff let a held part leave; what they typed stays when it is refused."""
+    require(is_staff(reader(request)))
+    form = ReleaseForm(request.POST)
+    if form.is_valid():
+        try:
+            goods_release.release(actor=reader(request), row=row, reason=form.cleaned_data["reason"], at=timezone.now())
+            return redirect("purchasing:hand_over_page", row.pk)
+        except DomainError as error:
+            form_error(form, error)
+    return _page(request, row, SignForm(), form)
 
 
 def _give(request: HttpRequest, row: HandOver, form: SignForm) -> bool:
@@ -72,8 +95,10 @@ def _give(request: HttpRequest, row: HandOver, form: SignForm) -> bool:
 
 @require_POST
 def hand_over(request: HttpRequest, pk: int, action: str) -> HttpResponse:
-    """Mark a company's part as handed over, or a contested one as resolved."""
+    """Mark a company's part as handed over, a contested one as resolved, or let a held one leave."""
     row, user, at = hand_over_of(request, pk), reader(request), timezone.now()
+    if action == "release":
+        return _release(request, row)
     if action == "resolve":
         note = request.POST.get("note", "")
         attempt(request, lambda: service.resolve(actor=user, row=row, note=note, at=at), _("The matter is resolved."))

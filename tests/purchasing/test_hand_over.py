@@ -6,12 +6,17 @@ from io import BytesIO
 import pytest
 from pypdf import PdfReader
 
-from companies.models import Role, Site
+from companies import audit
+from companies.billing import risk, settlement
+from companies.billing.models import Invoice
+from companies.billing.risk import Standing
+from companies.models import OutboxMail, Role, Site
 from purchasing import labels
-from purchasing.models import Commitment, HandOver
-from purchasing.services import hand_over
+from purchasing.models import Commitment, HandOver, Pool
+from purchasing.services import goods_release, hand_over
+from tests.factories.billing import invoice, line, payment
 from tests.factories.companies import member
-from tests.purchasing.back import Delivered
+from tests.purchasing.back import Delivered, hours
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIGNED = json.dumps([[[10, 10], [80, 40], [120, 20]], [[130, 30], [200, 90]]])
@@ -159,3 +164,98 @@ class TestACorrection:
         assert [line.quantity for line in d.hand_over(d.receipt, "B").lines.all()] == [6]
         following = d.receive(6)
         assert [line.quantity for line in d.hand_over(following, "B").lines.all()] == [1]
+
+
+def debit(company, told, cents=10_000):
+    """A debit of the company of which Stripe told so: `processing`, `failed` or nothing yet."""
+    row = payment(invoice(company, line(cents, 0, unit_price_e4=None, quantity=1)), method="sepa_debit")
+    for outcome in ("processing", told):
+        settlement.apply(payment_id=row.pk, seen=settlement.Observation(outcome, method="sepa_debit"), at=hours(880))
+    return row
+
+
+class TestTheRiskRule:
+    """money.md: "results arrive up to 14 business days later → goods release by risk rule"; decision 0064."""
+
+    def test_keeps_goods_while_a_debit_is_returned_unpaid(self, client, d):
+        b = d.part.company
+        owed = debit(b, "failed")
+        page = f"/hand-overs/{d.part.pk}/"
+        client.force_login(d.w.buyers["B"])
+        assert "est revenu impayé" in client.get(f"/company/{b.pk}/deliveries/").content.decode()
+        assert client.get(f"/api/v1/companies/{b.pk}/hand-overs/").json()["results"][0]["held"] is True
+        lead = member(d.w.companies["A"], Role.BUYER)
+        Pool.objects.filter(pk=d.w.pool.pk).update(lead=lead)
+        client.force_login(lead)
+        shown = client.get(page).content.decode() + client.get(f"/receipts/{d.receipt.pk}/").content.decode()
+        assert "retient cette part" in shown and "prélèvement" not in shown  # I13
+        refused = client.post(f"/api/v1/hand-overs/{d.part.pk}/give/", {}, "application/json")
+        assert (refused.status_code, refused.json()["code"]) == (409, "goods_held")
+        release = f"/hand-overs/{d.part.pk}/release/"
+        assert client.post(release, {"reason": "Moi"}).status_code == 403
+        assert client.post(f"/api/v1{release}", {"reason": "Moi"}, "application/json").status_code == 403
+        client.force_login(d.w.staff)
+        assert "100,00" in client.get(page).content.decode()
+        client.post(page, {"method": "button"})
+        d.part.refresh_from_db()
+        assert d.part.state == "ready"
+        assert d.hand_over(d.receipt, "A").state == "handed_over"  # another company's goods leave
+        Invoice.objects.filter(pk=owed.invoice_id).update(state="paid", balance_cents=0)
+        assert d.hand_over(d.receipt, "B").state == "handed_over"
+
+    def test_is_overruled_by_staff_with_a_reason(self, client, d):
+        debit(d.part.company, "failed")
+        client.force_login(d.w.staff)
+        path = f"/hand-overs/{d.part.pk}/release/"
+        assert "Dites pourquoi" in client.post(path, {"reason": " "}).content.decode()
+        said = client.post(f"/api/v1{path}", {"reason": ""}, "application/json")
+        assert (said.status_code, said.json()["code"]) == (400, "release_reason_missing")
+        assert client.post(path, {"reason": "Virement annoncé par téléphone"}).status_code == 302
+        d.part.refresh_from_db()
+        assert (d.part.released_by, d.part.release_reason) == (d.w.staff, "Virement annoncé par téléphone")
+        (told,) = audit.history(d.part).filter(action="handover.released")
+        assert (told.actor, told.data) == (
+            d.w.staff, {"hold": "debit_returned", "bounced_cents": 10_000, "awaited_cents": 0}
+        )  # fmt: skip
+        assert OutboxMail.objects.filter(key__startswith=f"ready:{d.part.pk}:").exists()
+        assert d.hand_over(d.receipt, "B").state == "handed_over"
+
+    def test_tells_the_company_when_its_part_arrives(self):
+        d = Delivered()
+        debit(d.w.companies["B"], "failed")
+        receipt = d.receive(36)
+        told = OutboxMail.objects.filter(key__startswith="held:")
+        assert [mail.to for mail in told] == [d.w.buyers["B"].email]
+        assert OutboxMail.objects.filter(key__startswith="ready:").count() == 3
+        assert receipt.hand_overs.count() == 4
+
+    @pytest.mark.parametrize(
+        ("rule", "limit", "bounced", "awaited", "held"),
+        [
+            ("risk", 10_000, 0, 0, None),
+            ("risk", 10_000, 0, 7_556, None),  # the goods are worth 24.44 €
+            ("risk", 10_000, 0, 7_557, "debit_awaited"),
+            ("risk", 10_000, 1, 0, "debit_returned"),
+            ("risk", 1, 0, 0, None),
+            ("paid", 10_000, 0, 1, "debit_awaited"),
+            ("paid", 10_000, 0, 0, None),
+            ("always", 0, 1, 1, None),
+        ],
+    )
+    def test_is_a_setting(self, settings, rule, limit, bounced, awaited, held):
+        settings.GOODS_RELEASE, settings.GOODS_RELEASE_LIMIT_CENTS = rule, limit
+        assert goods_release.hold_by(Standing(bounced, awaited), 2_444) == held
+
+    def test_counts_what_is_on_its_way_and_what_came_back(self, d):
+        a, b, c = (d.w.companies[letter] for letter in "ABC")
+        debit(a, "processing", 5_000)
+        debit(a, "failed", 700)
+        debit(b, "cancelled", 900)
+        settled = debit(c, "processing", 800)
+        seen = settlement.Observation("succeeded", received_cents=800, method="sepa_debit")
+        settlement.apply(payment_id=settled.pk, seen=seen, at=hours(890))
+        assert risk.standings([a, b, c]) == {a.pk: Standing(700, 5_000), b.pk: Standing(0, 900)}
+        claim = settlement.Dispute("du_1", 800, returned=False)
+        seen = settlement.Observation("succeeded", received_cents=800, method="sepa_debit", disputes=[claim])
+        settlement.apply(payment_id=settled.pk, seen=seen, at=hours(895))
+        assert risk.standings([c]) == {c.pk: Standing(800, 0)}
