@@ -77,7 +77,7 @@ def _two_shops(at: datetime) -> Iterable[Signal]:
     FROM benefit_card_redemption b JOIN LATERAL (
       SELECT a.merchant_id, a.at FROM benefit_card_redemption a
       WHERE a.person_id = b.person_id AND a.card_id = b.card_id AND a.merchant_id <> b.merchant_id AND a.voids_id IS NULL
-        AND a.at > %(from)s AND a.at <= b.at AND a.at > b.at - %(apart)s AND a.id <> b.id ORDER BY a.at DESC LIMIT 1) a ON true
+        AND a.at >= %(from)s AND a.at <= b.at AND a.at >= b.at - %(apart)s AND a.id <> b.id ORDER BY a.at DESC LIMIT 1) a ON true
     WHERE b.at >= %(since)s AND b.voids_id IS NULL AND b.card_id IS NOT NULL"""
     for sale, card, first, second, seconds in _rows(
         sql, {"apart": APART, "since": at - LOOK_BACK, "from": at - LOOK_BACK - APART}

@@ -131,10 +131,12 @@ def usable_case(
         offer_id=offer_id,
         version=version,
     )
-    if not (found.key_stands if found else stands(presented.kid)):
+    # Nothing more is asked for a card that is unknown than for one that stopped: the time of the answer must not tell.
+    specimen = found is None and _specimen(presented)
+    if not (found.key_stands if found else not specimen or stands(presented.kid)):
         remembered.forget()
         raise refusals.KeyUnknown
-    if found is None and _specimen(presented):
+    if specimen:
         return cases.specimen(merchant_id=till.shop.merchant_id, offer_id=offer_id)
     if found is not None and found.replaced and presented.shown == Shown.PRINT:
         raise refusals.CardReplaced  # a signed card: whoever shows it holds it, so this tells a stranger nothing

@@ -1,19 +1,22 @@
 """Rows of the threat table of the card's design, each named. Others stand where the thing they threaten is tested."""
 
 import logging
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from benefit_card import credential, keyring, short_code
-from benefit_card.models import PublishedList, Redemption, SigningKey
+from benefit_card.models import Card, PublishedList, Redemption, SigningKey
 from benefit_card.services.keys import PHONE_COUNTS_AFTER, current_keys
 from companies.employees.sheets import sheet
-from companies.models import AuditEntry
+from companies.models import AuditEntry, Company, CompanyStatus
 from tests.benefit_card.device import Device
 from tests.factories.benefit_card import TillFactory, card, offer, phone_code, print_code, sale, typed_code
 
@@ -21,6 +24,8 @@ from .test_credential import PRINT_KEY
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)
+# What differs from card to card in a statement or a counter's name.
+VALUE = re.compile(r"'[^']*'|\b[0-9a-f]{16,}\b|\d+")
 
 
 @pytest.fixture
@@ -145,6 +150,42 @@ class TestAnOracle:
         assert set(listed) == {"format", "number", "issued_at", "kid", "size", "sha256", "bitmap", "head", "signature"}
         told = client.get(f"/api/v1/revocations/{listed['number']}/changes/").json()
         assert set(told) == {"format", "base", "flips", "number", "issued_at", "kid", "size", "sha256", "signature"}
+
+    @pytest.mark.parametrize("text", [print_code, typed_code])
+    def test_takes_the_same_steps_whatever_keeps_a_card_from_being_used(self, ask, monkeypatch, text):
+        """Threat: card-status oracle: uniform errors and timing: the same statements and the same counters in one order.
+
+        Steps are compared and not seconds, which say nothing on a loaded machine.
+        """
+        never, lost, left, suspended, gone = (card() for _card in range(5))
+        codes = [text(made) for made in (never, lost, left, suspended, gone)]
+        Card.objects.filter(pk=never.pk).delete()
+        Card.objects.filter(pk=lost.pk).update(blocked_at=NOON)
+        left.person.employments.update(ends_on=NOON.date() - timedelta(days=1))
+        company = suspended.person.employments.get().company
+        Company.objects.filter(pk=company.pk).update(status=CompanyStatus.SUSPENDED, suspended_at=NOON)
+        gone.person.employments.all().delete()
+        for once in (text(card()), short_code.from_number(1)):  # what is read once for all is read, the counters stand
+            ask("scans", {"code": once})
+        told = []
+        for name in ("get", "add", "incr", "set"):
+            kept = getattr(type(caches["default"]), name)
+
+            def counted(self, key, *values, kept=kept, name=name, **options):
+                told.append(f"{name} {key}")
+                return kept(self, key, *values, **options)
+
+            monkeypatch.setattr(type(caches["default"]), name, counted)
+        seen = []
+        for code in codes:
+            told.clear()
+            with CaptureQueriesContext(connection) as asked:
+                answer = ask("scans", {"code": code})
+            told += [query["sql"] for query in asked.captured_queries]
+            seen.append((answer.status_code, str(answer.data), *[VALUE.sub("?", step) for step in told]))
+        assert seen[0][0] == 404 and len(seen[0]) > 4, seen[0]
+        for other in seen[1:]:
+            assert other == seen[0]
 
 
 class TestLogs:

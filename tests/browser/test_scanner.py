@@ -89,10 +89,17 @@ class TestCamera:
         offer(till.merchant)
         foreign = "HTTPS://EVIL.EXAMPLE/C"
         page = open_till([(foreign, 12), (print_code(made), 12)], token=token(till))
-        address = page.url
-        expect(word(page)).to_have_text("Pas une carte ERB", timeout=WAIT)
+        address, asked, opened = page.url, [], []
+        page.context.on("request", lambda request: asked.append(request.url))
+        page.context.on("page", lambda window: opened.append(window.url))
+        page.on("dialog", lambda dialog: (opened.append(dialog.message), dialog.dismiss()))
+        for hostile in ("javascript:alert(1)", "HTTPS://EVIL.EXAMPLE/C#AAAA", "//evil.example"):
+            scan_by_usb(page, hostile)
+            expect(word(page)).to_have_text("Pas une carte ERB", timeout=WAIT)
+            page.locator("#result-next").click()
         expect(page.locator("#holder")).to_contain_text(made.person.first_name, timeout=WAIT)
-        assert page.url == address
+        assert page.url == address and not opened
+        assert [url for url in asked if not url.startswith(page.url.partition("/till")[0])] == []
 
 
 class TestUsbScanner:
