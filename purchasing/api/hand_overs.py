@@ -1,6 +1,7 @@
 """Hand-overs over REST: what is ready for a company, handed over with its proof, confirmed or contested."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -33,7 +34,7 @@ class HandOverOut(serializers.ModelSerializer[HandOver]):
 
     def get_held(self, row: HandOver) -> bool:
         """Whether the association keeps back what is ready; the cause is on the company's page, not for a lead buyer."""
-        return goods_release.hold_of(row) is not None
+        return row.pk in self.context["held"]
 
     def get_lines(self, row: HandOver) -> list[dict[str, Any]]:
         return [
@@ -43,8 +44,16 @@ class HandOverOut(serializers.ModelSerializer[HandOver]):
                 "quantity": item.quantity,
                 "substitute": item.substitute,
             }
-            for item in parcels.items_of(row)
+            for item in self.context["items"].get(row.pk, [])
         ]
+
+
+def told(rows: Sequence[HandOver]) -> list[dict[str, Any]]:
+    """Parts of deliveries as programs read them, in six queries for all of them."""
+    orders = {row.receipt.order_id for row in rows}
+    items = parcels.contents(*orders, companies=sorted({row.company_id for row in rows}))
+    known = {"items": items, "held": goods_release.holds(rows, items)}
+    return list(HandOverOut(rows, many=True, context=known).data)
 
 
 class CompanyHandOverList(OfCompany):
@@ -57,7 +66,7 @@ class CompanyHandOverList(OfCompany):
         rows = HandOver.objects.filter(company=self.company()).select_related("receipt__order")
         if state := request.query_params.get("state", ""):
             rows = rows.filter(state=state)
-        return self.get_paginated_response(HandOverOut(self.paginate_queryset(rows), many=True).data)
+        return self.get_paginated_response(told(self.paginate_queryset(rows) or []))
 
 
 class VerdictIn(serializers.Serializer[Any]):
@@ -71,7 +80,7 @@ class HandOverAnswer(CompanyHandOverList):
     serializer_class = VerdictIn
 
     def get(self, request: Request, company: int, pk: int) -> Response:  # type: ignore[override]  # the address gives more than the base asks
-        return Response(HandOverOut(get_object_or_404(HandOver, pk=pk, company=self.company())).data)
+        return Response(told([get_object_or_404(HandOver, pk=pk, company=self.company())])[0])
 
     def post(self, request: Request, company: int, pk: int) -> Response:
         row = self.company()
@@ -84,7 +93,7 @@ class HandOverAnswer(CompanyHandOverList):
         part = service.answer(
             actor=user, row=part, confirmed=data["verdict"] == "confirm", note=data["note"], at=timezone.now()
         )
-        return Response(HandOverOut(part).data)
+        return Response(told([part])[0])
 
 
 class GiveIn(serializers.Serializer[Any]):
@@ -95,14 +104,21 @@ class GiveIn(serializers.Serializer[Any]):
     signature = serializers.JSONField(required=False, allow_null=True, default=None)
 
 
-class Give(Orders):
+class OfPart(Orders):
+    """What is done with one company's part of a delivery."""
+
+    def part(self, pk: int) -> HandOver:
+        rows = HandOver.objects.select_related("receipt__order__pool", "company")
+        return get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(self.actor))
+
+
+class Give(OfPart):
     """Hand a company's part over, once; a second call returns the first proof."""
 
     serializer_class = GiveIn
 
     def post(self, request: Request, pk: int) -> Response:
-        rows = HandOver.objects.select_related("receipt__order__pool", "company")
-        part = get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(self.actor))
+        part = self.part(pk)
         require(access.can_run_pool(self.actor, part.receipt.order.pool))
         form = GiveIn(data=request.data)
         form.is_valid(raise_exception=True)
@@ -110,7 +126,7 @@ class Give(Orders):
         drawn = data.pop("signature")
         strokes = None if drawn is None else service.strokes_of(json.dumps(drawn))
         part = service.hand_over(actor=self.actor, row=part, at=timezone.now(), strokes=strokes, **data)
-        return Response(HandOverOut(part).data)
+        return Response(told([part])[0])
 
 
 class ReceiptHandOverList(Orders):
@@ -121,7 +137,7 @@ class ReceiptHandOverList(Orders):
     def get(self, request: Request, pk: int) -> Response:
         receipt = _receipt(self.actor, pk)
         rows = receipt.hand_overs.select_related("receipt__order")
-        return self.get_paginated_response(HandOverOut(self.paginate_queryset(rows), many=True).data)
+        return self.get_paginated_response(told(self.paginate_queryset(rows) or []))
 
 
 class PhotoIn(serializers.Serializer[Any]):

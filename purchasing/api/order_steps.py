@@ -19,9 +19,9 @@ from companies.pictures import MOST_BYTES, PictureRefused
 from purchasing import access, labels
 from purchasing.api.claims import ClaimOut
 from purchasing.api.fields import Cents
-from purchasing.api.hand_overs import HandOverOut
+from purchasing.api.hand_overs import HandOverOut, OfPart, told
 from purchasing.api.orders import OrderOut, Orders, ReceiptOut
-from purchasing.models import Claim, ClaimAnswer, HandOver, Pool, PurchaseOrder, Receipt
+from purchasing.models import Claim, ClaimAnswer, Pool, PurchaseOrder, Receipt
 from purchasing.services import (
     billing_end,
     changes,
@@ -180,38 +180,36 @@ class NoteIn(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
 
-class HandOverResolve(Orders):
+class HandOverResolve(OfPart):
     """Say how a contested hand-over ended."""
 
     serializer_class: Any = NoteIn
 
     @extend_schema(request=NoteIn, responses=HandOverOut)
     def post(self, request: Request, pk: int) -> Response:
-        rows = HandOver.objects.select_related("receipt__order__pool", "company")
-        part = get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(self.actor))
+        part = self.part(pk)
         form = NoteIn(data=request.data)
         form.is_valid(raise_exception=True)
         part = hand_over.resolve(actor=self.actor, row=part, at=timezone.now(), **form.validated_data)
-        return Response(HandOverOut(part).data)
+        return Response(told([part])[0])
 
 
 class ReleaseIn(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
-class HandOverRelease(Orders):
+class HandOverRelease(OfPart):
     """Let a part leave that the risk rule keeps back, with the reason (the association's staff)."""
 
     serializer_class: Any = ReleaseIn
 
     @extend_schema(request=ReleaseIn, responses=HandOverOut)
     def post(self, request: Request, pk: int) -> Response:
-        rows = HandOver.objects.select_related("receipt__order__pool", "company")
-        part = get_object_or_404(rows, pk=pk, receipt__in=Receipt.objects.visible_to(self.actor))
+        part = self.part(pk)
         form = ReleaseIn(data=request.data)
         form.is_valid(raise_exception=True)
         part = goods_release.release(actor=self.actor, row=part, at=timezone.now(), **form.validated_data)
-        return Response(HandOverOut(part).data)
+        return Response(told([part])[0])
 
 
 class ClaimWordIn(serializers.Serializer[Any]):
