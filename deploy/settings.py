@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
-from environs import Env
+from environs import Env, validate
 
 from deploy import clock, identity, openapi_names
 from deploy.standalone import servers
@@ -361,7 +361,7 @@ COMPANY_TIES = ["companies.billing.ties.open_business", "purchasing.ties.open_bu
 INVOICE_TOLERANCE_CENTS = env.int("INVOICE_TOLERANCE_CENTS", 0)  # by default every cent is shown to a person
 INVOICE_TOLERANCE_BP = env.int("INVOICE_TOLERANCE_BP", 100)
 # Whether goods leave while their company's debits are uncertain: always | risk | paid; by `risk` up to so much on its way.
-GOODS_RELEASE = env.str("GOODS_RELEASE", "risk")
+GOODS_RELEASE = env.str("GOODS_RELEASE", "risk", validate=validate.OneOf(["always", "risk", "paid"]))
 GOODS_RELEASE_LIMIT_CENTS = env.int("GOODS_RELEASE_LIMIT_CENTS", 1_000_000)  # what one SEPA debit may carry
 # Private keys of cards are opened here: the signer says so; a command, or one process alone, does unless told otherwise.
 CARD_SIGNS = env.bool("CARD_SIGNS", STANDALONE or Path(sys.argv[0]).name == "manage.py")

@@ -173,6 +173,10 @@ class TestTheSettings:
         )
         assert done.returncode != 0 and missing in done.stderr
 
+    def test_refuse_a_rule_for_goods_that_nobody_knows(self):
+        done = program("-c", "import deploy.settings", GOODS_RELEASE="sometimes")
+        assert done.returncode != 0 and "GOODS_RELEASE" in done.stderr and "paid" in done.stderr
+
 
 class TestRounding:
     @pytest.mark.parametrize("cents", [*range(-120, 121), 10**12 + 50])
