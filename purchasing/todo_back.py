@@ -21,6 +21,7 @@ from purchasing.models import (
     Receipt,
     SupplierInvoice,
 )
+from purchasing.services import goods_release
 from purchasing.services.shipment import COMING
 from purchasing.states import ClaimState, CommitmentState, HandOverState, OrderState, PoolState, SupplierInvoiceState
 
@@ -100,10 +101,13 @@ def _questions(company: Company, at: datetime) -> list[Todo]:
 
 def _to_collect(company: Company) -> list[Todo]:
     rows = HandOver.objects.filter(company=company)
-    ready = rows.filter(state=HandOverState.READY).count()
+    parts = list(rows.filter(state=HandOverState.READY).select_related("receipt"))
+    held = goods_release.held_of(company, parts)
+    ready = len(parts) - len(held)
     given = rows.filter(state=HandOverState.HANDED_OVER).count()
     url = reverse("purchasing:delivery_list", args=[company.pk])
     found = _claims(company)
+    found += [Todo(_("Waits for a payment"), str(why.label), url, tone="warning") for why in dict.fromkeys(held)]
     if ready:
         text = ngettext("%(n)d delivery to collect", "%(n)d deliveries to collect", ready) % {"n": ready}
         found.append(Todo(text, _("Your part is counted and ready."), url))

@@ -11,6 +11,7 @@ from companies.forms import QuantityField
 from companies.pictures import MOST_BYTES, PictureRefused
 from purchasing.models import PurchaseOrderLine
 from purchasing.services.delivery import Count
+from purchasing.services.door import WhyRefused
 from purchasing.services.goods_release import ReleaseReasonMissing
 
 
@@ -107,6 +108,7 @@ class RefusalForm(forms.Form):
     notes = forms.CharField(
         label=_("Why it is refused"),
         max_length=1000,
+        error_messages={"required": WhyRefused.message},
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("The supplier reads this. Write the same on the carrier's paper and keep a copy of it."),
     )

@@ -3,7 +3,7 @@
 Source: money.md ("goods release by risk rule"), decision 0064. Which rule holds is the setting GOODS_RELEASE.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +16,10 @@ from companies import audit
 from companies.access import is_staff, require
 from companies.billing.risk import Standing, standings
 from companies.errors import DomainError, Invalid
-from companies.models import User
+from companies.models import Company, User
 from companies.money import line_total
 from purchasing import mails_back
-from purchasing.models import HandOver
+from purchasing.models import HandOver, Receipt
 from purchasing.services import parcels
 from purchasing.services.parcels import Item
 from purchasing.states import HandOverState
@@ -86,14 +86,21 @@ def hold_by(standing: Standing, goods_cents: int) -> Hold | None:
 
 
 def holds(rows: Iterable[HandOver], items: dict[int, list[Item]]) -> dict[int, Held]:
-    """The parts that may not leave now, by id, with why; two queries for all of them."""
+    """The parts that may not leave now, by id, with why; at most three queries for all of them.
+
+    A call-off that the supplier brings to the company itself is already there: the rule has no hold on it.
+    """
     waiting = [row for row in rows if row.state == HandOverState.READY and row.released_at is None]
     known = standings({row.company_id for row in waiting}) if waiting else {}
+    if not known:
+        return {}
+    receipts = Receipt.objects.filter(order__pool__call_off__agreement__deliver_to="")
+    at_home = set(receipts.filter(pk__in={row.receipt_id for row in waiting}).values_list("pk", flat=True))
     found = {}
     for row in waiting:
         standing = known.get(row.company_id)
         why = standing and hold_by(standing, value_of(items.get(row.pk, [])))
-        if standing and why:
+        if standing and why and row.receipt_id not in at_home:
             found[row.pk] = Held(why, standing)
     return found
 
@@ -101,6 +108,14 @@ def holds(rows: Iterable[HandOver], items: dict[int, list[Item]]) -> dict[int, H
 def hold_of(row: HandOver, items: list[Item] | None = None) -> Held | None:
     """Why one part may not leave now; None when it may."""
     return holds([row], {row.pk: parcels.items_of(row) if items is None else items}).get(row.pk)
+
+
+def held_of(company: Company, parts: Sequence[HandOver]) -> list[Hold]:
+    """Why parts of one company wait, one reason for each that does; what is in them is read only when its money is uncertain."""
+    if not parts or not standings([company]):
+        return []
+    items = parcels.contents(*{part.receipt.order_id for part in parts}, companies=[company.pk])
+    return [held.why for held in holds(parts, items).values()]
 
 
 def require_free(row: HandOver, items: list[Item]) -> None:

@@ -4,6 +4,8 @@ import json
 from io import BytesIO
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pypdf import PdfReader
 
 from companies import audit
@@ -12,11 +14,13 @@ from companies.billing.models import Invoice
 from companies.billing.risk import Standing
 from companies.models import OutboxMail, Role, Site
 from purchasing import labels
+from purchasing.api.hand_overs import told
 from purchasing.models import Commitment, HandOver, Pool
 from purchasing.services import goods_release, hand_over
 from tests.factories.billing import invoice, line, payment
 from tests.factories.companies import member
 from tests.purchasing.back import Delivered, hours
+from tests.purchasing.framed import frame
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIGNED = json.dumps([[[10, 10], [80, 40], [120, 20]], [[130, 30], [200, 90]]])
@@ -184,6 +188,8 @@ class TestTheRiskRule:
         client.force_login(d.w.buyers["B"])
         assert "est revenu impayé" in client.get(f"/company/{b.pk}/deliveries/").content.decode()
         assert client.get(f"/api/v1/companies/{b.pk}/hand-overs/").json()["results"][0]["held"] is True
+        home = client.get(f"/company/{b.pk}/").content.decode()
+        assert "Attend un paiement" in home and "livraison à retirer" not in home
         lead = member(d.w.companies["A"], Role.BUYER)
         Pool.objects.filter(pk=d.w.pool.pk).update(lead=lead)
         client.force_login(lead)
@@ -202,6 +208,24 @@ class TestTheRiskRule:
         assert d.hand_over(d.receipt, "A").state == "handed_over"  # another company's goods leave
         Invoice.objects.filter(pk=owed.invoice_id).update(state="paid", balance_cents=0)
         assert d.hand_over(d.receipt, "B").state == "handed_over"
+
+    def test_costs_as_many_statements_for_four_parts_as_for_one(self, d):
+        debit(d.part.company, "failed")
+        parts, counts = list(d.receipt.hand_overs.select_related("receipt").order_by("pk")), []
+        for some in (parts, [part for part in parts if part.pk == d.part.pk]):
+            with CaptureQueriesContext(connection) as asked:
+                found = told(some)
+            counts.append(len(asked))
+        assert [(row["held"], len(row["lines"])) for row in found] == [(True, 1)]
+        assert len(parts) == 4 and counts == [6, 6]
+
+    @pytest.mark.parametrize(("place", "held"), [("", False), ("Pôle Sud", True)])
+    def test_has_no_hold_on_a_call_off_that_is_already_with_its_company(self, place, held):
+        f = frame(deliver_to=place)
+        receipt = f.receive(f.send(f.draw("A", 10)), 10)
+        debit(f.companies["A"], "failed")
+        (part,) = receipt.hand_overs.select_related("receipt")
+        assert (goods_release.hold_of(part) is not None) == held
 
     def test_is_overruled_by_staff_with_a_reason(self, client, d):
         debit(d.part.company, "failed")

@@ -118,7 +118,8 @@ class TestAnAnnouncedDelivery:
         client.cookies["language"] = "en"
         address = f"/orders/{d.order.pk}/refuse/"
         form = {"number": 2, "notes": "", "parcels": "7", "photos": photo()}
-        assert 'value="7"' in client.post(address, form).content.decode()
+        page = client.post(address, form).content.decode()
+        assert 'value="7"' in page and "Say why in a few words." in page
         page = client.post(address, form | {"notes": "Wrong goods", "photos": photo()}, follow=True).content.decode()
         assert "Refused at the door" in page and "Wrong goods" in page and "7 parcels" in page
         assert "Tell the carrier of the reserves" in page and "Open a claim" in page and "Correct this" not in page
