@@ -212,6 +212,29 @@ class TestAnInvoice:
         assert exchange.send_waiting(way, at=AT) == 0  # the old token is refused once
         assert exchange.send_waiting(way, at=AT) == 1
 
+    def test_is_held_back_by_none_that_nobody_receives(self, way, platform, monkeypatch):
+        """More than a batch of documents for companies in no directory, each tried before, and new ones behind them."""
+        monkeypatch.setattr(exchange, "BATCH", 2)
+        lost = [delivered() for _ in range(3)]
+        for one in lost:
+            platform.lever("directory", siren=one.company.siren, lines=[])
+        assert exchange.send_waiting(way, at=AT) == 0
+        new = [delivered() for _ in range(3)]
+        assert exchange.send_waiting(way, at=AT + timedelta(minutes=2)) == 3
+        assert [row["trackingId"] for row in platform.sent()] == [one.number for one in new]
+        still = Transmission.objects.filter(state="waiting").order_by("pk")
+        assert [(row.invoice, row.attempts) for row in still] == [
+            (one, 0) for one in lost
+        ]  # never at the platform's door
+
+    def test_is_tried_however_often_it_was(self, way, platform):
+        """Every two minutes, a platform that is away for 46 days has refused it more often than a small number counts."""
+        row = Transmission.objects.get(invoice=delivered())
+        Transmission.objects.filter(pk=row.pk).update(attempts=32_767)
+        platform.lever("down", answers=1)
+        assert exchange.send_waiting(way, at=AT) == 0
+        assert exchange.send_waiting(way, at=AT) == 1
+
     def test_sent_again_after_a_crash_is_the_same_flow(self, way, platform):
         parcel = Parcel("ERB-2026-00001", "ERB-2026-00001.pdf", b"%PDF-", "Factur-X")
         assert way.send(parcel) == way.send(parcel)

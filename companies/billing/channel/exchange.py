@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db.models import F, Max, Q, QuerySet
 
 from companies import audit
 from companies.billing import directory, printing
@@ -31,6 +31,7 @@ from companies.states import move
 
 log = logging.getLogger(__name__)
 BATCH = 100
+MOST_ATTEMPTS = 32_767  # as many as the column holds
 OVERLAP = timedelta(hours=2)  # a platform's clock may differ from ours; what comes twice is known by its flow
 BY_PLATFORM = "platform"
 CREDIT_NOTE = "381"
@@ -94,50 +95,59 @@ def hand_over(document: Invoice | CreditNote | SelfBilled, *, at: datetime) -> T
 
 
 def send_waiting(channel: EInvoiceChannel, *, at: datetime) -> int:
-    """Send what waits, documents first, then statuses; returns how many left."""
+    """Send what waits, documents first, then statuses; returns how many left.
+
+    Never tried goes first: what the directory delivers nowhere waits, tried last each time, and holds back nothing.
+    """
     count = 0
-    rows = Transmission.objects.filter(state=TransmissionState.WAITING).order_by("tried_at", "pk")
-    for row in rows.select_related(*ABOUT)[:BATCH]:
-        if not _sent(channel, row, at=at):
-            return count
-        count += 1
-    waiting = Status.objects.filter(incoming=False, sent_at=None).select_related(
-        "received", "transmission__invoice", "transmission__credit_note", "transmission__self_billed"
-    )
-    for status in waiting[:BATCH]:
-        try:
-            flow = channel.send(Parcel(f"status-{status.pk}", f"status-{status.pk}.xml", _message(status), CDAR))
-        except ChannelDown:
-            return count
-        except ChannelRefused as refusal:
-            log.warning("status %s: %s", status.pk, refusal)
-            flow = ""
-        Status.objects.filter(pk=status.pk).update(sent_at=at, flow_id=flow)
-        count += 1
+    rows = Transmission.objects.filter(state=TransmissionState.WAITING).select_related(*ABOUT)
+    try:
+        for row in rows.order_by(F("tried_at").asc(nulls_first=True), "pk").iterator(chunk_size=BATCH):
+            count += _sent(channel, row, at=at)
+        for status in _statuses().iterator(chunk_size=BATCH):
+            count += _told(channel, status, at=at)
+    except ChannelDown as down:
+        log.warning("platform: %s", down)
     return count
 
 
 def _sent(channel: EInvoiceChannel, row: Transmission, *, at: datetime) -> bool:
-    """Hand one document over; False when the platform is away. Sent twice after a crash, it has the same tracking."""
-    Transmission.objects.filter(pk=row.pk).update(attempts=row.attempts + 1, tried_at=at)
-    document = row.about
-    made = printing.file_of(document, at=at)
+    """Hand one document over; True when it left. Sent twice after a crash, it has the same tracking. Raises ChannelDown."""
+    document, mine = row.about, Transmission.objects.filter(pk=row.pk)
+    mine.update(attempts=min(row.attempts + 1, MOST_ATTEMPTS), tried_at=at)
     try:
         directory.check(channel, *_reader(document), at=at)
+        made = printing.file_of(document, at=at)
         flow = channel.send(Parcel(document.number, made.name, bytes(made.content), FACTURX, flow_type(document)))
     except (directory.NotInDirectory, directory.AddressNotOpen) as unknown:  # it waits; the others go on
-        Transmission.objects.filter(pk=row.pk).update(error=unknown.sentence[:240])
-        return True
-    except ChannelDown as down:
-        Transmission.objects.filter(pk=row.pk).update(error=down.sentence[:240])
+        mine.update(error=unknown.sentence[:240], attempts=row.attempts)
         return False
+    except ChannelDown as down:
+        mine.update(error=down.sentence[:240])
+        raise
     except ChannelRefused as refusal:
         with transaction.atomic(durable=True):
             _step(row, TransmissionState.REJECTED, at=at, reason=refusal.sentence, error=refusal.sentence[:240])
-        return True
+        return False
     with transaction.atomic(durable=True):
         _step(row, TransmissionState.SENT, at=at, flow_id=flow, sent_at=at, channel=channel.name, error="")
     return True
+
+
+def _statuses() -> QuerySet[Status]:
+    about = ("received", "transmission__invoice", "transmission__credit_note", "transmission__self_billed")
+    return Status.objects.filter(incoming=False, sent_at=None).select_related(*about)
+
+
+def _told(channel: EInvoiceChannel, status: Status, *, at: datetime) -> bool:
+    """Send one status; what the platform refuses is not told again. Raises ChannelDown."""
+    flow = ""
+    try:
+        flow = channel.send(Parcel(f"status-{status.pk}", f"status-{status.pk}.xml", _message(status), CDAR))
+    except ChannelRefused as refusal:
+        log.warning("status %s: %s", status.pk, refusal)
+    Status.objects.filter(pk=status.pk).update(sent_at=at, flow_id=flow)
+    return bool(flow)
 
 
 def _reader(document: Invoice | CreditNote | SelfBilled) -> tuple[Company | None, str]:
