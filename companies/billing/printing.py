@@ -157,3 +157,25 @@ def deliver(*, invoice_id: int, at: datetime) -> None:
             )
         if locked.state == InvoiceState.ISSUED:
             set_invoice(locked, InvoiceState.DUE, at=at, label="ERB")
+
+
+def deliver_credit_note(*, note_id: int, at: datetime) -> None:
+    """Make the file, leave it for the platform, and mail it, once each, to those who got its invoice."""
+    from companies.billing.channel import exchange
+
+    about = ("invoice__company", "invoice__customer", "document")
+    note = CreditNote.objects.select_related(*about).get(pk=note_id)
+    document = credit_note_file(note, at=at)
+    exchange.hand_over(note, at=at)
+    url = page_for_readers(note.invoice)
+    with transaction.atomic(durable=True):
+        for reader in readers_of(note.invoice):
+            mail.queue(
+                to=reader.email,
+                template="billing/mail/credit_note",
+                context={"note": note, "invoice": note.invoice, "url": url},
+                key=f"credit-note-{note.pk}-{reader.key}",
+                language=reader.language,
+                attachments=[document],
+                at=at,
+            )

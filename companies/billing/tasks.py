@@ -63,11 +63,8 @@ def render_invoice(*, invoice_id: int) -> None:
 
 @shared_task(name="billing.render_credit_note")
 def render_credit_note(*, credit_note_id: int) -> None:
-    """Make the PDF of a credit note, once."""
-    at = timezone.now()
-    note = CreditNote.objects.select_related("invoice__company", "document").get(pk=credit_note_id)
-    printing.credit_note_file(note, at=at)
-    exchange.hand_over(note, at=at)
+    """Make the PDF of a credit note, once, and mail it to those who got its invoice, once each."""
+    printing.deliver_credit_note(note_id=credit_note_id, at=timezone.now())
 
 
 @shared_task(name="billing.render_self_billed")
@@ -97,6 +94,9 @@ def sweep() -> None:
     unsent = Invoice.objects.filter(state=InvoiceState.ISSUED, issued_at__lt=at - timedelta(minutes=1))
     for invoice_id in unsent.order_by("pk").values_list("pk", flat=True)[:200]:
         render_invoice.delay(invoice_id=invoice_id)
+    unmade = CreditNote.objects.filter(document=None, issued_at__lt=at - timedelta(minutes=1))
+    for note_id in unmade.order_by("pk").values_list("pk", flat=True)[:200]:
+        render_credit_note.delay(credit_note_id=note_id)
     disputes_at_stripe.sweep(at=at)
     connect_at_stripe.sweep(at=at)
     mandates_at_stripe.sweep(at=at)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.urls import reverse
 from django.utils import timezone
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 SESSION_LIFE = timedelta(hours=2)
 SEPA_LIMIT_CENTS = 1_000_000
+STUCK_AT_ONCE = 500
 
 
 def start(*, invoice: Invoice, actor: User, at: datetime) -> Payment:
@@ -227,4 +228,9 @@ def stuck(*, at: datetime) -> list[int]:
     lost = Payment.objects.exclude(session_id="", mandate=None).filter(
         invoice__state=InvoiceState.COLLECTING, seen_at__lt=at - timedelta(minutes=10)
     )
-    return sorted({*(never | old).values_list("pk", flat=True)[:500], *lost.values_list("pk", flat=True)[:500]})
+    found: set[int] = set()
+    for some in (never | old, lost):  # each has its turn, however many there are
+        found.update(
+            some.order_by(F("seen_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:STUCK_AT_ONCE]
+        )
+    return sorted(found)
