@@ -12,7 +12,7 @@ from companies.billing.payments.gateway import PaymentServiceDown, client, plain
 
 if TYPE_CHECKING:
     from stripe import RequestOptions
-    from stripe.params import AccountCreateParams, TransferReversalCreateParams
+    from stripe.params import AccountCreateParams, TransferCreateParams, TransferReversalCreateParams
 
 log = logging.getLogger(__name__)
 
@@ -105,22 +105,39 @@ def settle(payment: Payment, *, at: datetime) -> bool:
 
 
 def _carried_out(step: connected.Step, payment: Payment) -> str:
-    """Ask Stripe for one step; the id of the transfer it made, empty for a reversal."""
+    """Ask Stripe for one step; the id of the transfer it made, empty for a reversal.
+
+    Stripe forgets a key after a day: what carries the step's mark was done by an earlier try and is not done again.
+    """
     options: RequestOptions = {"idempotency_key": step.key}
+    marks = {"for": step.key.removeprefix("connect-")}
     if step.cents < 0:
+        group = f"payment-{payment.pk}"
+        made = client().v1.transfers.list({"transfer_group": group, "limit": 100})
+        for transfer in made.auto_paging_iter():
+            if plain(transfer)["metadata"].get("for") == marks["for"]:
+                return transfer.id
         cents = -step.cents - connected.commission_again(payment, -step.cents)
-        marks = {"for": step.key.removeprefix("connect-")}
-        made = client().v1.transfers.create(
-            {"amount": cents, "currency": "eur", "destination": payment.destination, "metadata": marks}, options
-        )
-        return made.id
+        wanted: TransferCreateParams = {
+            "amount": cents,
+            "currency": "eur",
+            "destination": payment.destination,
+            "transfer_group": group,
+            "metadata": marks,
+        }
+        return client().v1.transfers.create(wanted, options).id
+    params: TransferReversalCreateParams = {"metadata": marks}
     if step.source is None:
-        whole: TransferReversalCreateParams = {"amount": step.cents, "refund_application_fee": True}
-        client().v1.transfers.reversals.create(payment.transfer_id, whole, options)
+        transfer_id = payment.transfer_id
+        params |= {"amount": step.cents, "refund_application_fee": True}
     else:  # no commission was taken of this transfer, it was less by it
         before, after = connected.commission_of(payment, step)
-        part: TransferReversalCreateParams = {"amount": step.cents - (before - after)}
-        client().v1.transfers.reversals.create(step.source.transfer_id, part, options)
+        transfer_id = step.source.transfer_id
+        params |= {"amount": step.cents - (before - after)}
+    reversals = client().v1.transfers.reversals
+    done = reversals.list(transfer_id, {"limit": 100}).auto_paging_iter()
+    if not any((plain(one)["metadata"] or {}).get("for") == marks["for"] for one in done):
+        reversals.create(transfer_id, params, options)
     return ""
 
 

@@ -142,7 +142,8 @@ def _move(world: World, account_id: str, cents: int) -> None:
 def _transfer(world: World, destination: str, amount: int, **more: object) -> JSON:
     _move(world, destination, amount)
     transfer = world.create("tr", "transfer", amount=amount, amount_reversed=0, currency="eur", destination=destination,
-                            reversed=False, **{"source_transaction": None, "metadata": {}, **more})  # fmt: skip
+                            reversed=False, **{"source_transaction": None, "transfer_group": None,
+                               "metadata": {}, **more})  # fmt: skip
     world.emit("transfer.created", transfer)
     return transfer
 
@@ -152,7 +153,9 @@ def create_transfer(world: World, params: JSON) -> JSON:
         params, "amount", "currency", "destination", "metadata", "source_transaction", "transfer_group", "description"
     )
     account = world.find(params.get("destination", ""), "account")
-    return _transfer(world, account["id"], integer(params, "amount", least=1), metadata=metadata(params))
+    group = params.get("transfer_group")
+    amount = integer(params, "amount", least=1)
+    return _transfer(world, account["id"], amount, metadata=metadata(params), transfer_group=group)
 
 
 def reverse(world: World, transfer_id: str, params: JSON) -> JSON:
@@ -175,7 +178,8 @@ def reverse(world: World, transfer_id: str, params: JSON) -> JSON:
     world.store.save(transfer)
     if part:
         refund_fee(world, transfer, part)
-    made = world.create("trr", "transfer_reversal", amount=amount, currency="eur", transfer=transfer_id, metadata={})
+    made = world.create("trr", "transfer_reversal", amount=amount, currency="eur", transfer=transfer_id,
+                        metadata=metadata(params))  # fmt: skip
     world.emit("transfer.reversed", transfer)
     return made
 

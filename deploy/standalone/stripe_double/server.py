@@ -34,9 +34,10 @@ KINDS = {
     "accounts": "account",
     "account_links": "account_link",
     "transfers": "transfer",
+    "transfers/reversals": "transfer_reversal",
     "application_fees": "application_fee",
 }
-FILTERS = ("customer", "payment_intent", "charge", "type", "status")
+FILTERS = ("customer", "payment_intent", "charge", "type", "status", "transfer_group", "transfer")
 CREATE: dict[str, Handler] = {
     "customers": resources.create_customer,
     "payment_methods": resources.create_payment_method,
@@ -208,6 +209,9 @@ class Double:
                 return {"object": "list", "data": session["_lines"], "has_more": False} if verb else session
             if kind == "customers" and verb == "payment_methods":
                 return self.listing("payment_methods", params | {"customer": key})
+            if kind == "transfers" and verb == "reversals":
+                self.world.find(key, "transfer")
+                return self.listing("transfers/reversals", params | {"transfer": key})
             if verb is None:
                 return self.world.find(key, KINDS[kind])
         elif method == "DELETE" and kind == "customers" and key and not verb:
