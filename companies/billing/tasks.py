@@ -97,6 +97,9 @@ def sweep() -> None:
     unmade = CreditNote.objects.filter(document=None, issued_at__lt=at - timedelta(minutes=1))
     for note_id in unmade.order_by("pk").values_list("pk", flat=True)[:200]:
         render_credit_note.delay(credit_note_id=note_id)
+    unwritten = SelfBilled.objects.filter(document=None, issued_at__lt=at - timedelta(minutes=1))
+    for self_billed_id in unwritten.order_by("pk").values_list("pk", flat=True)[:200]:
+        render_self_billed.delay(self_billed_id=self_billed_id)
     disputes_at_stripe.sweep(at=at)
     connect_at_stripe.sweep(at=at)
     mandates_at_stripe.sweep(at=at)

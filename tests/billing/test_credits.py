@@ -9,8 +9,8 @@ from companies.billing import allocation, credit_notes, printing, tasks
 from companies.billing.models import CreditNote, Invoice
 from companies.models import OutboxMail, Role, User
 from tests.billing import test_supplier_fees as fees
-from tests.factories.billing import AT, invoice
-from tests.factories.companies import CompanyFactory, member
+from tests.factories.billing import AT, invoice, mandate, self_billed
+from tests.factories.companies import CompanyFactory, member, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -83,3 +83,13 @@ class TestItsMail:
         tasks.render_credit_note(credit_note_id=note.pk)
         tasks.sweep()
         assert len(asked) == 1 and len(mails()) == 2
+
+    def test_so_is_a_document_in_a_sellers_name(self, monkeypatch):
+        by = staff()
+        row = self_billed(mandate(CompanyFactory(), actor=by), actor=by)
+        now = AT + timedelta(minutes=2)
+        monkeypatch.setattr(tasks.timezone, "now", lambda: now)
+        monkeypatch.setattr(tasks.render_self_billed, "delay", lambda **given: tasks.render_self_billed(**given))
+        tasks.sweep()
+        row.refresh_from_db()
+        assert row.document is not None
