@@ -88,6 +88,11 @@ def invoiced(year: int) -> set[int]:
     return set(rows.values_list("company", flat=True))
 
 
+def year_to_calculate(today: date) -> int:
+    """The year that is proposed: this one, or the next once this one's dues are issued."""
+    return today.year + DuesRun.objects.filter(year=today.year, state=DuesState.ISSUED).exists()
+
+
 @transaction.atomic(durable=True)
 def prepare(*, year: int, due_on: date, actor: User, at: datetime) -> DuesRun:
     """Calculate a year's dues for every member that has none yet: nothing is invoiced. Joiners of the year pay their months."""

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -139,3 +140,25 @@ class TestDues:
         assert run.state == "undone"
         client.post(reverse("billing:dues"), {"what": "brackets", "rows": "20; 100,00\n; 900,00"})
         assert [(one.up_to, one.net_cents) for one in dues.brackets()] == [(20, 10_000), (None, 90_000)]
+
+    def test_pages_propose_the_next_year_once_this_one_is_issued(self, client):
+        company(8)
+        client.force_login(staff())
+        year = timezone.localdate().year
+        assert f'value="{year}"' in client.get(reverse("billing:dues")).content.decode()
+        issue(prepare(year=year))
+        assert f'value="{year + 1}"' in client.get(reverse("billing:dues")).content.decode()
+
+    def test_page_names_how_many_invoices_of_what_sum_its_first_button_issues(self, client):
+        company(8)
+        run = (company(60), prepare())[1]
+        client.force_login(staff())
+        client.cookies["language"] = "fr"
+        url = reverse("billing:dues_run", args=[run.pk])
+        text = re.sub(r"[\u202f\u00a0]", " ", client.get(url).content.decode())
+        assert "Émettre 2 factures, 950,00 € en tout ?" in text
+        assert '<summary class="btn btn-primary">' in text
+        run.lines.update(included=False)
+        text = client.get(url).content.decode()
+        assert 'name="issue"' not in text
+        assert "Toutes les entreprises sont écartées" in text

@@ -22,6 +22,12 @@ from companies.errors import DomainError
 from companies.forms import form_error
 
 PER_PAGE = 100
+LOOKS = {
+    DuesState.DRAFT: ("warning", "clock"),
+    DuesState.ISSUING: ("info", "send"),
+    DuesState.ISSUED: ("success", "circle-check"),
+    DuesState.UNDONE: ("muted", "undo-2"),
+}
 
 
 class RunForm(forms.Form):
@@ -67,7 +73,7 @@ def home(request: HttpRequest) -> HttpResponse:
     which = request.POST.get("what", "")
     run_form = RunForm(
         request.POST if which == "run" else None,
-        initial={"year": today.year, "due_on": today + timedelta(days=30)},
+        initial={"year": dues.year_to_calculate(today), "due_on": today + timedelta(days=30)},
     )
     bracket_form = BracketsForm(request.POST if which == "brackets" else None, initial={"rows": text})
     if run_form.is_bound and run_form.is_valid():
@@ -89,7 +95,10 @@ def home(request: HttpRequest) -> HttpResponse:
         companies=Count("lines", filter=Q(lines__included=True)),
         cents=Sum("lines__cents", filter=Q(lines__included=True)),
     )
-    context = {"runs": runs[:30], "run_form": run_form, "bracket_form": bracket_form, "brackets": rows}
+    runs = runs.order_by("-year", "-pk")[:30]
+    for row in runs:
+        row.tone, row.icon = LOOKS[DuesState(row.state)]  # type: ignore[attr-defined]  # for the template
+    context = {"runs": runs, "run_form": run_form, "bracket_form": bracket_form, "brackets": rows}
     return render(request, "billing/dues.html", context)
 
 
@@ -104,6 +113,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         except DomainError as error:
             messages.error(request, error.sentence)
             return redirect("billing:dues_run", pk)
+    found.tone, found.icon = LOOKS[DuesState(found.state)]  # type: ignore[attr-defined]  # for the template
     lines = found.lines.select_related("company", "invoice")
     sums = found.lines.filter(included=True).aggregate(cents=Sum("cents"), count=Count("pk"))
     context = {
