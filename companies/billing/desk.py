@@ -80,6 +80,12 @@ def figures(rows: InvoiceQuerySet, *, today: date) -> dict[str, int]:
     return {name: int(value or 0) for name, value in sums.items()}
 
 
+def owed_to_suppliers(rows: InvoiceQuerySet) -> int:
+    """The part of what is due that ERB wrote in suppliers' names: no claim of the association."""
+    theirs = rows.filter(state__in=PAYABLE).exclude(billing_mandate=None)
+    return int(theirs.aggregate(sum=Sum("balance_cents"))["sum"] or 0)
+
+
 def announced(rows: InvoiceQuerySet) -> Any:
     """Debits to come, the next first."""
     found = PlannedDebit.objects.filter(invoice__in=rows, state=DebitState.PLANNED)

@@ -401,6 +401,17 @@ class TestThePages:
         answer = client.post(reverse("billing:bank"), {"file": SimpleUploadedFile("r.xml", content)})
         assert answer.status_code == 200 and "déjà" in answer.content.decode()
 
+    def test_keep_what_was_chosen_and_ask_for_the_company_that_money_is_kept_for(self, client):
+        client.force_login(staff())
+        client.post(reverse("billing:bank"), {"file": SimpleUploadedFile("r.xml", camt(entry(60_000), total=60_000))})
+        line = BankLine.objects.get()
+        for account, asked in (("deposits", "Choisissez l’entreprise pour laquelle"), ("", "obligatoire")):
+            answer = client.post(reverse("billing:book_line", args=[line.pk]), {"account": account})
+            assert answer.status_code == 200
+            assert asked in answer.content.decode()
+            assert not account or '<option value="deposits" selected>' in answer.content.decode()
+        assert BankLine.objects.get().state == "open"
+
     def test_list_lines_with_few_queries(self, client, django_assert_max_num_queries):
         take(camt(*[entry(100 + n, name=f"N{n}") for n in range(30)], total=3_435))
         client.force_login(staff())

@@ -38,6 +38,7 @@ from companies.billing.models import (
     SuspensionProposal,
     WriteOff,
 )
+from companies.billing.references import creditor_reference, spaced
 from companies.billing.settlement import Observation
 from companies.errors import NotAllowed
 from companies.models import Company, OutboxMail, Role
@@ -427,6 +428,15 @@ class TestLink:
         assert page.status_code == 200
         assert row.number in page.content.decode()
         assert Client().get(links.path(row).replace("/pay/", "/pay/x")).status_code == 410
+
+    def test_names_the_reference_of_a_transfer_and_the_debit_that_is_announced(self, company):
+        """As the invoice does: else who pays by transfer what is debited two days later pays twice."""
+        row = due(company)
+        debit = {"amount_cents": row.balance_cents, "debit_on": date(2026, 4, 20), "announced_at": AT}
+        PlannedDebit.objects.create(invoice=row, mandate=signed(company), **debit)
+        text = Client().get(links.path(row)).content.decode()
+        assert spaced(creditor_reference(row.number)) in text
+        assert "Un prélèvement est annoncé" in text and "20 avril 2026" in text
 
     def test_ends_after_three_months(self, company, monkeypatch):
         row = due(company)

@@ -335,3 +335,16 @@ class TestTheSupplier:
         assert "-40,00;-8,00" in rows[3]
         (month,) = in_name.months_of("303265045")
         assert (month["count"], month["cents"]) == (2, row.gross_cents - note.gross_cents)
+
+
+class TestTheDeskOfTheMember:
+    def test_tells_apart_what_is_owed_to_suppliers(self, client):
+        company = CompanyFactory()
+        client.force_login(member(company, Role.ACCOUNTANT))
+        url = reverse("billing:desk", args=[company.pk])
+        invoice(company, line(10_000, 0))
+        assert "dus à des fournisseurs" not in client.get(url).content.decode()
+        theirs = made.in_name(billing_mandate(actor=staff()), company)
+        answer = client.get(url)
+        assert answer.context["to_suppliers"] == theirs.balance_cents > 0
+        assert "dus à des fournisseurs, et non à ERB" in answer.content.decode()

@@ -12,6 +12,7 @@ from django.urls import reverse
 from pypdf import PdfReader, PdfWriter
 
 from companies.billing import facturx, printing, safe_xml
+from companies.billing.channel import exchange
 from companies.billing.models import ReceivedInvoice, Status, StatusCode
 from companies.billing.received import reading, services
 from companies.errors import NotAllowed
@@ -244,3 +245,18 @@ class TestThePages:
         answer = client.post(reverse("billing:inbox"), {"file": SimpleUploadedFile("a.xml", XXE)})
         assert answer.status_code == 200 and not ReceivedInvoice.objects.exclude(pk=row.pk).exists()
         assert client.get(reverse("billing:inbox"), {"state": ""}).status_code == 200
+
+    def test_never_say_that_the_supplier_of_a_plain_pdf_is_told(self, client):
+        """Nothing was read: no supplier, no number, so nothing to tell the platform, and no invoice to name."""
+        client.force_login(staff())
+        row, page = take(pdf()), "billing:received"
+        text = client.get(reverse(page, args=[row.pk])).content.decode()
+        assert "Fichier facture.pdf" in text and "Facture facture" not in text
+        assert "Le fournisseur reçoit votre motif" not in text and "Le fournisseur le lira" not in text
+        assert "ne concorde pas" not in client.get(reverse("billing:inbox")).content.decode()
+        answer = client.post(reverse("billing:approve_received", args=[row.pk]), follow=True).content.decode()
+        assert "Prévenez le fournisseur vous-même" in answer and "à envoyer" not in answer
+        assert not exchange._statuses().exists()
+        data = {"why": "AUTRE", "reason": "Illisible"}
+        answer = client.post(reverse("billing:refuse_received", args=[row.pk]), data, follow=True).content.decode()
+        assert "Indiquez-en vous-même le motif au fournisseur" in answer

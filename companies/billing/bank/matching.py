@@ -67,6 +67,13 @@ class CompanyAsked(Invalid):
     message = _("Choose invoices of one company, so that what is left can be kept for it.")
 
 
+class KeeperAsked(CompanyAsked):
+    """Money is kept for nobody."""
+
+    message = _("Choose the company that the money is kept for.")
+    field = "company"
+
+
 @dataclass(frozen=True)
 class Suggestion:
     proposal: Proposal
@@ -198,7 +205,7 @@ def match_account(
     """Book a line that is no invoice's money on an account, or on a company's deposits."""
     require(is_staff(actor))
     if (kind == AccountKind.DEPOSITS) != (company is not None) or (company is None and kind not in ACCOUNTS):
-        raise CompanyAsked
+        raise KeeperAsked
     line = _locked(line)
     sides = [ledger.Side(AccountKind.BANK, line.cents), ledger.Side(kind, -line.cents, company=company)]
     return _posted(line, sides, rule="manual", company=company, actor=actor, at=at)

@@ -136,7 +136,10 @@ def _sent(channel: EInvoiceChannel, row: Transmission, *, at: datetime) -> bool:
 
 def _statuses() -> QuerySet[Status]:
     about = ("received", "transmission__invoice", "transmission__credit_note", "transmission__self_billed")
-    return Status.objects.filter(incoming=False, sent_at=None).select_related(*about)
+    waiting = Status.objects.filter(incoming=False, sent_at=None)
+    return waiting.exclude(received__format="pdf").select_related(
+        *about
+    )  # the platform knows no number and no supplier
 
 
 def _told(channel: EInvoiceChannel, status: Status, *, at: datetime) -> bool:

@@ -189,6 +189,11 @@ class ReceivedInvoice(models.Model):
     def __str__(self) -> str:
         return self.number
 
+    @property
+    def is_read(self) -> bool:
+        """Whether figures were read; a plain PDF is read by a person, and its supplier told by one."""
+        return self.format != "pdf"
+
 
 class ReceivedLine(models.Model):
     """One line as the supplier wrote it."""
@@ -282,3 +287,8 @@ class Status(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code}"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is still to go to the platform, which knows nothing of a plain PDF."""
+        return not self.incoming and self.sent_at is None and (self.received is None or self.received.is_read)

@@ -236,11 +236,11 @@ def book_line(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             matching.match_account(line=line, kind=kind, company=company, actor=user, at=timezone.now())
         except DomainError as error:
-            messages.error(request, error.sentence)
+            form_error(form, error)
         else:
             messages.success(request, _("The line is booked."))
             return redirect("billing:bank")
-    return redirect("billing:bank_line", pk)
+    return render(request, "billing/bank_line.html", _line_context(request, line, "") | {"account_form": form})
 
 
 @require_POST

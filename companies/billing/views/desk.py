@@ -31,6 +31,7 @@ def company_desk(request: HttpRequest, company: int) -> HttpResponse:
     context = {
         "company": owner,
         "figures": desk.figures(rows, today=today),
+        "to_suppliers": desk.owed_to_suppliers(rows),
         "needing": selectors.decorate(needing.prefetch_related("reminders").order_by("due_on", "pk")[:50], today=today),
         "collecting": selectors.decorate(rows.filter(state=InvoiceState.COLLECTING)[:50], today=today),
         "announced": desk.announced(rows)[:50],

@@ -1,5 +1,7 @@
 """Received invoices and the way to the platform, for the association's staff."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -79,6 +81,11 @@ class RefuseForm(forms.Form):
         label=gettext_lazy("In a few words"), max_length=200, help_text=gettext_lazy("The supplier reads it.")
     )
 
+    def __init__(self, *args: Any, row: ReceivedInvoice, **more: Any) -> None:
+        super().__init__(*args, **more)
+        if not row.is_read:
+            self.fields["reason"].help_text = ""
+
 
 class AddressForm(forms.Form):
     address = forms.RegexField(
@@ -137,7 +144,8 @@ def _received(request: HttpRequest, pk: int) -> ReceivedInvoice:
 @require_safe
 def received(request: HttpRequest, pk: int) -> HttpResponse:
     """One received invoice: what was read, what does not fit, its life."""
-    return _page(request, _received(request, pk), RefuseForm())
+    row = _received(request, pk)
+    return _page(request, row, RefuseForm(row=row))
 
 
 def _page(request: HttpRequest, row: ReceivedInvoice, form: RefuseForm) -> HttpResponse:
@@ -164,37 +172,51 @@ def received_file(request: HttpRequest, pk: int) -> HttpResponse:
 def approve_received(request: HttpRequest, pk: int) -> HttpResponse:
     """Approve."""
     row = _received(request, pk)
-    return _decided(request, row, services.approve, _("Approved. The supplier is told."))
+    return _decided(
+        request,
+        row,
+        services.approve,
+        _("Approved. The supplier is told."),
+        _("Approved. Tell the supplier yourself: nobody else does."),
+    )
 
 
 @require_POST
 def pay_received(request: HttpRequest, pk: int) -> HttpResponse:
     """Mark as paid."""
     row = _received(request, pk)
-    return _decided(request, row, services.mark_paid, _("Marked as paid. The supplier is told."))
+    return _decided(request, row, services.mark_paid, _("Marked as paid. The supplier is told."), _("Marked as paid."))
 
 
-def _decided(request: HttpRequest, row: ReceivedInvoice, decide: services.Decision, said: str) -> HttpResponse:
+def _decided(
+    request: HttpRequest, row: ReceivedInvoice, decide: services.Decision, said: str, unread: str
+) -> HttpResponse:
     try:
         decide(received=row, actor=_staff(request), at=timezone.now())
     except DomainError as error:
         messages.error(request, error.sentence)
     else:
-        messages.success(request, said)
+        messages.success(request, said if row.is_read else unread)
     return redirect("billing:received", row.pk)
 
 
 @require_POST
 def refuse_received(request: HttpRequest, pk: int) -> HttpResponse:
     """Refuse with a reason."""
-    row, form = _received(request, pk), RefuseForm(request.POST)
+    row = _received(request, pk)
+    form = RefuseForm(request.POST, row=row)
     if form.is_valid():
         try:
             services.refuse(received=row, actor=_staff(request), at=timezone.now(), **form.cleaned_data)
         except DomainError as error:
             form_error(form, error)
         else:
-            messages.success(request, _("Refused. The supplier is told why."))
+            said = (
+                _("Refused. The supplier is told why.")
+                if row.is_read
+                else _("Refused. Tell the supplier why yourself.")
+            )
+            messages.success(request, said)
             return redirect("billing:received", row.pk)
     return _page(request, row, form)
 

@@ -8,7 +8,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from companies.billing import links, payments, printing, third_party
-from companies.billing.models import PaymentState
+from companies.billing.models import DebitState, PaymentState
+from companies.billing.references import creditor_reference, spaced
 from companies.billing.tasks import refresh_payment
 from companies.documents import download
 
@@ -42,6 +43,8 @@ def pay_by_link(request: HttpRequest, token: str) -> HttpResponse:
         "token": token,
         "payment": last,
         "problem": problem,
+        "reference": spaced(creditor_reference(invoice.number)),
+        "debit": invoice.debits.filter(state=DebitState.PLANNED).select_related("mandate").first(),
         "under_way": last is not None and last.state == PaymentState.PROCESSING,
         "collectable": third_party.is_collectable(invoice),
         "by_card_only": invoice.balance_cents > payments.SEPA_LIMIT_CENTS,
