@@ -410,6 +410,8 @@ class TestThePages:
             assert answer.status_code == 200
             assert asked in answer.content.decode()
             assert not account or '<option value="deposits" selected>' in answer.content.decode()
+            page = reverse("billing:bank_line", args=[line.pk])  # its other forms lead to the line, not to this answer
+            assert f'<form method="get" action="{page}"' in answer.content.decode()
         assert BankLine.objects.get().state == "open"
 
     def test_list_lines_with_few_queries(self, client, django_assert_max_num_queries):
