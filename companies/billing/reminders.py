@@ -1,5 +1,6 @@
 """Reminders in three levels, each sent once, by day only; the last one proposes the company's suspension."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from companies.services import admissions
 from companies.templatetags.ui import day, euros
 from companies.typography import french
 
+MARKS = ("{number}", "{company}", "{amount}", "{due}", "{days}")  # what the texts may name of an invoice
 CHUNK = 200
 PAUSE = timedelta(days=7)  # between two levels, however late the invoice is
 DEFAULTS: list[dict[str, Any]] = [
@@ -242,6 +244,15 @@ def decide(
             )
     proposal.refresh_from_db()
     return proposal
+
+
+def unknown_marks(text: str) -> list[str]:
+    """What stands in braces like a mark and is none: it would be sent as it stands.
+
+    >>> unknown_marks("Facture {number}, {nummer}")
+    ['{nummer}']
+    """
+    return [mark for mark in re.findall(r"\{[^{}\s]*\}", text) if mark not in MARKS]
 
 
 @transaction.atomic(durable=True)

@@ -1,6 +1,7 @@
 """Reminders, suspension, debts given up, instalments, statements, partial payments, credit notes, desks."""
 
 import itertools
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -254,6 +255,15 @@ class TestWriteOff:
         with pytest.raises(write_offs.WriteOffRefused):
             write_offs.decide(write_off=asked, agreed=True, actor=second, at=AT)
         assert not checking.first_break()
+
+    def test_names_what_is_left_when_a_part_was_paid_since(self, company, client):
+        row, second = due(company), staff()
+        write_offs.ask(invoice=row, reason="Liquidation", actor=staff(), at=AT)
+        with transaction.atomic():
+            allocation.receive(company=company, cents=4_000, key="t", at=AT, actor=None)
+        client.force_login(second)
+        text = client.get(reverse("billing:collection"), {"state": "write_offs"}).content.decode()
+        assert re.search(r"Abandonner 60,00\s€", text) and not re.search(r"100,00\s€", text.split("Liquidation")[1])
 
     def test_by_one_person_is_refused_by_the_database(self, company):
         row, person = due(company), staff()
@@ -517,3 +527,21 @@ class TestSettingsPage:
         data = {f"l1-{name}": "x" for name in ("subject_fr", "text_fr", "subject_en", "text_en")}
         client.post(url, {"what": "1", "l1-days_late": "12", **data})
         assert reminders.levels()[0].days_late == 12
+
+
+class TestTheWordsOfReminders:
+    def test_are_refused_with_a_mark_that_nothing_replaces(self, client):
+        client.force_login(staff())
+        level = reminders.levels()[0]
+        values = {
+            "days_late": 7,
+            "subject_fr": "{number}",
+            "text_fr": "{nummer}",
+            "subject_en": "x",
+            "text_en": "{due}",
+        }
+        data = {f"l1-{name}": value for name, value in values.items()} | {"what": "1"}
+        answer = client.post(reverse("billing:collection_settings"), data)
+        assert "{nummer} serait envoyé tel quel" in answer.content.decode()
+        assert reminders.levels()[0].text_fr == level.text_fr
+        assert client.post(reverse("billing:collection_settings"), data | {"l1-text_fr": "{days}"}).status_code == 302

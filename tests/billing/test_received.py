@@ -257,6 +257,9 @@ class TestThePages:
         answer = client.post(reverse("billing:approve_received", args=[row.pk]), follow=True).content.decode()
         assert "Prévenez le fournisseur vous-même" in answer and "à envoyer" not in answer
         assert not exchange._statuses().exists()
+        file = SimpleUploadedFile("facture.pdf", pdf())
+        again = client.post(reverse("billing:inbox"), {"file": file}).content.decode()
+        assert "Le fichier facture.pdf a déjà été reçu le" in again
         data = {"why": "AUTRE", "reason": "Illisible"}
         answer = client.post(reverse("billing:refuse_received", args=[row.pk]), data, follow=True).content.decode()
         assert "Indiquez-en vous-même le motif au fournisseur" in answer

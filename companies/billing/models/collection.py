@@ -224,6 +224,11 @@ class WriteOff(models.Model):
     def __str__(self) -> str:
         return f"{self.invoice} · {self.state}"
 
+    @property
+    def given_up_cents(self) -> int:
+        """What is given up: what was asked, less what was paid since."""
+        return min(self.amount_cents, self.invoice.balance_cents) if self.state == "asked" else self.amount_cents
+
 
 class Dispute(models.Model):
     """A payer's claim on one payment, as Stripe tells it."""

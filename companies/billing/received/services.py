@@ -45,6 +45,12 @@ class InvoiceReceivedBefore(DomainError):
     message = _("Invoice %(number)s of %(seller)s was received before, on %(day)s. Nothing was changed.")
 
 
+class FileReceivedBefore(InvoiceReceivedBefore):
+    """A plain PDF, of which no number and no supplier was read."""
+
+    message = _("The file %(name)s was received before, on %(day)s. Nothing was changed.")
+
+
 class RefusalReasonAsked(Invalid):
     code = "refusal_reason_asked"
     message = _("Choose a reason and say in a few words what is wrong: the supplier reads it.")
@@ -124,7 +130,9 @@ def take(
     return row
 
 
-def _before(earlier: ReceivedInvoice) -> InvoiceReceivedBefore:
+def _before(earlier: ReceivedInvoice) -> DomainError:
+    if not earlier.is_read:
+        return FileReceivedBefore(name=earlier.document.name, day=f"{earlier.received_at:%d/%m/%Y}")
     return InvoiceReceivedBefore(
         number=earlier.number, seller=earlier.seller_name or "?", day=f"{earlier.received_at:%d/%m/%Y}"
     )

@@ -296,6 +296,14 @@ class LevelForm(forms.Form):
     text_en = forms.CharField(label=gettext_lazy("Text in English"), widget=forms.Textarea(attrs={"rows": 5}))
     proposes_suspension = forms.BooleanField(label=gettext_lazy("Propose the company's suspension"), required=False)
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for name in ("subject_fr", "text_fr", "subject_en", "text_en"):
+            if unknown := reminders.unknown_marks(data.get(name, "")):
+                words = _("%(mark)s would be sent as it stands. Replaced are: %(marks)s.")
+                self.add_error(name, words % {"mark": unknown[0], "marks": ", ".join(reminders.MARKS)})
+        return data
+
 
 class PolicyForm(forms.Form):
     """How debits are announced and tried again."""

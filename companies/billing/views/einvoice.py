@@ -112,7 +112,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form_error(form, error)
         else:
-            messages.success(request, _("The invoice was read. Check it, then approve or refuse it."))
+            read = _("The invoice was read. Check it, then approve or refuse it.")
+            kept = _("The file is kept, its figures could not be read. Open it, then approve or refuse it.")
+            messages.success(request, read if made.is_read else kept)
             return redirect("billing:received", made.pk)
     group = request.GET.get("state", "received")
     counts = ReceivedInvoice.objects.aggregate(
