@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models.functions import Greatest, Least
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -75,7 +76,8 @@ def figures(rows: InvoiceQuerySet, *, today: date) -> dict[str, int]:
     )
     debits = PlannedDebit.objects.filter(invoice__in=rows, state=DebitState.PLANNED)
     claims = Dispute.objects.filter(OPEN_DISPUTES, payment__invoice__in=rows)
-    sums["announced"] = debits.aggregate(sum=Sum("amount_cents"))["sum"]
+    asked = Greatest(Least("amount_cents", "invoice__balance_cents"), 0)  # as `PlannedDebit.asked_cents`
+    sums["announced"] = debits.aggregate(sum=Sum(asked))["sum"]
     sums["disputed"] = claims.aggregate(sum=Sum("cents"))["sum"]
     return {name: int(value or 0) for name, value in sums.items()}
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import prefetch_related_objects
+from django.utils import timezone
 
 from companies import mail
 from companies.billing import archive, buyers, customer_links, facturx, layout
-from companies.billing.models import CreditNote, Invoice, InvoiceState, SelfBilled
+from companies.billing.models import CreditNote, DebitState, Invoice, InvoiceState, SelfBilled
 from companies.billing.settlement import set_invoice
 from companies.documents import render_pdf, store
 from companies.models import Company, Document, Role, User
@@ -168,12 +169,14 @@ def deliver_credit_note(*, note_id: int, at: datetime) -> None:
     document = credit_note_file(note, at=at)
     exchange.hand_over(note, at=at)
     url = page_for_readers(note.invoice)
+    planned = note.invoice.debits.filter(state=DebitState.PLANNED).order_by("debit_on", "pk").first()
+    what = {"debit": planned, "late": note.invoice.due_on < timezone.localdate(at)}
     with transaction.atomic(durable=True):
         for reader in readers_of(note.invoice):
             mail.queue(
                 to=reader.email,
                 template="billing/mail/credit_note",
-                context={"note": note, "invoice": note.invoice, "url": url},
+                context={"note": note, "invoice": note.invoice, "url": url, **what},
                 key=f"credit-note-{note.pk}-{reader.key}",
                 language=reader.language,
                 attachments=[document],

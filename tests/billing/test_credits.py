@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from companies.billing import allocation, credit_notes, printing, tasks
-from companies.billing.models import CreditNote, Invoice
+from companies.billing import allocation, credit_notes, desk, printing, tasks
+from companies.billing.models import CreditNote, Invoice, PlannedDebit
 from companies.models import OutboxMail, Role, User
 from tests.billing import test_supplier_fees as fees
+from tests.billing.test_collection import signed
 from tests.factories.billing import AT, invoice, mandate, self_billed
 from tests.factories.companies import CompanyFactory, member, staff
 
@@ -64,6 +65,23 @@ class TestItsMail:
             allocation.receive(company=company, cents=5_339, key="t", at=AT, actor=None, only=[paid])
         printing.deliver_credit_note(note_id=credit(paid, 1_000, "k2").pk, at=AT)
         assert "Vous avez payé plus que ce qui reste dû" in mails()["a@example.org"]
+
+    def test_names_the_debit_that_is_announced_and_no_day_that_is_past(self, company):
+        """And the pages name what will be debited: what is left, no longer the whole that was announced."""
+        of = invoice(company)
+        late = of.due_on + timedelta(days=40)
+        note = credit(of, 1_000)
+        printing.deliver_credit_note(note_id=note.pk, at=AT.replace(year=late.year, month=late.month, day=late.day))
+        assert "Il reste 41,39 € à payer sur la facture, échue le " in mails()["a@example.org"]
+        OutboxMail.objects.all().delete()
+        debit = PlannedDebit.objects.create(
+            invoice=of, mandate=signed(company), amount_cents=5_339, debit_on=of.due_on, announced_at=AT
+        )
+        printing.deliver_credit_note(note_id=note.pk, at=AT)
+        assert "41,39 € seront prélevés le " in mails()["a@example.org"]
+        assert PlannedDebit.objects.get(pk=debit.pk).asked_cents == 4_139
+        rows = Invoice.objects.filter(company=company)
+        assert desk.figures(rows, today=of.issued_on)["announced"] == 4_139
 
     def test_reaches_a_supplier_at_the_address_of_its_accounts(self):
         fees.fee()

@@ -133,6 +133,11 @@ class PlannedDebit(models.Model):
     def __str__(self) -> str:
         return f"{self.invoice} · {self.debit_on}"
 
+    @property
+    def asked_cents(self) -> int:
+        """What will be debited: never more than what is still owed then."""
+        return max(min(self.amount_cents, self.invoice.balance_cents), 0)
+
 
 class ReminderLevel(models.Model):
     """One of the three levels: when it is sent and what it says, changed by the staff."""
