@@ -7,13 +7,14 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from companies import audit, money
+from companies import audit
 from companies.access import require
 from companies.billing import access, ledger, settlement, third_party
 from companies.billing.models import AccountKind, Invoice, InvoiceState, LedgerEntry
 from companies.billing.models.invoice import PAYABLE
 from companies.errors import DomainError, Invalid
 from companies.models import Company, User
+from companies.templatetags.ui import euros
 
 
 class PartsRefused(Invalid):
@@ -27,7 +28,7 @@ class KeptTooLittle(DomainError):
     """There is less than was asked."""
 
     code = "deposit_too_small"
-    message = _("Only %(kept)s € are kept for the company. Lower the parts.")
+    message = _("Only %(kept)s are kept for the company. Lower the parts.")
 
 
 class KeptChanged(DomainError):
@@ -167,7 +168,7 @@ def spend(*, company: Company, parts: dict[int, int], actor: User, at: datetime,
         raise PartsRefused
     cents, kept = sum(wanted.values()), kept_for(company)
     if cents > kept:
-        raise KeptTooLittle(kept=money.euros(kept))
+        raise KeptTooLittle(kept=euros(kept))
     source = ledger.Side(AccountKind.DEPOSITS, cents, company=company)
     return _use(company, used, 0, _spending_key(company), source, at, actor, "")
 

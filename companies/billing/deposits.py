@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from stdnum import iban as iban_rules
 
-from companies import audit, mail, money
+from companies import audit, mail
 from companies.access import require
 from companies.billing import access, buyers, ledger, returns, third_party
 from companies.billing.allocation import KeptTooLittle, kept_for
@@ -35,6 +35,7 @@ from companies.billing.models.invoice import SETTLED
 from companies.billing.printing import readers
 from companies.errors import DomainError, Invalid
 from companies.models import Company, User
+from companies.templatetags.ui import euros
 
 REFERENCE = re.compile(r"RMB[- ]?(\d{6,})", re.IGNORECASE)
 ENDED = (DepositRefundState.CANCELLED,)
@@ -47,7 +48,7 @@ class NothingToKeep(DomainError):
 
 class MeansRefused(DomainError):
     code = "deposit_means_refused"
-    message = _("Only %(most)s € of what is kept were paid with this means. Lower the amount or choose a transfer.")
+    message = _("Only %(most)s of what is kept were paid with this means. Lower the amount or choose a transfer.")
 
 
 class IbanRefused(Invalid):
@@ -166,7 +167,7 @@ def ask(
     if cents <= 0:
         raise SumAsked
     if cents > (kept := kept_for(company)):
-        raise KeptTooLittle(kept=money.euros(kept))
+        raise KeptTooLittle(kept=euros(kept))
     refund, account = None, ""
     if payment is not None:
         refund = _refund_of(company, payment, cents, reason, actor, at)
@@ -206,7 +207,7 @@ def _refund_of(company: Company, payment: Payment, cents: int, reason: str, acto
     locked = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
     most = next((one.cents for one in means_of(company) if one.payment.pk == locked.pk), 0)
     if cents > most:
-        raise MeansRefused(most=money.euros(most))
+        raise MeansRefused(most=euros(most))
     return Refund.objects.create(
         payment=locked, amount_cents=cents, reason=reason[:240], created_by=actor, created_at=at
     )

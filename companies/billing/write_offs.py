@@ -5,12 +5,13 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from companies import audit, money
+from companies import audit
 from companies.access import require
 from companies.billing import access, ledger, settlement, third_party
 from companies.billing.models import AccountKind, DebitState, Invoice, InvoiceState, PlannedDebit, WriteOff
 from companies.errors import DomainError
 from companies.models import User
+from companies.templatetags.ui import euros
 
 
 class WriteOffRefused(DomainError):
@@ -24,7 +25,7 @@ class MoreOwed(DomainError):
     """A payment was taken back meanwhile: the two persons would not agree to the same sum."""
 
     code = "write_off_changed"
-    message = _("%(owed)s € are owed now, more than when it was asked. Refuse it and ask again.")
+    message = _("%(owed)s are owed now, more than when it was asked. Refuse it and ask again.")
 
 
 class SamePerson(DomainError):
@@ -66,7 +67,7 @@ def decide(*, write_off: WriteOff, agreed: bool, actor: User, at: datetime) -> W
     if agreed and not invoice.is_payable:
         raise WriteOffRefused
     if agreed and invoice.balance_cents > row.amount_cents:
-        raise MoreOwed(owed=money.euros(invoice.balance_cents))
+        raise MoreOwed(owed=euros(invoice.balance_cents))
     amount = min(row.amount_cents, invoice.balance_cents)
     WriteOff.objects.filter(pk=row.pk).update(
         state="done" if agreed else "refused", decided_by=actor, decided_at=at, amount_cents=amount
