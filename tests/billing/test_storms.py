@@ -43,7 +43,7 @@ from companies.billing.models import (
     Reminder,
 )
 from companies.errors import DomainError
-from companies.models import AuditEntry, OutboxMail, Role
+from companies.models import AuditEntry, Company, OutboxMail, Role
 from tests.billing.statements import IBAN, camt, entry
 from tests.billing.test_accounts_api import mandate
 from tests.billing.test_deposits import keep, owed
@@ -117,6 +117,7 @@ class TestAStormOn:
         """Two people prepare at once: one draft. The job runs twice at once: one invoice each."""
         for size in (5, 30, 300):
             CompanyFactory(headcount=size)
+        Company.objects.update(created_at=PAST)
         by = staff()
         prepare = lambda: dues.prepare(year=2026, due_on=date(2026, 7, 31), actor=by, at=PAST)  # noqa: E731  # shorter than a function
         (run,) = done(storm(*[prepare] * MANY))
