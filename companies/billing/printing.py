@@ -88,12 +88,14 @@ def self_billed_file(row: SelfBilled, *, at: datetime) -> Document:
 
 
 def file_of(document: Invoice | CreditNote | SelfBilled, *, at: datetime) -> Document:
-    """The file of any document that goes to the platform."""
+    """The file of any document; who opens one that no worker made yet sets off what the worker would have done with it."""
+    if document.document is not None:
+        return document.document
     if isinstance(document, Invoice):
         return invoice_file(document, at=at)
     if isinstance(document, CreditNote):
-        return credit_note_file(document, at=at)
-    return self_billed_file(document, at=at)
+        return deliver_credit_note(note_id=document.pk, at=at)
+    return deliver_self_billed(document_id=document.pk, at=at)
 
 
 def readers(company: Company) -> list[User]:
@@ -160,8 +162,12 @@ def deliver(*, invoice_id: int, at: datetime) -> None:
             set_invoice(locked, InvoiceState.DUE, at=at, label="ERB")
 
 
-def deliver_credit_note(*, note_id: int, at: datetime) -> None:
-    """Make the file, leave it for the platform, and mail it, once each, to those who got its invoice."""
+@transaction.atomic(durable=True)
+def deliver_credit_note(*, note_id: int, at: datetime) -> Document:
+    """Make the file, leave it for the platform, and mail it, once each, to those who got its invoice.
+
+    All of it or nothing: a credit note that has its file is delivered, so that the sweep finds the others by its lack.
+    """
     from companies.billing.channel import exchange
 
     about = ("invoice__company", "invoice__customer", "document")
@@ -171,14 +177,25 @@ def deliver_credit_note(*, note_id: int, at: datetime) -> None:
     url = page_for_readers(note.invoice)
     planned = note.invoice.debits.filter(state=DebitState.PLANNED).order_by("debit_on", "pk").first()
     what = {"debit": planned, "late": note.invoice.due_on < timezone.localdate(at)}
-    with transaction.atomic(durable=True):
-        for reader in readers_of(note.invoice):
-            mail.queue(
-                to=reader.email,
-                template="billing/mail/credit_note",
-                context={"note": note, "invoice": note.invoice, "url": url, **what},
-                key=f"credit-note-{note.pk}-{reader.key}",
-                language=reader.language,
-                attachments=[document],
-                at=at,
-            )
+    for reader in readers_of(note.invoice):
+        mail.queue(
+            to=reader.email,
+            template="billing/mail/credit_note",
+            context={"note": note, "invoice": note.invoice, "url": url, **what},
+            key=f"credit-note-{note.pk}-{reader.key}",
+            language=reader.language,
+            attachments=[document],
+            at=at,
+        )
+    return document
+
+
+@transaction.atomic(durable=True)
+def deliver_self_billed(*, document_id: int, at: datetime) -> Document:
+    """Make the file of a document in a seller's name and leave it for the platform, both or nothing, once."""
+    from companies.billing.channel import exchange
+
+    row = SelfBilled.objects.select_related("mandate__company", "document", "corrects").get(pk=document_id)
+    document = self_billed_file(row, at=at)
+    exchange.hand_over(row, at=at)
+    return document

@@ -70,10 +70,7 @@ def render_credit_note(*, credit_note_id: int) -> None:
 @shared_task(name="billing.render_self_billed")
 def render_self_billed(*, self_billed_id: int) -> None:
     """Make the PDF of a document in a seller's name, once, and leave it for the platform."""
-    at = timezone.now()
-    row = SelfBilled.objects.select_related("mandate__company", "document", "corrects").get(pk=self_billed_id)
-    printing.self_billed_file(row, at=at)
-    exchange.hand_over(row, at=at)
+    printing.deliver_self_billed(document_id=self_billed_id, at=timezone.now())
 
 
 @shared_task(name="billing.sweep")

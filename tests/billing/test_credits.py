@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.urls import reverse
 
 from companies.billing import allocation, credit_notes, desk, printing, tasks
 from companies.billing.models import CreditNote, Invoice, PlannedDebit
@@ -101,6 +102,15 @@ class TestItsMail:
         tasks.render_credit_note(credit_note_id=note.pk)
         tasks.sweep()
         assert len(asked) == 1 and len(mails()) == 2
+
+    def test_is_sent_off_by_who_opens_it_before_a_worker_did(self, company, client):
+        """Its file would else say to the sweep that all is done."""
+        note = credit(invoice(company), 1_000)
+        client.force_login(User.objects.get(email="a@example.org"))
+        page = reverse("billing:credit_note_pdf", args=[company.pk, note.invoice_id, note.pk])
+        for _twice in range(2):
+            assert client.get(page)["Content-Type"] == "application/pdf"
+        assert len(mails()) == 2
 
     def test_so_is_a_document_in_a_sellers_name(self, monkeypatch):
         by = staff()

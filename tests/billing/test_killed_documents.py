@@ -15,6 +15,7 @@ from companies.billing import (
     personal,
     printing,
     settlement,
+    tasks,
 )
 from companies.billing.channel import collected, exchange
 from companies.billing.channel.http import Platform
@@ -35,6 +36,7 @@ from companies.billing.payments import personal as at_stripe
 from companies.models import OutboxMail, Role
 from deploy.standalone import platform_double
 from tests.billing.test_channel import Double, delivered
+from tests.billing.test_credits import credit
 from tests.billing.test_documents import advance, final, pay
 from tests.billing.test_ereporting import private_sale
 from tests.billing.test_killed_anywhere import EARLY, Life
@@ -236,6 +238,44 @@ class TestADocument:
             return lambda: printing.deliver(invoice_id=row.pk, at=AT), look
 
         for look in life.everywhere(begin):
+            look()
+
+    def test_that_credits_is_mailed_and_left_for_the_platform_once(self, life, at_once, monkeypatch):
+        """No state says that it is done, as the one of an invoice does: the sweep goes by its file."""
+        monkeypatch.setattr(tasks.render_credit_note, "delay_on_commit", lambda **_given: None)
+        company = CompanyFactory()
+        member(company, Role.ACCOUNTANT)
+        EInvoicing.objects.create(company=company, address=company.siren, switch_on=date(2026, 1, 1))
+
+        def begin(steps):
+            row = credit(invoice(company), 1_000, f"c{steps}")
+
+            def look():
+                tasks.sweep()
+                assert Transmission.objects.filter(credit_note=row).count() == 1
+                assert OutboxMail.objects.filter(key__startswith=f"credit-note-{row.pk}-").count() == 1
+
+            return lambda: printing.deliver_credit_note(note_id=row.pk, at=AT), look
+
+        for look in life.inside_of(begin):
+            look()
+
+    def test_in_a_sellers_name_is_left_for_the_platform_once(self, life, at_once, settings, monkeypatch):
+        monkeypatch.setattr(tasks.render_self_billed, "delay_on_commit", lambda **_given: None)
+        settings.EINVOICE_SWITCH_ON = "2026-01-01"
+        by = staff()
+        of = mandate(CompanyFactory(), actor=by)
+
+        def begin(steps):
+            row = self_billed(of, actor=by, key=f"d{steps}")
+
+            def look():
+                tasks.sweep()
+                assert Transmission.objects.filter(self_billed=row).count() == 1
+
+            return lambda: printing.deliver_self_billed(document_id=row.pk, at=AT), look
+
+        for look in life.inside_of(begin):
             look()
 
 

@@ -135,11 +135,10 @@ def _sent(channel: EInvoiceChannel, row: Transmission, *, at: datetime) -> bool:
 
 
 def _statuses() -> QuerySet[Status]:
+    """What we have to say; nothing of a plain PDF, of which the platform knows no number and no supplier."""
     about = ("received", "transmission__invoice", "transmission__credit_note", "transmission__self_billed")
-    waiting = Status.objects.filter(incoming=False, sent_at=None)
-    return waiting.exclude(received__format="pdf").select_related(
-        *about
-    )  # the platform knows no number and no supplier
+    waiting = Status.objects.filter(incoming=False, sent_at=None).exclude(received__format="pdf")
+    return waiting.order_by("at", "pk").select_related(*about)
 
 
 def _told(channel: EInvoiceChannel, status: Status, *, at: datetime) -> bool:

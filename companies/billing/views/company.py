@@ -111,7 +111,7 @@ def credit_note_pdf(request: HttpRequest, company: int, pk: int, note: int) -> H
     """The file of a credit note of an invoice."""
     row = company_invoice(request, company, pk)
     found = get_object_or_404(row.credit_notes.select_related("invoice__company", "document"), pk=note)
-    return download(printing.credit_note_file(found, at=timezone.now()))
+    return download(printing.file_of(found, at=timezone.now()))
 
 
 @require_POST

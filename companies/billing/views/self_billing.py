@@ -270,7 +270,7 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
 def document_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     """The file: for the staff, and for the member in whose name it is."""
     rows = SelfBilled.objects.visible_to(request.user).select_related("mandate__company", "document", "corrects")
-    return download(printing.self_billed_file(get_object_or_404(rows, pk=pk), at=timezone.now()))
+    return download(printing.file_of(get_object_or_404(rows, pk=pk), at=timezone.now()))
 
 
 @require_safe
