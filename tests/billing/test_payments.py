@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from companies.billing import checking, ledger, payments, tasks
 from companies.billing.models import AccountKind, Invoice, LedgerTransaction, Payment, Refund, StripeEvent
+from companies.billing.payments import attempts
 from companies.errors import NotAllowed
 from companies.models import AuditEntry, Role
-from tests.factories.billing import invoice, line
+from tests.factories.billing import invoice, line, payment
 from tests.factories.companies import CompanyFactory, member, staff
 
 GOOD, BAD = "FR1420041010050500013M02606", "FR8420041010050500013M02607"
@@ -265,6 +266,23 @@ class TestEvents:
         for payment_id in payments.stuck(at=timezone.now() + timedelta(minutes=3)):
             tasks.refresh_payment(payment_id=payment_id)
         assert state(bill) == ("paid", 0)
+
+    def test_are_made_up_for_in_turn_however_many_there_are(self, monkeypatch):
+        """The longest silent first, those never asked about before them: none waits behind those asked again and again."""
+        monkeypatch.setattr(attempts, "STUCK_AT_ONCE", 2)
+        now = timezone.now()
+        newest, oldest, never, older = (
+            payment(invoice(), session_id=f"cs_{hours}", created_at=now - timedelta(days=1), seen_at=seen)
+            for hours, seen in (
+                (1, now - timedelta(hours=1)),
+                (3, now - timedelta(hours=3)),
+                (0, None),
+                (2, now - timedelta(hours=2)),
+            )
+        )
+        assert payments.stuck(at=now) == sorted([never.pk, oldest.pk])
+        Payment.objects.filter(pk__in=[never.pk, oldest.pk]).update(seen_at=now)
+        assert payments.stuck(at=now) == sorted([older.pk, newest.pk])
 
 
 class TestRefund:
